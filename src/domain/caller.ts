@@ -1,0 +1,39 @@
+import { isGuid, foldAscii } from './segments.ts'
+
+declare const principal: unique symbol
+
+/**
+ * Something a grant can name: `app:<client id>`, `user:<object id>`, `role:<app role>`, `group:<id>` or `webhook:<name>`.
+ * GUIDs are case-folded; role values and webhook names are compared as written.
+ */
+export type Principal = string & { readonly [principal]: true }
+
+export type PrincipalKind = 'app' | 'user' | 'role' | 'group' | 'webhook'
+
+const GUID_KINDS: ReadonlySet<string> = new Set(['app', 'user', 'group'])
+const NAMED_KINDS: ReadonlySet<string> = new Set(['role', 'webhook'])
+/** Entra: an app role's value has at most 120 characters and no space. */
+const ROLE_OR_NAME = /^[!-~]{1,120}$/
+
+export const PRINCIPAL_EXPECTATION =
+  "'app:<client id>', 'user:<object id>', 'group:<object id>' (GUIDs), 'role:<app role value>' or 'webhook:<name>'"
+
+/** Undefined when the text names no principal. */
+export function parsePrincipal(text: string): Principal | undefined {
+  const colon = text.indexOf(':')
+  const kind = text.slice(0, colon)
+  const id = text.slice(colon + 1)
+  if (GUID_KINDS.has(kind)) return isGuid(id) ? (`${kind}:${foldAscii(id)}` as Principal) : undefined
+  if (NAMED_KINDS.has(kind)) return ROLE_OR_NAME.test(id) ? (text as Principal) : undefined
+  return undefined
+}
+
+/** Who is asking, after authentication. */
+export interface Caller {
+  readonly kind: 'app' | 'user' | 'webhook'
+  /** Client id of an application, object id of a person, name of a webhook. */
+  readonly id: string
+  /** For the record only: no decision reads it. */
+  readonly name?: string
+  readonly principals: readonly Principal[]
+}

@@ -1,0 +1,156 @@
+import type { SegmentName } from './segments.ts'
+import type { DurationFault } from './duration.ts'
+
+/** Everything that can end a request other than with a 202. Each arm carries what an operator would ask for, and never a credential. */
+export type Failure = RequestFailure | AuthenticationFailure | AuthorizationFailure | AvailabilityFailure | ArmFailure | Defect
+
+/** The request itself is wrong; nothing was sent. */
+export type RequestFailure =
+  | { readonly reason: 'body_too_large'; readonly limitBytes: number }
+  | { readonly reason: 'length_required' }
+  | { readonly reason: 'media_type_unsupported' }
+  | { readonly reason: 'body_malformed'; readonly expectation: string }
+  | { readonly reason: 'header_invalid'; readonly header: string; readonly expectation: string }
+  | { readonly reason: 'segment_invalid'; readonly segment: SegmentName | 'resourceId' }
+  | { readonly reason: 'api_version_invalid'; readonly supported: readonly string[] }
+  | { readonly reason: 'duration_invalid'; readonly fault: DurationFault }
+
+/** Why a credential was not believed. The wire says the same for all of them; the audit event names the one. */
+export type CredentialFault =
+  | 'credential_missing'
+  | 'credential_malformed'
+  | 'token_too_large'
+  | 'token_malformed'
+  | 'token_algorithm'
+  | 'token_key_unknown'
+  | 'token_signature'
+  | 'token_issuer'
+  | 'token_tenant'
+  | 'token_audience'
+  | 'token_expired'
+  | 'token_not_yet_valid'
+  | 'token_claims'
+  | 'token_scope'
+  | 'principal_header_invalid'
+
+export type AuthenticationFailure = CredentialRefused | KeysUnavailable
+
+export interface CredentialRefused {
+  readonly reason: CredentialFault
+  readonly detail?: string
+}
+
+/** The issuer's keys cannot be had: nobody can be judged, so nobody is refused. */
+export interface KeysUnavailable {
+  readonly reason: 'keys_unavailable'
+  readonly detail: string
+  readonly retryAfterSeconds: number
+}
+
+export interface AuthorizationFailure {
+  readonly reason: 'not_granted'
+  readonly action: Action
+  readonly scope: string
+}
+
+/** What a grant can allow. */
+export type Action = 'reconnect' | 'read' | 'force'
+
+export type AvailabilityFailure =
+  | { readonly reason: 'switched_off' }
+  | { readonly reason: 'configuration_invalid' }
+
+/** What came of asking ARM, as far as it was not a 202. */
+export type ArmFailure =
+  /** No token for our own identity; nothing was sent. */
+  | { readonly reason: 'identity_unavailable'; readonly detail: string }
+  /** ARM refused our identity (401/403). Its text is for the log only: it names object ids and scopes. */
+  | { readonly reason: 'arm_refused_identity'; readonly status: number; readonly scope: string; readonly detail: string }
+  /** ARM said 4xx; relayed. */
+  | Relayed<'arm_rejected'>
+  | Relayed<'arm_throttled'>
+  /** Certainly not sent: name resolution, connection or TLS failed. */
+  | { readonly reason: 'arm_unreachable'; readonly detail: string }
+  /** A redirect, a 2xx that is not a 202, an answer that is no ARM error. */
+  | { readonly reason: 'arm_answer_invalid'; readonly status: number; readonly detail: string }
+  | { readonly reason: 'arm_unavailable'; readonly status: 503; readonly detail: string; readonly retryAfter?: string }
+  /** 5xx after sending: it may or may not have taken effect. */
+  | { readonly reason: 'arm_failed'; readonly status: number; readonly detail: string }
+  /** The connection broke after the request was sent. */
+  | { readonly reason: 'arm_connection_lost'; readonly detail: string }
+  /** Sent, and no answer within the deadline. */
+  | { readonly reason: 'outcome_unknown'; readonly detail: string }
+  /** The deadline passed before anything was sent. */
+  | { readonly reason: 'deadline_exceeded'; readonly detail: string }
+
+export interface Relayed<R extends string> {
+  readonly reason: R
+  readonly status: number
+  readonly error: ArmError
+  readonly retryAfter?: string
+}
+
+/** ARM's error body, as far as it is relayed. */
+export interface ArmError {
+  readonly code: string
+  readonly message: string
+  readonly target?: string
+  readonly details?: unknown
+}
+
+/** A fault of ours, caught at the last wrapper. */
+export interface Defect {
+  readonly reason: 'defect'
+  readonly detail: string
+}
+
+export type Fault = 'caller' | 'dependency' | 'us'
+export type Reason = Failure['reason']
+
+/** Whose fault a failure is: audit, log level and alerting read this. The compiler asks for every new reason. */
+const FAULTS: Readonly<Record<Reason, Fault>> = {
+  body_too_large: 'caller',
+  length_required: 'caller',
+  media_type_unsupported: 'caller',
+  body_malformed: 'caller',
+  header_invalid: 'caller',
+  segment_invalid: 'caller',
+  api_version_invalid: 'caller',
+  duration_invalid: 'caller',
+  credential_missing: 'caller',
+  credential_malformed: 'caller',
+  token_too_large: 'caller',
+  token_malformed: 'caller',
+  token_algorithm: 'caller',
+  token_key_unknown: 'caller',
+  token_signature: 'caller',
+  token_issuer: 'caller',
+  token_tenant: 'caller',
+  token_audience: 'caller',
+  token_expired: 'caller',
+  token_not_yet_valid: 'caller',
+  token_claims: 'caller',
+  token_scope: 'caller',
+  principal_header_invalid: 'caller',
+  keys_unavailable: 'dependency',
+  not_granted: 'caller',
+  switched_off: 'us',
+  configuration_invalid: 'us',
+  identity_unavailable: 'dependency',
+  // Our identity lacks a role: whoever runs this app has to assign it.
+  arm_refused_identity: 'us',
+  arm_rejected: 'caller',
+  arm_throttled: 'dependency',
+  arm_unreachable: 'dependency',
+  arm_answer_invalid: 'dependency',
+  arm_unavailable: 'dependency',
+  arm_failed: 'dependency',
+  arm_connection_lost: 'dependency',
+  outcome_unknown: 'dependency',
+  deadline_exceeded: 'dependency',
+  defect: 'us',
+}
+
+export function faultOf(failure: Failure): Fault {
+  return FAULTS[failure.reason]
+}

@@ -1,0 +1,24 @@
+import type { Clock } from './clock.ts'
+
+/** The moment by which a request must have ended; every wait and every call in it is bounded by this one object. */
+export interface Deadline {
+  readonly atEpochMs: number
+  /** Aborts at the deadline. Pass it to whatever takes a signal. */
+  readonly signal: AbortSignal
+  /** Milliseconds left, never negative. */
+  remainingMs(): number
+  /** Clears the timer. Whoever created the deadline calls it when the request has ended. */
+  dispose(): void
+}
+
+export function createDeadline(clock: Clock, durationMs: number): Deadline {
+  const atEpochMs = clock.now() + durationMs
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(new Error('the deadline of the request has passed')), durationMs)
+  return {
+    atEpochMs,
+    signal: controller.signal,
+    remainingMs: () => Math.max(0, atEpochMs - clock.now()),
+    dispose: () => clearTimeout(timer),
+  }
+}
