@@ -1,0 +1,100 @@
+import type { TokenCredential } from '@azure/identity'
+import type { ArmConfig } from '../config/config.ts'
+import type { ArmFailure } from '../domain/failure.ts'
+import type { AuthorizedReconnect } from '../policy/authorize.ts'
+import type { ArmTrace, Forward, Forwarded, RequestIds } from '../reconnect/ports.ts'
+import type { Clock } from '../shared/clock.ts'
+import { err, ok } from '../shared/result.ts'
+import type { ArmAnswer } from './answer.ts'
+import { decideRetry, MIN_ATTEMPT_MS } from './decide-retry.ts'
+import { interpretReconnect } from './interpret-reconnect.ts'
+import { createTokenSource } from './token-source.ts'
+
+/** What the SDK's modules are used for, once they are read. */
+interface Sdk {
+  readonly credential: TokenCredential
+  readonly send: (permit: AuthorizedReconnect, ids: RequestIds, timeoutMs: number) => Promise<ArmAnswer>
+}
+
+export interface Arm {
+  readonly forward: Forward
+  /** Reads the SDK and the credential's module; asks nobody for anything. */
+  preload(): Promise<void>
+}
+
+/**
+ * Sends a reconnect: token → POST → interpret → wait and POST again while that may help and fits. Bounded by the deadline whatever the
+ * identity endpoint or ARM do; at most three POSTs, at most one after an unknown outcome.
+ */
+export function createArm({ endpoint, credential }: ArmConfig, clock: Clock, random: () => number = Math.random): Arm {
+  // What the SDK itself would ask for.
+  const tokenScope = `${endpoint}/.default`
+  let reading: Promise<Sdk> | undefined
+  const sdk = (): Promise<Sdk> => (reading ??= read())
+  const tokens = createTokenSource(async () => (await sdk()).credential, tokenScope, clock)
+
+  async function read(): Promise<Sdk> {
+    const { createClientPool, createCredential, sendReconnect } = await import('./azure-sdk.ts')
+    const clients = createClientPool({ endpoint, tokenScope, currentToken: () => tokens.current() })
+    return { credential: createCredential(credential), send: (permit, ids, timeoutMs) => sendReconnect(permit, ids, { clients, clock, timeoutMs }) }
+  }
+
+  async function forward(...[permit, ids, deadline]: Parameters<Forward>): Promise<Forwarded> {
+    let attempts = 0
+    let ambiguous = false
+    let trace: ArmTrace | undefined
+    const ended = (result: Forwarded['result']): Forwarded => ({ result, attempts, ambiguous, ...(trace === undefined ? {} : { arm: trace }) })
+
+    const token = await tokens.get(deadline)
+    if (!token.ok) return ended(err({ reason: 'identity_unavailable', detail: token.error }))
+
+    const { send } = await sdk()
+    if (deadline.remainingMs() < MIN_ATTEMPT_MS) return ended(err({ reason: 'deadline_exceeded', detail: 'the token came too late' }))
+    for (;;) {
+      attempts += 1
+      // Half of what is left for the first attempt: a connection that hangs leaves room for the one repetition.
+      const timeoutMs = attempts === 1 ? Math.max(MIN_ATTEMPT_MS, deadline.remainingMs() / 2) : deadline.remainingMs()
+      const answer = await send(permit, ids, timeoutMs)
+      trace = traceOf(answer) ?? trace
+      const interpretation = interpretReconnect(answer, permit.command.backend.resourceId, clock.now())
+      if (interpretation.result.ok) return ended(ok({ acceptedAtEpochMs: clock.now() }))
+      const waitMs = decideRetry(interpretation, { attempts, ambiguous, remainingMs: deadline.remainingMs(), random: random() })
+      if (waitMs === undefined) return ended(err(honest(interpretation.result.error, ambiguous)))
+      if (interpretation.repeat === 'once') ambiguous = true
+      await clock.sleep(waitMs, deadline.signal)
+    }
+  }
+
+  return {
+    forward,
+    async preload() {
+      await sdk()
+    },
+  }
+}
+
+/** "Nothing was sent" would be a lie when only the last attempt was not. */
+function honest(failure: ArmFailure, ambiguous: boolean): ArmFailure {
+  const nothingSent = failure.reason === 'arm_unreachable' || failure.reason === 'deadline_exceeded'
+  return ambiguous && nothingSent ? { reason: 'arm_connection_lost', detail: failure.detail } : failure
+}
+
+/** Printable ASCII of a bounded length: these values become headers of our own answer. */
+const HEADER_VALUE = /^[ -~]{1,256}$/
+
+function traceOf(answer: ArmAnswer): ArmTrace | undefined {
+  if (answer.kind !== 'answered') return undefined
+  const read = (name: string): string | undefined => {
+    const value = answer.header(name)
+    return value !== undefined && HEADER_VALUE.test(value) ? value : undefined
+  }
+  const requestId = read('x-ms-request-id')
+  const correlationId = read('x-ms-correlation-request-id')
+  const routingRequestId = read('x-ms-routing-request-id')
+  return {
+    status: answer.status,
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(correlationId === undefined ? {} : { correlationId }),
+    ...(routingRequestId === undefined ? {} : { routingRequestId }),
+  }
+}

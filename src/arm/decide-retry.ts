@@ -1,0 +1,30 @@
+import type { Interpretation } from './interpret-reconnect.ts'
+import { MIN_WAIT_MS } from './retry-after.ts'
+
+/** Contract, section 3: the most that one request may cost ARM. */
+export const MAX_ATTEMPTS = 3
+/** An attempt that is begun gets at least this long; a shorter one would only leave another unknown outcome. */
+export const MIN_ATTEMPT_MS = 500
+
+const FIRST_BACKOFF_MS = 400
+
+export interface RetrySituation {
+  /** POSTs made so far, this one included. */
+  readonly attempts: number
+  /** An earlier POST may have been processed: the one repetition that it allowed was this one. */
+  readonly ambiguous: boolean
+  readonly remainingMs: number
+  /** 0 ≤ random < 1: spreads the callers that failed together. */
+  readonly random: number
+}
+
+/** Milliseconds to wait before another POST, or undefined: stop. A wait that does not fit is not begun. */
+export function decideRetry(interpretation: Interpretation, { attempts, ambiguous, remainingMs, random }: RetrySituation): number | undefined {
+  const { repeat, waitMs } = interpretation
+  if (repeat === 'no' || ambiguous || attempts >= MAX_ATTEMPTS) return undefined
+  const backoffMs = FIRST_BACKOFF_MS * 2 ** (attempts - 1) * (0.5 + random)
+  const throttled = !interpretation.result.ok && interpretation.result.error.reason === 'arm_throttled'
+  // What ARM asked for is never undercut, only spread; without a word of its own, throttling waits at least a second.
+  const wait = waitMs === undefined ? Math.max(backoffMs, throttled ? MIN_WAIT_MS : 0) : waitMs + random * Math.min(1_000, waitMs / 4)
+  return wait + MIN_ATTEMPT_MS <= remainingMs ? wait : undefined
+}

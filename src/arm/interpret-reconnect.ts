@@ -1,0 +1,91 @@
+import type { ArmError, ArmFailure } from '../domain/failure.ts'
+import { err, ok, type Result } from '../shared/result.ts'
+import type { ArmAnswer } from './answer.ts'
+import { parseRetryAfter } from './retry-after.ts'
+
+/** What an answer means, and whether asking again could help. */
+export interface Interpretation {
+  readonly result: Result<void, ArmFailure>
+  /**
+   * `no`: final. `again`: certainly not processed, so it may be repeated. `once`: it may have been processed, so it is repeated
+   * once at most: a second reconnect does no harm, a lost one does.
+   */
+  readonly repeat: 'no' | 'again' | 'once'
+  /** What ARM asked us to wait. */
+  readonly waitMs?: number
+}
+
+/** Deeper `details` are not relayed: serializing them could fail, and nobody would read them. */
+const MAX_DETAILS_DEPTH = 16
+/** ARM's codes are identifiers; anything else is not ARM speaking, and would not fit into a header. */
+const CODE = /^[A-Za-z0-9._-]{1,128}$/
+
+/** Pure reading of ARM's answer (contract, section 3). A success is a 202, empty or JSON; anything else that pretends is none. */
+export function interpretReconnect(answer: ArmAnswer, scope: string, nowEpochMs: number): Interpretation {
+  if (answer.kind === 'not_sent') {
+    const reason = answer.timedOut ? 'deadline_exceeded' : 'arm_unreachable'
+    return { result: err({ reason, detail: answer.detail }), repeat: 'again' }
+  }
+  if (answer.kind === 'lost') {
+    const reason = answer.timedOut ? 'outcome_unknown' : 'arm_connection_lost'
+    return { result: err({ reason, detail: answer.detail }), repeat: 'once' }
+  }
+  const { status, body } = answer
+  const envelope = parseEnvelope(body)
+  const detail = envelope === undefined ? `status ${status}, no ARM error in the body` : `${envelope.code}: ${envelope.message}`
+  const retryAfter = parseRetryAfter(answer.header('retry-after'), nowEpochMs)
+  const relayedWait = retryAfter === undefined ? {} : { retryAfter: retryAfter.text }
+  const wait = retryAfter === undefined ? {} : { waitMs: retryAfter.waitMs }
+
+  if (status === 202 && isEmptyOrJson(body)) return { result: ok(undefined), repeat: 'no' }
+  if (status === 401 || status === 403) return { result: err({ reason: 'arm_refused_identity', status, scope, detail }), repeat: 'no' }
+  if (status === 429) {
+    const error = envelope ?? { code: 'TooManyRequests', message: 'Azure Resource Manager throttles requests at the moment.' }
+    return { result: err({ reason: 'arm_throttled', status, error, ...relayedWait }), repeat: 'again', ...wait }
+  }
+  if (status >= 400 && status < 500 && envelope !== undefined) {
+    return { result: err({ reason: 'arm_rejected', status, error: envelope, ...relayedWait }), repeat: status === 408 ? 'once' : 'no', ...wait }
+  }
+  if (status === 503) return { result: err({ reason: 'arm_unavailable', status, detail, ...relayedWait }), repeat: 'once', ...wait }
+  // 504 from ARM: its own wait for the resource provider (60 s) ran out, which is our time-out by another clock.
+  if (status === 504) return { result: err({ reason: 'outcome_unknown', detail }), repeat: 'once', ...wait }
+  if (status >= 500) return { result: err({ reason: 'arm_failed', status, detail }), repeat: 'once', ...wait }
+  return { result: err({ reason: 'arm_answer_invalid', status, detail }), repeat: 'no' }
+}
+
+function isEmptyOrJson(body: string): boolean {
+  return body.trim() === '' || parseJson(body) !== undefined
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** ARM's `{"error":{"code","message","target"?,"details"?}}`; API Management writes `"details":null`, which is kept. */
+function parseEnvelope(body: string): ArmError | undefined {
+  const error = member(parseJson(body), 'error')
+  const code = member(error, 'code')
+  const message = member(error, 'message')
+  if (typeof code !== 'string' || !CODE.test(code) || typeof message !== 'string') return undefined
+  const target = member(error, 'target')
+  const details = member(error, 'details')
+  return {
+    code,
+    message,
+    ...(typeof target === 'string' ? { target } : {}),
+    ...(details !== undefined && isAtMostThisDeep(details, MAX_DETAILS_DEPTH) ? { details } : {}),
+  }
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
+}
+
+function isAtMostThisDeep(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return depth > 0 && Object.values(value).every((inner) => isAtMostThisDeep(inner, depth - 1))
+}

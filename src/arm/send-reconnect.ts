@@ -1,0 +1,55 @@
+import type { AuthorizedReconnect } from '../policy/authorize.ts'
+import type { RequestIds } from '../reconnect/ports.ts'
+import type { Clock } from '../shared/clock.ts'
+import type { ArmAnswer } from './answer.ts'
+import type { ClientPool } from './client-pool.ts'
+import { TransportError } from './transport-error.ts'
+
+/** As much of the SDK's `onResponse` argument as is read here. */
+interface SdkResponse {
+  readonly status: number
+  readonly headers: { get(name: string): string | undefined }
+  readonly bodyAsText?: string | null
+}
+
+/** One POST through the official SDK, no longer than `timeoutMs`, with whatever came of it as a value. */
+export async function sendReconnect(
+  permit: AuthorizedReconnect,
+  ids: RequestIds,
+  { clients, clock, timeoutMs }: { clients: ClientPool; clock: Clock; timeoutMs: number },
+): Promise<ArmAnswer> {
+  const { backend, apiVersion, after } = permit.command
+  const client = clients.get(backend.subscriptionId, apiVersion)
+  const timeout = new AbortController()
+  const done = new AbortController()
+  void clock.sleep(timeoutMs, done.signal).then(() => timeout.abort())
+  let answer: SdkResponse | undefined
+  try {
+    await client.backend.reconnect(backend.resourceGroupName, backend.serviceName, backend.backendId, {
+      ...(after === undefined ? {} : { parameters: { after: after.text } }),
+      abortSignal: timeout.signal,
+      requestOptions: {
+        customHeaders: {
+          'x-ms-correlation-request-id': ids.correlationId,
+          ...(ids.clientRequestId === undefined ? {} : { 'x-ms-client-request-id': ids.clientRequestId }),
+        },
+      },
+      // Called for every answer, also for those that the SDK turns into an exception: the facts are read from here alone.
+      onResponse: (response) => (answer = response),
+    })
+  } catch (error) {
+    if (answer === undefined) return unanswered(error, timeout.signal.aborted)
+  } finally {
+    done.abort()
+  }
+  if (answer === undefined) throw new Error('the SDK returned without an answer')
+  const { status, headers, bodyAsText } = answer
+  return { kind: 'answered', status, header: (name) => headers.get(name), body: bodyAsText ?? '' }
+}
+
+/** What is not a transport error is a defect: it is thrown on, rather than taken for an unknown outcome – unless time had run out. */
+function unanswered(error: unknown, timedOut: boolean): ArmAnswer {
+  if (error instanceof TransportError) return { kind: error.sent ? 'lost' : 'not_sent', detail: `${error.code}: ${error.message}`, timedOut }
+  if (timedOut) return { kind: 'lost', detail: error instanceof Error ? error.name : 'aborted', timedOut }
+  throw error
+}

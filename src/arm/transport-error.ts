@@ -1,0 +1,35 @@
+import { RestError, type PipelineRequest } from '@azure/core-rest-pipeline'
+
+/**
+ * undici's codes in the words that the SDK and its users know from `node:http`, so that whoever looks at `code` need not know
+ * which client was underneath.
+ */
+const CODES: Readonly<Record<string, string>> = {
+  UND_ERR_SOCKET: 'ECONNRESET',
+  UND_ERR_CLOSED: 'ECONNRESET',
+  UND_ERR_DESTROYED: 'ECONNRESET',
+  UND_ERR_CONNECT_TIMEOUT: 'ETIMEDOUT',
+  UND_ERR_HEADERS_TIMEOUT: 'ETIMEDOUT',
+  UND_ERR_BODY_TIMEOUT: 'ETIMEDOUT',
+}
+
+/** No answer, or not a whole one. As in the SDK's own client an abort is named `AbortError`. */
+export class TransportError extends RestError {
+  /** Whether the request had left: if not, ARM cannot have acted on it. */
+  readonly sent: boolean
+
+  constructor(cause: unknown, { request, sent }: { request: PipelineRequest; sent: boolean }) {
+    const code = codeOf(cause)
+    super(cause instanceof Error ? cause.message : 'the request failed', { code: CODES[code] ?? code, request })
+    // The SDK's constructor sets its own prototype, which would hide this class from `instanceof`.
+    Object.setPrototypeOf(this, new.target.prototype)
+    this.cause = cause
+    this.sent = sent
+    if (request.abortSignal?.aborted === true) this.name = 'AbortError'
+  }
+}
+
+function codeOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : RestError.REQUEST_SEND_ERROR
+}
