@@ -1,0 +1,60 @@
+import type { EntraConfig } from '../config/config.ts'
+import type { Caller } from '../domain/caller.ts'
+import type { AuthenticationFailure } from '../domain/failure.ts'
+import type { Authenticate } from '../reconnect/ports.ts'
+import type { Clock } from '../shared/clock.ts'
+import type { Deadline } from '../shared/deadline.ts'
+import type { Log } from '../shared/log.ts'
+import { err, ok, type Result } from '../shared/result.ts'
+import { readAppServicePrincipal } from './app-service-principal.ts'
+import { extractBearerToken } from './bearer-token.ts'
+import { verifyEntraToken } from './entra-token.ts'
+import { createIssuerDocuments } from './issuer-documents.ts'
+import { createIssuerKeys } from './issuer-keys.ts'
+import { createTokenCache } from './token-cache.ts'
+
+export interface AuthenticatorOptions {
+  readonly entra: EntraConfig
+  readonly appServiceAuthentication: boolean
+  readonly clock: Clock
+  readonly log: Log
+  /** How the issuer is asked; the platform's own `fetch` by default. */
+  readonly fetch?: typeof fetch
+}
+
+export interface Authenticator {
+  /** Who sends this request. Never rejects because of what the credentials contain. */
+  readonly authenticate: Authenticate
+  /** Whether tokens can be judged just now: keys are held, or one attempt to get them (none during its cool-down) succeeded. */
+  keysKnown(deadline: Deadline): Promise<boolean>
+}
+
+/** Contract, section 4. One per process: it holds the issuer's keys and the tokens verified lately. Asks nobody before it is asked. */
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { entra, clock } = options
+  const keys = createIssuerKeys(createIssuerDocuments(entra, options.fetch ?? fetch), clock, options.log)
+  const cache = createTokenCache(clock)
+
+  async function authenticateToken(authorization: string, deadline: Deadline): Promise<Result<Caller, AuthenticationFailure>> {
+    const token = extractBearerToken(authorization)
+    if (!token.ok) return token
+    const known = cache.find(token.value)
+    if (known !== undefined) return ok(known.caller)
+    const verified = await verifyEntraToken(token.value, entra, keys, clock, deadline)
+    if (!verified.ok) return verified
+    cache.remember(token.value, verified.value)
+    return ok(verified.value.caller)
+  }
+
+  return {
+    async authenticate(credentials, deadline) {
+      // An Authorization header is judged alone, also a bad one: otherwise the weaker proof could stand in for the stronger.
+      if (credentials.authorization !== undefined) return authenticateToken(credentials.authorization, deadline)
+      if (options.appServiceAuthentication && credentials.clientPrincipal !== undefined) {
+        return readAppServicePrincipal(credentials.clientPrincipal, entra)
+      }
+      return err({ reason: 'credential_missing' })
+    },
+    keysKnown: (deadline) => keys.known(deadline),
+  }
+}

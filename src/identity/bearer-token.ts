@@ -1,0 +1,22 @@
+import { err, ok, type Result } from '../shared/result.ts'
+import type { CredentialRefusal } from './credential-refusal.ts'
+
+/**
+ * The longest token that is looked at. Entra's stay below about 8 KiB (200 groups at most, then overage); the rest is room. Without a limit a
+ * stranger has us decode, parse and hash whatever the host lets through as headers.
+ */
+export const MAX_TOKEN_BYTES = 16 * 1024
+
+const SCHEME = 'Bearer '
+/** RFC 6750, section 2.1: the scheme in any case (RFC 9110, section 11.1), then exactly one token68; a comma or a second word is no token68. */
+const BEARER = /^[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*)$/
+
+/**
+ * The token of an Authorization header. A header that was sent twice arrives joined with a comma and is refused: two credentials
+ * would let whoever sits in front of us check one and us believe the other.
+ */
+export function extractBearerToken(authorization: string): Result<string, CredentialRefusal> {
+  if (authorization.length > SCHEME.length + MAX_TOKEN_BYTES) return err({ reason: 'token_too_large', detail: `limit ${MAX_TOKEN_BYTES} bytes` })
+  const token = BEARER.exec(authorization)?.[1]
+  return token === undefined ? err({ reason: 'credential_malformed', detail: 'Authorization is not one bearer token' }) : ok(token)
+}

@@ -1,0 +1,7 @@
+/** What a request brought to prove who sends it: the header values as the host hands them over. */
+export interface Credentials {
+  /** The Authorization header; repeated headers arrive joined with commas. */
+  readonly authorization: string | undefined
+  /** `x-ms-client-principal` of App Service Authentication. */
+  readonly clientPrincipal: string | undefined
+}

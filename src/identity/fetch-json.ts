@@ -1,0 +1,55 @@
+import { err, ok, type Result } from '../shared/result.ts'
+import { quote } from './credential-refusal.ts'
+
+/** Entra answers in well under a second; a caller who waits for it has a deadline of some 30. */
+export const ISSUER_TIMEOUT_MS = 5_000
+/** Entra's metadata has 2 KiB, its keys 20 KiB. Whoever answers in the issuer's place shall not fill the memory. */
+export const MAX_ISSUER_ANSWER_BYTES = 1024 * 1024
+
+/**
+ * GETs one JSON document of the issuer, within time and size, following no redirect: what is signed with is read from the address that was
+ * configured, or not at all. The error says what went wrong, in words for the log.
+ */
+export async function fetchJson(fetchFrom: typeof fetch, address: string): Promise<Result<unknown, string>> {
+  const stop = new AbortController()
+  const timer = setTimeout(() => stop.abort(new Error(`no answer within ${ISSUER_TIMEOUT_MS} ms`)), ISSUER_TIMEOUT_MS)
+  try {
+    const response = await fetchFrom(address, { redirect: 'error', headers: { accept: 'application/json' }, signal: stop.signal })
+    if (response.status !== 200) return err(`status ${response.status}`)
+    const text = await readText(response)
+    return text === undefined ? err(`more than ${MAX_ISSUER_ANSWER_BYTES} bytes`) : parseJson(text)
+  } catch (error) {
+    return err(describe(error))
+  } finally {
+    clearTimeout(timer)
+    // Lets go of a connection whose answer was not read to its end; without effect otherwise.
+    stop.abort()
+  }
+}
+
+/** Undefined when there is more than the limit. Counted after decompression. */
+async function readText(response: Response): Promise<string | undefined> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > MAX_ISSUER_ANSWER_BYTES) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parseJson(text: string): Result<unknown, string> {
+  try {
+    return ok(JSON.parse(text) as unknown)
+  } catch {
+    return err('not JSON')
+  }
+}
+
+/** `fetch failed` says nothing without its cause. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'failed'
+  const cause = error.cause instanceof Error ? error.cause : error
+  return quote('code' in cause && typeof cause.code === 'string' ? `${cause.code} ${cause.message}` : cause.message)
+}

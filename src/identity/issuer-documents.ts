@@ -1,0 +1,47 @@
+import type { EntraConfig } from '../config/config.ts'
+import { err, ok, type Result } from '../shared/result.ts'
+import { fetchJson } from './fetch-json.ts'
+import { issuersOf, metadataAddress } from './issuers.ts'
+import { parseSigningKeys, type SigningKeys } from './signing-keys.ts'
+import { toMembers } from './strict-json.ts'
+
+/** The issuer's two documents. Errors are words for the log; nothing here rejects. */
+export interface IssuerDocuments {
+  /** Address of the key set, from the OpenID metadata. */
+  fetchKeysAddress(): Promise<Result<string, string>>
+  fetchKeys(keysAddress: string): Promise<Result<SigningKeys, string>>
+}
+
+export function createIssuerDocuments(entra: EntraConfig, fetchFrom: typeof fetch): IssuerDocuments {
+  const issuers = issuersOf(entra.authority, entra.tenantId)
+
+  return {
+    async fetchKeysAddress() {
+      const document = await fetchJson(fetchFrom, metadataAddress(entra))
+      if (!document.ok) return err(`OpenID metadata: ${document.error}`)
+      const metadata = toMembers(document.value)
+      // OpenID Connect Discovery 1.0, section 4.3: without this, the metadata of another tenant or cloud would bring its keys.
+      if (metadata?.get('issuer') !== issuers[0]) return err('OpenID metadata: not of the configured issuer')
+      const address = metadata.get('jwks_uri')
+      if (typeof address !== 'string' || !isTrustworthy(address)) return err('OpenID metadata: jwks_uri is not an https address')
+      return ok(address)
+    },
+
+    async fetchKeys(keysAddress) {
+      const document = await fetchJson(fetchFrom, keysAddress)
+      if (!document.ok) return err(`keys: ${document.error}`)
+      const keys = await parseSigningKeys(document.value, issuers, entra.tenantId)
+      if (keys === undefined) return err('keys: not a JWK set')
+      // An issuer without any key has lost its way: what we hold is better until it is back.
+      return keys.size === 0 ? err('keys: none that can be used') : ok(keys)
+    },
+  }
+}
+
+const LOOPBACK_HOST = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])$/
+
+/** Keys that came over plain http are whoever's sits on the way; on the machine itself nobody does. */
+function isTrustworthy(address: string): boolean {
+  const url = URL.parse(address)
+  return url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK_HOST.test(url.hostname)))
+}
