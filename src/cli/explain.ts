@@ -1,0 +1,129 @@
+import { parseArgs } from 'node:util'
+import type { ConfigProblem } from '../config/config.ts'
+import { loadPolicySettings } from '../config/load-config.ts'
+import { parseBackendResourceId, type Backend } from '../domain/backend-id.ts'
+import { parsePrincipal, PRINCIPAL_EXPECTATION, type Caller, type Principal } from '../domain/caller.ts'
+import type { Action } from '../domain/failure.ts'
+import { SEGMENT_EXPECTATION } from '../domain/segments.ts'
+import { explainDecision } from '../policy/explain-decision.ts'
+import { err, ok, type Result } from '../shared/result.ts'
+import { explanationText } from './explanation-text.ts'
+
+const RESOURCE_ID = '/subscriptions/<guid>/resourceGroups/<group>/providers/Microsoft.ApiManagement/service/<service>/backends/<backend>'
+
+const HELP = `What would happen if this caller asked for a reconnect of this backend, and why.
+Decided by the code that serves requests; Azure is not asked and no other setting is needed.
+
+npm run explain -- --as PRINCIPAL [--as PRINCIPAL ...] --backend RESOURCE_ID [--action ACTION] [--policy FILE]
+
+  --as PRINCIPAL   ${PRINCIPAL_EXPECTATION};
+                   repeat it for a caller with several, as a token with roles has
+  --backend ID     ${RESOURCE_ID}
+  --action ACTION  reconnect (default), read or force
+  --policy FILE    policy document to judge by; default: RECONNECT_POLICY or RECONNECT_POLICY_FILE of the
+                   environment or of local.settings.json, else policy.json beside host.json
+  --help           this text
+
+Exit code: 0 allowed, 1 denied, 2 bad arguments or bad policy. The mode does not change it.
+`
+
+const ALLOWED = 0
+const DENIED = 1
+const UNANSWERABLE = 2
+
+const ACTIONS: ReadonlySet<string> = new Set<Action>(['reconnect', 'read', 'force'])
+const CALLER_KINDS: readonly Caller['kind'][] = ['app', 'user', 'webhook']
+
+interface Arguments {
+  readonly caller: Caller
+  readonly backend: Backend
+  readonly action: Action
+  readonly policyFile: string | undefined
+}
+
+/** Read arguments → read mode and policy → decide → say why. */
+function explain(args: readonly string[]): number {
+  const parsed = readArguments(args)
+  if (!parsed.ok) return complain(parsed.error)
+  if (parsed.value === 'help') return say(HELP, ALLOWED)
+  const { caller, backend, action, policyFile } = parsed.value
+  const settings = loadPolicySettings(policyFile)
+  if (!settings.ok) return complain(settings.error.map((problem) => toLine(problem, policyFile)))
+  const { mode, source, policy } = settings.value
+  const explanation = explainDecision(caller, action, backend, policy.grants)
+  const text = explanationText({ mode, source, grants: policy.grants, caller, action, backend }, explanation)
+  return say(text, explanation.allowed ? ALLOWED : DENIED)
+}
+
+function readArguments(args: readonly string[]): Result<Arguments | 'help', readonly string[]> {
+  const options = readOptions(args)
+  if (!options.ok) return options
+  const { as = [], backend: [resourceId, secondId] = [], action: [action = 'reconnect', secondAction] = [], policy = [], help } = options.value
+  if (help === true) return ok('help')
+  const principals = as.map(parseColonPrincipal)
+  const backend = parseBackendResourceId(resourceId ?? '')
+  const complaints = [
+    ...(as.length === 0 ? [`--as is missing: expected ${PRINCIPAL_EXPECTATION}`] : []),
+    ...as.filter((_, index) => principals[index] === undefined).map((text) => `--as ${shown(text)}: expected ${PRINCIPAL_EXPECTATION}`),
+    ...(resourceId === undefined ? [`--backend is missing: expected ${RESOURCE_ID}`] : []),
+    ...(resourceId === undefined || backend.ok ? [] : [`--backend ${shown(resourceId)}: expected ${expectedOf(backend.error.segment)}`]),
+    ...(ACTIONS.has(action) ? [] : [`--action ${shown(action)}: expected reconnect, read or force`]),
+    ...(policy[0] === '' ? ['--policy is empty: expected the path of a policy document'] : []),
+    ...(secondId === undefined ? [] : ['--backend is given more than once: expected one backend']),
+    ...(secondAction === undefined ? [] : ['--action is given more than once: expected one action']),
+    ...(policy.length > 1 ? ['--policy is given more than once: expected one file'] : []),
+  ]
+  if (complaints.length > 0 || !backend.ok) return err(complaints)
+  return ok({ caller: toCaller(principals as Principal[]), backend: backend.value, action: action as Action, policyFile: policy[0] })
+}
+
+function readOptions(args: readonly string[]) {
+  // All take lists: parseArgs would let the last of two backends win, and the answer would be about another one than was read.
+  const many = { type: 'string', multiple: true } as const
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { as: many, backend: many, action: many, policy: many, help: { type: 'boolean', short: 'h' } },
+    })
+    return ok(values)
+  } catch (cause) {
+    return err([cause instanceof Error ? cause.message : String(cause)])
+  }
+}
+
+function parseColonPrincipal(text: string): Principal | undefined {
+  return text.includes(':') ? parsePrincipal(text) : undefined
+}
+
+/** Only the principals decide; kind and id are what an audit record would show of such a caller. */
+function toCaller(principals: readonly Principal[]): Caller {
+  const [first = ''] = principals
+  const kind = CALLER_KINDS.find((kind) => first.startsWith(`${kind}:`)) ?? 'app'
+  return { kind, id: first.slice(first.indexOf(':') + 1), principals }
+}
+
+function expectedOf(segment: keyof typeof SEGMENT_EXPECTATION | 'resourceId'): string {
+  return segment === 'resourceId' ? RESOURCE_ID : `${segment} as ${SEGMENT_EXPECTATION[segment]}`
+}
+
+function toLine({ name, expectation, example }: ConfigProblem, policyFile: string | undefined): string {
+  const place = policyFile === undefined ? name : name.replace(/^RECONNECT_POLICY_FILE/, `--policy ${shown(policyFile)}`)
+  return `${place}: expected ${expectation}; for example ${example}`
+}
+
+/** What was typed, bounded and without what a terminal would obey. */
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, 200)).replace(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+function say(text: string, exitCode: number): number {
+  process.stdout.write(text)
+  return exitCode
+}
+
+function complain(lines: readonly string[]): number {
+  process.stderr.write(`${lines.join('\n')}\nnpm run explain -- --help says more.\n`)
+  return UNANSWERABLE
+}
+
+process.exitCode = explain(process.argv.slice(2))

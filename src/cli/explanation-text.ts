@@ -1,0 +1,73 @@
+import type { Mode } from '../config/config.ts'
+import type { Backend } from '../domain/backend-id.ts'
+import type { Caller } from '../domain/caller.ts'
+import type { Action } from '../domain/failure.ts'
+import type { Explanation, MissReason } from '../policy/explain-decision.ts'
+import type { Grant } from '../policy/policy-document.ts'
+
+export interface Question {
+  readonly mode: Mode
+  /** Where the policy came from; undefined when there is none. */
+  readonly source: string | undefined
+  readonly grants: readonly Grant[]
+  readonly caller: Caller
+  readonly action: Action
+  readonly backend: Backend
+}
+
+/** More would be a listing of the policy, not an explanation. */
+const MAX_MISSES = 5
+
+const MODES: Readonly<Record<Mode, string>> = {
+  on: 'on: what is allowed is sent to ARM',
+  'dry-run': 'dry-run: everything is decided, nothing is sent',
+  off: 'off: a reconnect is answered 503 ServiceUnavailable, whoever asks',
+}
+
+const MISSES: Readonly<Record<MissReason, string>> = {
+  other_action: 'names this principal and covers the backend, but gives other actions',
+  other_spelling: 'covers the backend, but spells the principal in other letter case; roles and webhooks are compared as written',
+  other_scope: 'names this principal, but its scope does not cover the backend',
+  other_principal: 'covers the backend, but for another principal',
+}
+
+/** The answer to "what would happen, and why", for people. */
+export function explanationText(question: Question, explanation: Explanation): string {
+  const { mode, source, grants, caller, action, backend } = question
+  return [
+    line('Mode', MODES[mode]),
+    line('Policy', source === undefined ? 'none: nobody may do anything' : `${source} (${count(grants.length, 'grant')})`),
+    line('Caller', caller.principals.join(', ')),
+    line('Action', action),
+    line('Backend', backend.backendId),
+    line('  service', backend.serviceName),
+    line('  resource group', backend.resourceGroupName),
+    line('  subscription', backend.subscriptionId),
+    '',
+    line('Decision', explanation.allowed ? 'ALLOWED' : 'DENIED (403 AuthorizationFailed)'),
+    ...(explanation.allowed ? because(explanation.decidedBy) : nearest(explanation.missing, explanation.misses)),
+    '',
+  ].join('\n')
+}
+
+function because(decidedBy: Extract<Explanation, { allowed: true }>['decidedBy']): string[] {
+  return decidedBy.map(({ action, grant }) => line('Because', `${place(grant)} gives '${action}' to ${grant.principal}\n${line('', `at ${grant.scope.resourceId}`)}`))
+}
+
+function nearest(missing: Action, misses: Extract<Explanation, { allowed: false }>['misses']): string[] {
+  const shown = misses.slice(0, MAX_MISSES)
+  const more = misses.length - shown.length
+  return [
+    line('Because', `no grant gives '${missing}' to this caller at a scope that covers the backend`),
+    ...shown.flatMap(({ grant, reason }) => [
+      line('Near miss', `${place(grant)} ${MISSES[reason]}:`),
+      line('', `${grant.principal} may ${grant.actions.join(', ')} at ${grant.scope.resourceId}`),
+    ]),
+    ...(shown.length === 0 ? [line('Near miss', 'none: no grant names this principal or covers the backend')] : []),
+    ...(more > 0 ? [line('', `and ${count(more, 'more grant')}`)] : []),
+  ]
+}
+
+const place = (grant: Grant): string => `grants[${grant.index}]`
+const count = (many: number, what: string): string => `${many} ${what}${many === 1 ? '' : 's'}`
+const line = (label: string, text: string): string => `${label.padEnd(17)}${text}`

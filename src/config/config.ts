@@ -1,0 +1,48 @@
+import type { PolicyDocument } from '../policy/policy-document.ts'
+
+export type Mode = 'on' | 'dry-run' | 'off'
+
+/** Where the app runs and what is allowed, validated and frozen. */
+export interface Config {
+  readonly entra: EntraConfig
+  /** The platform says that App Service Authentication is on (`WEBSITE_AUTH_ENABLED`). */
+  readonly appServiceAuthentication: boolean
+  readonly policy: PolicyDocument
+  readonly mode: Mode
+  readonly deadlineMs: number
+  /** Origin without trailing slash under which callers reach the app. Absent: answers name no absolute address. */
+  readonly publicUrl?: string
+  readonly arm: ArmConfig
+}
+
+export interface EntraConfig {
+  /** Lower-case GUID. */
+  readonly tenantId: string
+  /** Every accepted `aud`; `api://x` has already been joined by `x`. */
+  readonly audiences: readonly string[]
+  /** Origin without trailing slash, such as `https://login.microsoftonline.com`. */
+  readonly authority: string
+  /** Scopes of which a person's token needs one. */
+  readonly scopes: readonly string[]
+}
+
+export interface ArmConfig {
+  /** Origin without trailing slash; decides host and token scope. */
+  readonly endpoint: string
+  readonly apiVersions: readonly string[]
+  readonly defaultApiVersion: string
+  readonly credential: ArmCredential
+}
+
+/** Which identity asks ARM. */
+export type ArmCredential =
+  | { readonly kind: 'managed-identity'; readonly clientId?: string }
+  | { readonly kind: 'developer' }
+
+/** One thing that is wrong with the configuration: never its value, which may be a secret. */
+export interface ConfigProblem {
+  /** Setting, or setting and path into the policy document: `RECONNECT_POLICY grants[2].scope`. */
+  readonly name: string
+  readonly expectation: string
+  readonly example: string
+}

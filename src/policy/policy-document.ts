@@ -1,0 +1,101 @@
+import type * as z from 'zod/mini'
+import type { Principal } from '../domain/caller.ts'
+import type { Action } from '../domain/failure.ts'
+import type { Scope } from '../domain/scope.ts'
+import { err, ok, type Result } from '../shared/result.ts'
+import { findNameFaults } from './member-names.ts'
+import { memberAt } from './policy-members.ts'
+import { POLICY } from './policy-schema.ts'
+
+/** One line of the policy: this principal may do these things here and below. */
+export interface Grant {
+  /** Position in `grants`, so that a decision can be traced to its line. */
+  readonly index: number
+  readonly principal: Principal
+  readonly scope: Scope
+  readonly actions: readonly Action[]
+}
+
+type Validated = z.output<typeof POLICY>
+
+/** An alert sender as the document describes it: checked in itself, not yet against app settings. */
+export type Webhook = Validated['webhooks'][string] & { readonly name: string }
+
+export interface PolicyDocument {
+  readonly grants: readonly Grant[]
+  /** A list, not an object: `constructor` is a possible name of a webhook. */
+  readonly webhooks: readonly Webhook[]
+  readonly limits: Validated['limits']
+  /** ISO 8601 duration, positive, at most seven days. */
+  readonly deliverWithin: string
+}
+
+/** One thing that is wrong with the document. It names the place and never repeats what stood there. */
+export interface PolicyProblem {
+  /** Such as `grants[2].scope`; empty for the document as a whole. */
+  readonly path: string
+  readonly expectation: string
+  readonly example: string
+}
+
+/** Parses the policy document (contract, section 8): plain JSON, a byte order mark allowed. Every problem is reported, not just the first. */
+export function parsePolicy(text: string): Result<PolicyDocument, readonly PolicyProblem[]> {
+  const json = text.replace(/^\uFEFF/, '')
+  let unknown: unknown
+  try {
+    unknown = JSON.parse(json)
+  } catch (cause) {
+    return err([problemAt([], `${memberAt([]).expectation}${whereItStops(cause)}`)])
+  }
+  const validated = POLICY.safeParse(unknown)
+  const problems = findNameFaults(json).map(({ path, fault }) =>
+    problemAt(path, fault === 'duplicate' ? 'a member name that occurs once in its object' : "another name than '__proto__'"),
+  )
+  if (!validated.success) problems.push(...validated.error.issues.flatMap(toProblems))
+  if (!validated.success || problems.length > 0) return err(problems)
+  const { grants, webhooks, limits, deliverWithin } = validated.data
+  return ok({
+    grants: grants.map((grant, index) => ({ index, ...grant })),
+    webhooks: Object.entries(webhooks).map(([name, webhook]) => ({ name, ...webhook })),
+    limits,
+    deliverWithin,
+  })
+}
+
+/** The parser's message quotes the text; only the place is taken from it, for the faults where it names one. */
+function whereItStops(cause: unknown): string {
+  const place = cause instanceof Error ? /line \d+ column \d+/.exec(cause.message)?.[0] : undefined
+  return place === undefined ? '' : `; it stops being that at ${place}`
+}
+
+type Issue = z.core.$ZodIssue
+
+function toProblems(issue: Issue): PolicyProblem[] {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => problemAt([...issue.path, key], 'no member of this name here', memberAt(issue.path).example))
+    case 'custom':
+      return [problemAt(issue.path, issue.message === 'Invalid input' ? undefined : issue.message)]
+    default:
+      return [problemAt(issue.path)]
+  }
+}
+
+function problemAt(path: readonly PropertyKey[], expectation?: string, example?: unknown): PolicyProblem {
+  const member = memberAt(path)
+  const shown = example ?? member.example
+  return {
+    path: path.map(toStep).join('').replace(/^\./, ''),
+    expectation: expectation ?? member.expectation,
+    example: typeof shown === 'string' ? shown : JSON.stringify(shown),
+  }
+}
+
+/** Member names are the author's: bounded, and in ASCII, so that none of them can write a log line of its own. */
+function toStep(step: PropertyKey): string {
+  if (typeof step === 'number') return `[${step}]`
+  const name = String(step)
+  if (/^[A-Za-z_$][A-Za-z0-9_$-]{0,62}$/.test(name)) return `.${name}`
+  const quoted = JSON.stringify(name.slice(0, 63)).replace(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return `[${quoted}]`
+}

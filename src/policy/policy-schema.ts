@@ -1,0 +1,155 @@
+import * as z from 'zod/mini'
+import { parseBackendResourceId } from '../domain/backend-id.ts'
+import { parsePrincipal, type Principal } from '../domain/caller.ts'
+import { parseAfter, parseIsoDuration } from '../domain/duration.ts'
+import { parseScope, type Scope } from '../domain/scope.ts'
+import { isGuid } from '../domain/segments.ts'
+import { MEMBERS, type Shape } from './policy-members.ts'
+
+/** Longer than any wait that still has to do with the incident; a queue message lives as long by default (Azure Queue storage). */
+const MAX_WINDOW_MS = 7 * 86_400_000
+
+/** The names that a webhook's path and its principal can carry. */
+const WEBHOOK_NAME = /^[a-z0-9-]{1,63}$/
+const SETTING_NAME = /^[A-Z][A-Z0-9_]*$/
+/** RFC 9110, section 5.6.2. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/
+/** RFC 7617, section 2: a colon would end the user name. */
+const USERNAME = /^[ -9;-~]{1,255}$/
+const QUERY_PARAMETER = /^[A-Za-z0-9._~-]{1,64}$/
+const ROLE = /^[!-~]{1,120}$/
+/** Starts as a resource id or with an attribute; braces are balanced, not nested, and not empty. A backend id with braces of its own has no template. */
+const TEMPLATE = /^(?=[/{])(?:[!-z|~]|\{[^{}]+\}){1,1000}$/
+
+const described = <T extends z.ZodMiniType>(shape: Shape, schema: T): T => {
+  const { description, example } = MEMBERS[shape]
+  z.globalRegistry.add(schema, { description, examples: [example] })
+  return schema
+}
+const text = (shape: Shape, pattern: RegExp) => described(shape, z.string().check(z.regex(pattern)))
+const textWhere = (shape: Shape, isValid: (text: string) => boolean) => described(shape, z.string().check(z.refine(isValid)))
+
+/** A problem that knows more than the member's expectation. The text itself stays out: a problem never carries a value. */
+const refuse = (context: { issues: object[] }, input: string, expectation: string): never => {
+  context.issues.push({ code: 'custom', input, message: expectation })
+  return z.NEVER
+}
+
+/** A webhook's name has a grammar of its own: `webhook:Azure_Monitor` would be a grant to nobody. */
+const isGrantable = (text: string): boolean => text.includes(':') && (!text.startsWith('webhook:') || WEBHOOK_NAME.test(text.slice('webhook:'.length)))
+const PRINCIPAL = z.pipe(
+  described('grants.principal', z.string()),
+  z.transform((text, context): Principal => {
+    const principal = isGrantable(text) ? parsePrincipal(text) : undefined
+    return principal ?? refuse(context, text, MEMBERS['grants.principal'].expectation)
+  }),
+)
+const SCOPE = z.pipe(
+  described('grants.scope', z.string()),
+  z.transform((text, context): Scope => {
+    const scope = parseScope(text)
+    return scope.ok ? scope.value : refuse(context, text, scope.error.expectation.split(", not '", 1)[0] as string)
+  }),
+)
+const GRANT = z.strictObject({
+  principal: PRINCIPAL,
+  scope: SCOPE,
+  actions: described('grants.actions', z._default(z.array(z.enum(['reconnect', 'read', 'force'])).check(z.minLength(1)), ['reconnect'])),
+})
+
+const secrets = {
+  secret: text('webhooks.*.authentication.secret', SETTING_NAME),
+  nextSecret: z.exactOptional(text('webhooks.*.authentication.nextSecret', SETTING_NAME)),
+}
+const isReplayBounded = (hmac: { timestampHeader?: string; toleranceSeconds?: number }) =>
+  hmac.toleranceSeconds === undefined || hmac.timestampHeader !== undefined
+const HMAC = z
+  .strictObject({
+    type: z.literal('hmac'),
+    ...secrets,
+    header: z.exactOptional(text('webhooks.*.authentication.header', HEADER_NAME)),
+    timestampHeader: z.exactOptional(text('webhooks.*.authentication.timestampHeader', HEADER_NAME)),
+    toleranceSeconds: z.exactOptional(
+      described('webhooks.*.authentication.toleranceSeconds', z.int().check(z.minimum(1), z.maximum(3600))),
+    ),
+  })
+  .check(z.refine(isReplayBounded, { path: ['toleranceSeconds'] }))
+z.globalRegistry.add(HMAC, { dependentRequired: { toleranceSeconds: ['timestampHeader'] } })
+
+const AUTHENTICATION = described(
+  'webhooks.*.authentication',
+  z.discriminatedUnion('type', [
+    z.strictObject({
+      type: z.literal('entra'),
+      role: z.exactOptional(text('webhooks.*.authentication.role', ROLE)),
+      appIds: z.exactOptional(
+        described('webhooks.*.authentication.appIds', z.array(z.string().check(z.refine(isGuid))).check(z.minLength(1))),
+      ),
+    }),
+    HMAC,
+    z.strictObject({ type: z.literal('standard-webhooks'), ...secrets }),
+    z.strictObject({ type: z.literal('bearer'), ...secrets }),
+    z.strictObject({ type: z.literal('basic'), username: text('webhooks.*.authentication.username', USERNAME), ...secrets }),
+    z.strictObject({ type: z.literal('query'), parameter: text('webhooks.*.authentication.parameter', QUERY_PARAMETER), ...secrets }),
+  ]),
+)
+// One definition in the published schema, instead of a copy per format.
+z.globalRegistry.add(AUTHENTICATION, { ...z.globalRegistry.get(AUTHENTICATION), id: 'authentication' })
+
+/** What an attribute is replaced by is judged when the alert comes; a template without attributes is one backend and judged now. */
+const BACKEND = described(
+  'webhooks.*.backend',
+  z.string().check(z.regex(TEMPLATE, { abort: true }), z.refine((template) => template.includes('{') || parseBackendResourceId(template).ok)),
+)
+const MATCHED = z.string().check(z.minLength(1), z.maxLength(1000))
+const common = {
+  authentication: AUTHENTICATION,
+  after: z.exactOptional(textWhere('webhooks.*.after', (text) => parseAfter(text).ok)),
+  match: z.exactOptional(
+    described(
+      'webhooks.*.match',
+      z.record(
+        z.string().check(z.minLength(1), z.maxLength(200)),
+        described('webhooks.*.match.*', z.union([MATCHED, z.array(MATCHED).check(z.minLength(1))])),
+      ),
+    ),
+  ),
+}
+const WEBHOOK = described(
+  'webhooks.*',
+  z.discriminatedUnion('format', [
+    z.strictObject({ format: z.enum(['azure-monitor', 'event-grid']), ...common, backend: z.exactOptional(BACKEND) }),
+    // Neither sender says where its alert comes from, so there is no default template.
+    z.strictObject({ format: z.enum(['alertmanager', 'grafana']), ...common, backend: BACKEND }),
+    // A generic alert carries whole resource ids: a template would be ignored.
+    z.strictObject({ format: z.literal('generic'), ...common }),
+  ]),
+)
+
+const isWindow = (text: string): boolean => {
+  const duration = parseIsoDuration(text)
+  return duration.ok && duration.value.ms > 0 && duration.value.ms <= MAX_WINDOW_MS
+}
+const PER_BACKEND = described(
+  'limits.perBackend',
+  z.strictObject({
+    count: described('limits.perBackend.count', z.int().check(z.minimum(1), z.maximum(1000))),
+    window: textWhere('limits.perBackend.window', isWindow),
+  }),
+)
+const DEFAULT_PER_BACKEND = { count: 6, window: 'PT1H' }
+
+/**
+ * The whole document of the contract's section 8. Objects are strict: a misspelled member is a problem, not a permission that silently
+ * is not there. Whether the settings that secrets name exist, and hold a secret worth the name, is NOT checked here.
+ */
+export const POLICY = described(
+  '',
+  z.strictObject({
+    $schema: z.exactOptional(described('$schema', z.string())),
+    grants: described('grants', z._default(z.array(GRANT), [])),
+    webhooks: described('webhooks', z._default(z.record(z.string().check(z.regex(WEBHOOK_NAME)), WEBHOOK), {})),
+    limits: described('limits', z._default(z.strictObject({ perBackend: z._default(PER_BACKEND, DEFAULT_PER_BACKEND) }), { perBackend: DEFAULT_PER_BACKEND })),
+    deliverWithin: z._default(textWhere('deliverWithin', isWindow), 'PT6H'),
+  }),
+)
