@@ -1,0 +1,38 @@
+import { API_AUDIENCE, TENANT_ID } from './azure/directory.ts'
+import type { SimulatedAzure } from './azure/simulated-azure.ts'
+import { SANDBOX_POLICY } from './policy.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * Variables of this machine that must not reach the app: they say that it runs on Azure or as whom (`WEBSITE_*` but for the switch of App Service Authentication, `AZURE_*`, `MSI_*`),
+ * lead loopback traffic through a proxy, weaken TLS, or belong to npm and the test runner.
+ */
+const KEPT_BACK =
+  /^(?:WEBSITE_(?!AUTH_ENABLED$).*|IDENTITY_.*|MSI_.*|IMDS_.*|AZURE_.*|npm_.*|INIT_CWD|NODE_TEST_CONTEXT|NODE_TLS_REJECT_UNAUTHORIZED|NODE_USE_ENV_PROXY|(?:https?|all|no)_proxy)$/i
+
+/** The environment that the app would have on Azure. Whatever else the user has set passes through; a policy of the user's replaces the sandbox's. */
+export function simulatedEnvironment(user: Environment, azure: SimulatedAzure, caFile: string, policy: unknown): Environment {
+  const passed = passThrough(user)
+  const hasPolicy = policy === undefined && (isSet(passed['RECONNECT_POLICY']) || isSet(passed['RECONNECT_POLICY_FILE']))
+  return {
+    ...passed,
+    FUNCTIONS_WORKER_RUNTIME: 'node',
+    IDENTITY_ENDPOINT: azure.identityEndpoint,
+    IDENTITY_HEADER: azure.identityHeader,
+    ENTRA_TENANT_ID: TENANT_ID,
+    ENTRA_AUDIENCE: API_AUDIENCE,
+    ENTRA_AUTHORITY: azure.issuer,
+    ARM_ENDPOINT: azure.arm,
+    NODE_EXTRA_CA_CERTS: caFile,
+    ...(!hasPolicy && { RECONNECT_POLICY: JSON.stringify(policy ?? SANDBOX_POLICY), RECONNECT_POLICY_FILE: undefined }),
+  }
+}
+
+function passThrough(user: Environment): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(user).filter(([name]) => !KEPT_BACK.test(name)))
+}
+
+function isSet(value: string | undefined): boolean {
+  return value !== undefined && value !== ''
+}

@@ -1,0 +1,28 @@
+/** Who exists in the simulated tenant. The ids are made up, but for the Azure CLI's, which is the same in every tenant. */
+
+export const TENANT_ID = '3f1c7a52-6a0e-4d0b-9d5e-2b8f4c9e7d10'
+
+/** The app registration that stands for the function app's API. */
+export const API_CLIENT_ID = '8e0f5b1a-4c27-4f6d-a3b9-61d2c7e4f085'
+/** Its application id URI: what `ENTRA_AUDIENCE` is set to. */
+export const API_AUDIENCE = `api://${API_CLIENT_ID}`
+
+/** The system-assigned identity of the function app. */
+export const MANAGED_IDENTITY = {
+  clientId: 'c1d8a0f4-2b6e-47c3-8f59-7e3a9d5b6c42',
+  objectId: 'e94b2d67-5f13-4a8c-b0e7-1c6f8a3d9527',
+} as const
+
+export const OPERATOR_ROLE = 'Reconnect.Operator'
+
+export const OPERATOR = {
+  objectId: '5a7e3c91-0d4f-4b82-96c5-f8e1b2a7d364',
+  name: 'Olivia Operator',
+  userName: 'olivia@contoso.example',
+  /** The Azure CLI, in which she signed in. */
+  clientId: '04b07795-8ddb-461a-bbee-02f9e1bf7b46',
+} as const
+
+export const TOOL = { clientId: 'd27f6b18-93ac-4e50-8d1b-4a6c0e9f7358', objectId: '1b9d4e7a-c683-4f2d-a05e-8c3f6b7d2914' } as const
+
+export const STRANGER = { clientId: '6c3e8f05-7a1d-42b9-bf64-0d5e9a2c8b71', objectId: '9f0a5d3c-2e7b-4816-8c4d-b7f1e6a39d52' } as const

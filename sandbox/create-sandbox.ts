@@ -1,0 +1,127 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { simulatedEnvironment, type Environment } from './app-environment.ts'
+import { startAppProcess, type AppProcess, type AppProcessOptions } from './app-process.ts'
+import { API_AUDIENCE, TENANT_ID } from './azure/directory.ts'
+import { RECONNECTABLE_BACKENDS } from './azure/resources.ts'
+import { startSimulatedAzure, type SimulatedAzure, type SimulatedAzureOptions } from './azure/simulated-azure.ts'
+import type { LogRecord } from './host/core-types.ts'
+
+export const PROJECT_ROOT = fileURLToPath(new URL('..', import.meta.url))
+/** The tokens of the info file are for people who leave a sandbox running. */
+const INFO_TOKEN_LIFETIME_SECONDS = 12 * 3_600
+
+export interface SandboxOptions {
+  /** Folder with package.json, host.json and the built app; the project's own by default. */
+  readonly appRoot?: string
+  /** All free ones by default. */
+  readonly ports?: SimulatedAzureOptions['ports'] & { readonly app?: number; readonly appTls?: number }
+  /** Where `ports.app` is taken, take a free one instead. */
+  readonly orFreeAppPort?: boolean
+  /** Replaces the sandbox's policy document. */
+  readonly policy?: unknown
+  /** What the user's environment adds (`RECONNECT_MODE`, …); empty by default but for PATH, so that tests do not depend on the machine. */
+  readonly environment?: Environment
+  /** Settings on top of everything; undefined removes one. */
+  readonly env?: Environment
+  readonly now?: () => number
+  /** Who hosts the app; the sandbox's own host by default. */
+  readonly startApp?: (options: AppProcessOptions) => Promise<AppProcess>
+  /** Called for each log line. `false` sends none, for measurements. */
+  readonly onLog?: ((record: LogRecord) => void) | false
+  readonly onOutput?: (text: string) => void
+}
+
+/** What `--info FILE` holds. */
+export interface SandboxInfo {
+  readonly proxy: string
+  /** Absent where the app's host speaks no TLS. */
+  readonly proxyTls?: string
+  readonly arm: string
+  readonly armCa: string
+  readonly issuer: string
+  readonly tenantId: string
+  readonly audience: string
+  readonly identityEndpoint: string
+  readonly identityHeader: string
+  readonly control: string
+  readonly backends: readonly string[]
+  readonly tokens: { readonly operator: string; readonly tool: string; readonly stranger: string }
+}
+
+export interface Sandbox {
+  readonly info: SandboxInfo
+  /** The simulated Azure, in this process: faults, journal, keys, tokens. */
+  readonly azure: SimulatedAzure
+  readonly app: AppProcess
+  /** What the app has logged so far, oldest first. */
+  readonly logs: readonly LogRecord[]
+  /** What the app printed past its log. */
+  output(): string
+  /** Everything that was started has ended when this resolves. */
+  stop(): Promise<void>
+}
+
+/** A whole Azure for one function app: the simulation in this process, the app in a child that has the environment it would have on Azure. */
+export async function createSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const { app: appPort = 0, appTls: appTlsPort = 0, ...azurePorts } = options.ports ?? {}
+  const logs: LogRecord[] = []
+  let output = ''
+  const azure = await startSimulatedAzure({ ports: azurePorts, ...(options.now !== undefined && { now: options.now }) })
+  const folder = await mkdtemp(join(tmpdir(), 'apim-reconnect-'))
+
+  async function tearDown(app?: AppProcess): Promise<void> {
+    await app?.stop()
+    await azure.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+
+  try {
+    const caFile = join(folder, 'ca.pem')
+    await writeFile(caFile, azure.caCertificate)
+    const user = options.environment ?? { PATH: process.env['PATH'] }
+    const app = await (options.startApp ?? startAppProcess)({
+      appRoot: options.appRoot ?? PROJECT_ROOT,
+      environment: { ...simulatedEnvironment(user, azure, caFile, options.policy), ...options.env },
+      port: appPort,
+      orFreePort: options.orFreeAppPort ?? false,
+      tls: { port: appTlsPort, ...azure.frontEnd },
+      ...(options.onLog !== false && {
+        onLog(record: LogRecord) {
+          logs.push(record)
+          if (typeof options.onLog === 'function') options.onLog(record)
+        },
+      }),
+      onOutput(text) {
+        output += text
+        options.onOutput?.(text)
+      },
+    })
+    return { info: await toInfo(azure, app, caFile), azure, app, logs, output: () => output, stop: () => tearDown(app) }
+  } catch (error) {
+    await tearDown()
+    throw error
+  }
+}
+
+async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string): Promise<SandboxInfo> {
+  const [operator, tool, stranger] = await Promise.all(
+    (['operator', 'tool', 'stranger'] as const).map((kind) => azure.mint({ kind, expiresInSeconds: INFO_TOKEN_LIFETIME_SECONDS })),
+  )
+  return {
+    proxy: `http://127.0.0.1:${app.port}`,
+    ...(app.tlsPort !== undefined && { proxyTls: `https://127.0.0.1:${app.tlsPort}` }),
+    arm: azure.arm,
+    armCa: caFile,
+    issuer: azure.issuer,
+    tenantId: TENANT_ID,
+    audience: API_AUDIENCE,
+    identityEndpoint: azure.identityEndpoint,
+    identityHeader: azure.identityHeader,
+    control: azure.control,
+    backends: RECONNECTABLE_BACKENDS,
+    tokens: { operator: operator as string, tool: tool as string, stranger: stranger as string },
+  }
+}

@@ -1,0 +1,111 @@
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { LogSink } from './core-types.ts'
+import { executeHooks, readOnly } from './hooks.ts'
+import { readHostJson } from './host-json.ts'
+import { createHttpRoutes, type HttpRoute } from './http-routes.ts'
+import { createHttpTrigger, MAX_HEADER_BYTES } from './http-trigger.ts'
+import { AppLoadError, loadApp } from './load-app.ts'
+import { createWorker, type Worker } from './worker.ts'
+
+const LOOPBACK = '127.0.0.1'
+const DEFAULT_MAX_BODY_BYTES = 104_857_600
+/** Kestrel's keep-alive timeout and time for headers. */
+const KEEP_ALIVE_MS = 130_000
+const HEADERS_TIMEOUT_MS = 30_000
+/** How long requests under way may still take when the host is told to stop. */
+const DRAIN_MS = 5_000
+
+export interface HostOptions {
+  readonly appRoot: string
+  /** 0 for a free one. */
+  readonly port: number
+  /** Where the port is taken, take a free one instead. */
+  readonly orFreePort: boolean
+  readonly tls?: { readonly port: number; readonly key: string; readonly cert: string }
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly log: LogSink
+}
+
+export interface Host {
+  readonly port: number
+  readonly tlsPort: number | undefined
+  readonly functions: readonly { readonly name: string; readonly trigger: string }[]
+  /** Takes no more requests, lets the running ones end, runs the appTerminate hooks. */
+  stop(): Promise<void>
+}
+
+/** The Functions host for one app in this process: load, index, listen. One per process, since the worker's module is process-wide. */
+export async function startHost(options: HostOptions): Promise<Host> {
+  const http = await readHostJson(options.appRoot)
+  const worker = createWorker(options.log)
+  await loadApp(worker, options.appRoot)
+  const routes = createHttpRoutes(worker.functions.values(), http.routePrefix)
+  refuseOtherTriggers(worker, routes)
+  const limit = options.environment['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT']
+  const trigger = createHttpTrigger(worker, routes, {
+    ...http,
+    maxBodyBytes: limit !== undefined && /^[0-9]+$/.test(limit) ? Number(limit) : DEFAULT_MAX_BODY_BYTES,
+    homepage: options.environment['AzureWebJobsDisableHomepage']?.toLowerCase() !== 'true',
+  })
+
+  const servers = [listenPlain(trigger.listener)]
+  if (options.tls !== undefined) servers.push(createHttpsServer({ ...SERVER_OPTIONS, key: options.tls.key, cert: options.tls.cert }, trigger.listener))
+  servers.forEach(harden)
+  const [plain, secure] = servers as [Server, Server?]
+  const port = await listen(plain, options.port, options.orFreePort)
+  const tlsPort = secure === undefined ? undefined : await listen(secure, options.tls?.port ?? 0, false)
+
+  return {
+    port,
+    tlsPort,
+    functions: routes.map((route) => ({ name: route.function.metadata.name, trigger: `${route.methods.join(',')} /${route.template.text}` })),
+    async stop() {
+      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)))
+      servers.forEach((server) => server.closeIdleConnections())
+      for (let waitedMs = 0; trigger.inFlight() > 0 && waitedMs < DRAIN_MS; waitedMs += 20) await delay(20)
+      servers.forEach((server) => server.closeAllConnections())
+      await Promise.all(closed)
+      await executeHooks(worker, 'appTerminate', readOnly({ hookData: worker.appLevelOnlyHookData, appHookData: worker.appHookData }))
+    },
+  }
+}
+
+const SERVER_OPTIONS = { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_TIMEOUT_MS }
+
+function listenPlain(listener: RequestListener): Server {
+  return createHttpServer(SERVER_OPTIONS, listener)
+}
+
+/** What is no HTTP gets 400 (431 for too long headers) and the end of its connection. */
+function harden(server: Server): void {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+    socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\nServer: Kestrel\r\n\r\n`)
+  })
+}
+
+async function listen(server: Server, port: number, orFreePort: boolean): Promise<number> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, LOOPBACK, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  } catch (error) {
+    if (orFreePort && (error as NodeJS.ErrnoException).code === 'EADDRINUSE') return listen(server, 0, false)
+    throw error
+  }
+  return (server.address() as AddressInfo).port
+}
+
+function refuseOtherTriggers(worker: Worker, routes: readonly HttpRoute[]): void {
+  const served = new Set(routes.map((route) => route.function))
+  const other = [...worker.functions.values()].find((registered) => !served.has(registered))
+  if (other !== undefined) throw new AppLoadError(`Function "${other.metadata.name}" has a trigger that this host does not serve.`)
+}

@@ -1,0 +1,16 @@
+import { OPERATOR_ROLE, TOOL } from './azure/directory.ts'
+import { RECONNECTABLE_BACKENDS, SUBSCRIPTION_ID } from './azure/resources.ts'
+
+const OPERATOR = { principal: `role:${OPERATOR_ROLE}`, actions: ['reconnect', 'read', 'force'] }
+
+/**
+ * What the sandbox's callers may do: operators everything in the two resource groups – in `rg-locked` ARM then refuses our own
+ * identity –, the tool one backend, strangers nothing.
+ */
+export const SANDBOX_POLICY = {
+  grants: [
+    { ...OPERATOR, scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim` },
+    { ...OPERATOR, scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-locked` },
+    { principal: `app:${TOOL.clientId}`, scope: RECONNECTABLE_BACKENDS[0] as string },
+  ],
+}

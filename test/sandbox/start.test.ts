@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { rm, stat } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { decodeJwt } from 'jose'
+import { PROJECT_ROOT } from '../../sandbox/create-sandbox.ts'
+import { DEFAULT_INFO_FILE, readInfoFile } from '../../sandbox/info-file.ts'
+import { runStart, startSandboxProcess } from '../support/start-sandbox.ts'
+import { call } from './raw-http.ts'
+
+const INFO_MEMBERS = ['proxy', 'proxyTls', 'arm', 'armCa', 'issuer', 'tenantId', 'audience', 'identityEndpoint', 'identityHeader', 'control', 'backends', 'tokens']
+
+async function run(command: string): Promise<{ stdout: string; stderr: string; code: number }> {
+  try {
+    return { ...(await promisify(execFile)('bash', ['-c', command], { cwd: PROJECT_ROOT, timeout: 30_000 })), code: 0 }
+  } catch (error) {
+    return error as { stdout: string; stderr: string; code: number }
+  }
+}
+
+const token = (args: string) => run(`node sandbox/token.ts ${args}`)
+
+/** The pasteable lines of the banner, each with the comment above it. */
+function commands(banner: string): string[] {
+  return banner.split('\n').filter((line) => line.startsWith('curl '))
+}
+
+async function takenPort(t: TestContext): Promise<number> {
+  const blocker = createServer().listen(0, '127.0.0.1')
+  t.after(() => blocker.close())
+  await new Promise((resolve) => blocker.once('listening', resolve))
+  return (blocker.address() as AddressInfo).port
+}
+
+describe('npm start', () => {
+  it('writes the info file for its owner alone, prints commands that work as they stand, and mints tokens for them', async (t) => {
+    const sandbox = await startSandboxProcess(t)
+    assert.deepEqual(Object.keys(sandbox.info).toSorted(), INFO_MEMBERS.toSorted())
+    assert.deepEqual(Object.keys(sandbox.info.tokens), ['operator', 'tool', 'stranger'])
+    assert.equal((await stat(sandbox.infoFile)).mode & 0o777, 0o600)
+
+    // Another test's sandbox may have taken the default file over; these commands are about this one.
+    const pasted = commands(sandbox.stdout()).map((command) => command.replace(/npm run -s token -- (\w+)/, `node sandbox/token.ts $1 --info '${sandbox.infoFile}'`))
+    const statuses = []
+    for (const command of pasted) {
+      const { stdout, stderr, code } = await run(command)
+      assert.equal(code, 0, `${command}\n${stderr}`)
+      if (command.startsWith('curl -i')) statuses.push(/^HTTP\/1\.1 ([0-9]+)/.exec(stdout)?.[1])
+      else if (command.includes('/requests')) assert.equal(JSON.parse(stdout).effects.length, 2)
+    }
+    assert.deepEqual(statuses, ['202', '202', '202', '403', '502', '409', '200'])
+
+    assert.equal(await sandbox.end('SIGINT'), 0)
+    assert.equal(existsSync(sandbox.infoFile), false)
+    assert.equal(existsSync(dirname(sandbox.info.armCa)), false)
+    await assert.rejects(call(sandbox.info.proxy, '/'), { code: 'ECONNREFUSED' })
+  })
+
+  it('mints what it is asked for, and says so when no sandbox answers', async (t) => {
+    const sandbox = await startSandboxProcess(t)
+    const minted = await token(`tool --control ${sandbox.info.control} --role A --role B --app 11111111-2222-4333-8444-555555555555 --v1 --expires-in -60`)
+    const claims = decodeJwt(minted.stdout.trim())
+    assert.deepEqual([claims['roles'], claims['appid'], claims['ver'], (claims.exp ?? Infinity) * 1_000 < Date.now()], [['A', 'B'], '11111111-2222-4333-8444-555555555555', '1.0', true])
+    assert.match(minted.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
+    const person = decodeJwt((await token(`stranger --info ${sandbox.infoFile} --user 66666666-2222-4333-8444-555555555555 --scp 'A B' --v2`)).stdout.trim())
+    assert.deepEqual([person['oid'], person['scp'], person['ver']], ['66666666-2222-4333-8444-555555555555', 'A B', '2.0'])
+
+    await sandbox.end()
+    for (const [args, message] of [
+      [`tool --control ${sandbox.info.control}`, /No sandbox answers/],
+      [`tool --info ${sandbox.infoFile}`, /No sandbox is running/],
+      ['nobody', /operator\|tool\|stranger/],
+      ['tool --v1 --v2', /exclude each other/],
+      ['tool --expires-in soon', /takes seconds/],
+    ] as const) {
+      const { stdout, stderr, code } = await token(args)
+      assert.deepEqual([code, stdout], [1, ''], args)
+      assert.match(stderr, message)
+    }
+  })
+
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+    it(`ends on ${signal} as on Ctrl-C`, async (t) => {
+      const sandbox = await startSandboxProcess(t)
+      assert.equal(await sandbox.end(signal), 0)
+      assert.equal(existsSync(dirname(sandbox.info.armCa)), false)
+    })
+  }
+
+  it('leaves nothing behind when it is stopped while it starts', async () => {
+    const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('apim-reconnect-'))
+    const before = new Set(folders())
+    for (const afterMs of [150, 400, 600]) {
+      const running = runStart(['--port', '0'])
+      await delay(afterMs)
+      running.child.kill('SIGINT')
+      const code = await running.exit
+      // Before its first line has run, the signal ends it as it ends any process.
+      assert.ok(code === 0 || code === null, `exit code ${code}: ${running.stderr()}`)
+    }
+    const own = folders().filter((name) => !before.has(name) && existsSync(join(tmpdir(), name, 'ca.pem')))
+    assert.deepEqual(own, [])
+  })
+
+  it('ends with 1 when the app’s process dies', async (t) => {
+    const sandbox = await startSandboxProcess(t)
+    process.kill(await childOf(sandbox.pid), 'SIGKILL')
+    assert.equal(await sandbox.end('SIGCONT'), 1)
+    assert.match(sandbox.stderr(), /process has ended \(SIGKILL\)/)
+    assert.equal(existsSync(sandbox.infoFile), false)
+  })
+
+  it('takes the app with it when it is killed without a chance to clean up', async (t) => {
+    const sandbox = await startSandboxProcess(t)
+    t.after(async () => {
+      await rm(dirname(sandbox.info.armCa), { recursive: true, force: true })
+      if ((await readInfoFile(DEFAULT_INFO_FILE))?.control === sandbox.info.control) await rm(DEFAULT_INFO_FILE)
+    })
+    const app = await childOf(sandbox.pid)
+    await sandbox.end('SIGKILL')
+    for (let waitedMs = 0; waitedMs < 5_000 && isAlive(app); waitedMs += 20) await delay(20)
+    assert.equal(isAlive(app), false)
+  })
+
+  for (const option of ['--port', '--tls-port', '--arm-port', '--identity-port', '--issuer-port', '--control-port']) {
+    it(`says in a sentence that the port of ${option} is taken`, async (t) => {
+      const port = await takenPort(t)
+      const running = runStart([option, String(port), ...(option === '--port' ? [] : ['--port', '0'])])
+      assert.equal(await running.exit, 1)
+      assert.equal(running.stderr().trim(), `Port ${port} is already in use: choose another one, or leave the option out to get a free one.`)
+    })
+  }
+
+  it('explains its options, and refuses others', async () => {
+    const help = runStart(['--help'])
+    assert.deepEqual([await help.exit, help.stdout().includes('--info FILE')], [0, true])
+    const wrong = runStart(['--colour'])
+    assert.equal(await wrong.exit, 1)
+    assert.match(wrong.stderr(), /--colour/)
+  })
+})
+
+/** The one child of a sandbox: the app. */
+async function childOf(pid: number): Promise<number> {
+  const { stdout } = await run('ps -A -o pid=,ppid=')
+  const children = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number)).filter(([, parent]) => parent === pid)
+  assert.equal(children.length, 1)
+  return children[0]?.[0] as number
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import * as fc from 'fast-check'
+import { integer, objectIdentifier, tlv } from '../../sandbox/azure/der.ts'
+import { toLogLine } from '../../sandbox/log-line.ts'
+import { decodeRequestPath, encodeRequestPath } from '../../sandbox/host/request-path.ts'
+import { createHttpRoutes, findRoute } from '../../sandbox/host/http-routes.ts'
+import { matchRoute, parseRouteTemplate } from '../../sandbox/host/route-template.ts'
+import { parseStartOptions, UsageError } from '../../sandbox/start-options.ts'
+
+describe('request paths', () => {
+  it('never hold a dot segment or a NUL, whatever was sent', () => {
+    const piece = fc.constantFrom('/', '.', '..', '%2e', '%2E', '%2f', '%5c', '%00', '%', '%zz', '%c3%a9', '%c3', '%ff', 'a', '%252e', ';')
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const path = decodeRequestPath(`/${pieces.join('')}`)
+        if (path === undefined) return
+        assert.ok(path.startsWith('/') && !path.includes('\0'))
+        assert.equal(path.split('/').some((segment) => segment === '.' || segment === '..'), false, path)
+      }),
+    )
+  })
+
+  it('come back from any text that was encoded, but for what encodes a slash or climbs', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (text) => {
+        fc.pre(!/[/%\0]/.test(text) && text !== '.' && text !== '..')
+        assert.equal(decodeRequestPath(`/${encodeURIComponent(text)}`), `/${text}`)
+      }),
+    )
+  })
+
+  it('are written into the URL with encoded triplets as they are', () => {
+    assert.equal(encodeRequestPath("/a b/é%2F%zz/(x)'!\"|"), "/a%20b/%C3%A9%2F%25zz/(x)'!%22%7C")
+  })
+})
+
+describe('route templates', () => {
+  it('refuse what they would match differently than the real host', () => {
+    for (const text of ['a/{id:int}', 'a/{id=1}', 'a/x{id}', '{a?}/b', '{*a}/b', 'a//b']) assert.throws(() => parseRouteTemplate(text), /route/, text)
+  })
+
+  it('match no letter of another script in a literal', () => {
+    assert.equal(matchRoute(parseRouteTemplate('backends'), '/bac\u212aends'), undefined)
+    assert.equal(matchRoute(parseRouteTemplate('backends'), '/backend\u017f'), undefined)
+  })
+})
+
+describe('routing', () => {
+  it('leads nowhere below what the host reserves, whatever is registered', () => {
+    const bindings = { trigger: { type: 'httpTrigger', authLevel: 'anonymous', methods: ['GET'], route: '{*path}' } }
+    const routes = createHttpRoutes([{ metadata: { name: 'all', bindings }, callback() {} }], '')
+    assert.ok(findRoute(routes, 'GET', '/administration') !== undefined)
+    for (const path of ['/admin', '/Admin/host', '/runtime/x']) assert.equal(findRoute(routes, 'GET', path), undefined, path)
+  })
+})
+
+describe('DER', () => {
+  it('writes lengths in the short and the long form', () => {
+    assert.deepEqual([tlv(4, Buffer.alloc(127)).subarray(0, 2), tlv(4, Buffer.alloc(128)).subarray(0, 3), tlv(4, Buffer.alloc(256)).subarray(0, 4)].map((bytes) => bytes.toString('hex')), [
+      '047f',
+      '048180',
+      '04820100',
+    ])
+  })
+
+  it('keeps integers positive and writes object identifiers in base 128', () => {
+    assert.equal(integer(Buffer.from([0x80])).toString('hex'), '02020080')
+    assert.equal(objectIdentifier('1.2.840.113549.1.1.11').toString('hex'), '06092a864886f70d01010b')
+  })
+})
+
+describe('start options', () => {
+  it('name their ports', () => {
+    assert.deepEqual(parseStartOptions(['--port', '7071', '--tls-port=0', '--arm-port', '1', '--identity-port', '2', '--issuer-port', '3', '--control-port', '4', '--info', 'f']), {
+      azure: false, help: false, port: 7071, tlsPort: 0, armPort: 1, identityPort: 2, issuerPort: 3, controlPort: 4, info: 'f',
+    })
+  })
+
+  for (const args of [['--port', 'x'], ['--port', '70000'], ['--port', '-1'], ['--colour'], ['extra'], ['--azure', '--arm-port', '1'], ['--azure', '--info', 'f']]) {
+    it(`refuse ${args.join(' ')} in words`, () => assert.throws(() => parseStartOptions(args), UsageError))
+  }
+})
+
+describe('log lines', () => {
+  it('name level and function, and leave the worker’s debugging out', () => {
+    const record = { level: 'warning', category: 'user', message: 'late', functionName: 'echo' } as const
+    assert.equal(toLogLine(record, 0), '00:00:00.000 WRN [echo] late\n')
+    assert.equal(toLogLine({ level: 'debug', category: 'system', message: 'x' }, 0), undefined)
+  })
+})
