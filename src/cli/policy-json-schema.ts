@@ -1,10 +1,9 @@
 import * as z from 'zod/mini'
+import { SEGMENT_PATTERNS, type SegmentName } from '../domain/segments.ts'
 import { POLICY } from '../policy/policy-schema.ts'
 
-const GUID = '[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}'
-const RESOURCE_GROUP = '[A-Za-z0-9_().\\-]{0,89}[A-Za-z0-9_()\\-]'
-const SERVICE = '[A-Za-z](?:[A-Za-z0-9\\-]{0,48}[A-Za-z0-9])?'
-const BACKEND = `(?!\\.{1,2}$)[!"$'(),\\-.0-9;=@A-Z\\[\\]^_\`a-z{|}~]{1,80}`
+/** A segment's own grammar without its outer anchors, to stand among others. The `$` inside the backend's is right where a backend ends the text. */
+const within = (segment: SegmentName): string => `(?:${SEGMENT_PATTERNS[segment].source.slice(1, -1)})`
 
 /** JSON Schema has no flag for case: each letter stands there twice. */
 const anyCase = (word: string): string =>
@@ -16,15 +15,15 @@ const anyCase = (word: string): string =>
  * template without attributes is a whole backend id.
  */
 const SCOPE =
-  `^/${anyCase('subscriptions')}/${GUID}(?:/${anyCase('resourceGroups')}/${RESOURCE_GROUP}` +
-  `(?:/${anyCase('providers')}/${anyCase('Microsoft.ApiManagement')}/${anyCase('service')}/${SERVICE}(?:/${anyCase('backends')}/${BACKEND})?)?)?$`
-const PRINCIPAL = `^(?:(?:app|user|group):${GUID}|role:[!-~]{1,120}|webhook:[a-z0-9\\-]{1,63})$`
+  `^/${anyCase('subscriptions')}/${within('subscriptionId')}(?:/${anyCase('resourceGroups')}/${within('resourceGroupName')}` +
+  `(?:/${anyCase('providers')}/${anyCase('Microsoft.ApiManagement')}/${anyCase('service')}/${within('serviceName')}(?:/${anyCase('backends')}/${within('backendId')})?)?)?$`
+const PRINCIPAL = `^(?:(?:app|user|group):${within('subscriptionId')}|role:[!-~]{1,120}|webhook:[a-z0-9\\-]{1,63})$`
 const DURATION = '^P(?=[0-9T])(?:[0-9.,]+[YMWD])*(?:T(?:[0-9.,]+[HMS])+)?$'
 
 const PATTERNS: Readonly<Record<string, string>> = {
   scope: SCOPE,
   principal: PRINCIPAL,
-  appIds: `^${GUID}$`,
+  appIds: `^${within('subscriptionId')}$`,
   after: DURATION,
   window: DURATION,
   deliverWithin: DURATION,

@@ -21,6 +21,7 @@ export const PRINCIPAL_EXPECTATION =
 /** Undefined when the text names no principal. */
 export function parsePrincipal(text: string): Principal | undefined {
   const colon = text.indexOf(':')
+  if (colon < 0) return undefined
   const kind = text.slice(0, colon)
   const id = text.slice(colon + 1)
   if (GUID_KINDS.has(kind)) return isGuid(id) ? (`${kind}:${foldAscii(id)}` as Principal) : undefined

@@ -45,10 +45,10 @@ export function parseScope(text: string): Result<Scope, ScopeFault> {
   for (const [index, word] of words.entries()) {
     const step = ROAD[index] as Word
     const matches = 'word' in step ? foldAscii(word) === step.word : isSegment(step.part, word)
-    if (!matches) return err({ expectation: `${'word' in step ? `'${step.word}'` : step.part} as segment ${index + 1}, not '${word.slice(0, 90)}'` })
+    if (!matches) return err({ expectation: `${'word' in step ? `'${step.word}'` : step.part} as segment ${index + 1}` })
   }
   const last = ROAD[words.length - 1] as Word
-  if ('word' in last) return err({ expectation: `a scope that does not end behind '${words.at(-1)}'` })
+  if ('word' in last) return err({ expectation: `a scope that does not end behind '${last.word}'` })
   return ok({ resourceId: text, key: foldAscii(text) } as Scope)
 }
 

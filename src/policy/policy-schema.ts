@@ -48,7 +48,7 @@ const SCOPE = z.pipe(
   described('grants.scope', z.string()),
   z.transform((text, context): Scope => {
     const scope = parseScope(text)
-    return scope.ok ? scope.value : refuse(context, text, scope.error.expectation.split(", not '", 1)[0] as string)
+    return scope.ok ? scope.value : refuse(context, text, scope.error.expectation)
   }),
 )
 const GRANT = z.strictObject({

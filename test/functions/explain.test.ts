@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const EXPLAIN = fileURLToPath(new URL('../../src/cli/explain.ts', import.meta.url))
+const EXAMPLE = fileURLToPath(new URL('../../examples/policy.json', import.meta.url))
+const GROUP = '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-apim'
+const BACKEND = `${GROUP}/providers/Microsoft.ApiManagement/service/apim-prod/backends/orders`
+const OPERATOR = ['--as', 'role:Reconnect.Operator', '--backend', BACKEND]
+
+describe('npm run explain', () => {
+  let folder = ''
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'reconnect-explain-'))
+    writeFileSync(join(folder, 'host.json'), '{}')
+  })
+  after(() => rmSync(folder, { recursive: true }))
+
+  const explain = (args: readonly string[], env: Record<string, string> = {}) => {
+    // Nothing of the surrounding environment: what is explained needs no setting but those named here.
+    const { status, stdout, stderr } = spawnSync(process.execPath, [EXPLAIN, ...args], { cwd: folder, env, encoding: 'utf8' })
+    return { status, stdout, stderr }
+  }
+
+  it('says that the caller may, by which grant, and exits with 0', () => {
+    const { status, stdout, stderr } = explain([...OPERATOR, '--policy', EXAMPLE])
+    assert.equal(stderr, '')
+    assert.equal(status, 0)
+    assert.match(stdout, /^Decision +ALLOWED$/m)
+    assert.match(stdout, /^Because +grants\[0\] gives 'reconnect' to role:Reconnect\.Operator$/m)
+    assert.match(stdout, /^Mode +on:/m)
+    assert.match(stdout, /^ +service +apim-prod$/m)
+  })
+
+  it('says that the caller may not, what comes nearest, and exits with 1', () => {
+    const { status, stdout } = explain(['--as', 'app:66666666-7777-8888-9999-000000000000', '--backend', BACKEND.replace('orders', 'carts'), '--policy', EXAMPLE])
+    assert.equal(status, 1)
+    assert.match(stdout, /^Decision +DENIED \(403 AuthorizationFailed\)$/m)
+    assert.match(stdout, /^Near miss +grants\[1\] names this principal, but its scope does not cover the backend:$/m)
+    assert.match(stdout, /^Near miss +grants\[0\] covers the backend, but for another principal:$/m)
+  })
+
+  it('asks for both actions when a reconnect is to be forced', () => {
+    const policy = JSON.stringify({ grants: [{ principal: 'role:a', scope: GROUP }] })
+    const asA = ['--as', 'role:a', '--backend', BACKEND]
+    assert.equal(explain(asA, { RECONNECT_POLICY: policy }).status, 0)
+    const forced = explain([...asA, '--action', 'force'], { RECONNECT_POLICY: policy })
+    assert.equal(forced.status, 1)
+    assert.match(forced.stdout, /no grant gives 'force'/)
+    assert.equal(explain([...asA, '--action', 'read'], { RECONNECT_POLICY: policy }).status, 1)
+  })
+
+  it('judges several principals as one caller', () => {
+    const args = ['--as', 'user:99999999-0000-1111-2222-333333333333', '--as', 'group:AAAAAAAA-BBBB-CCCC-DDDD-EEEEEEEEEEEE', '--backend', BACKEND.toUpperCase(), '--action', 'read', '--policy', EXAMPLE]
+    assert.equal(explain(args).status, 0)
+    assert.equal(explain(args.filter((_, at) => at !== 2 && at !== 3)).status, 1)
+  })
+
+  it('denies everything when there is no policy, and says so', () => {
+    const { status, stdout } = explain(OPERATOR)
+    assert.equal(status, 1)
+    assert.match(stdout, /^Policy +none: nobody may do anything$/m)
+    assert.match(stdout, /^Near miss +none:/m)
+  })
+
+  it('reads mode and policy from local.settings.json, and the environment wins', () => {
+    const file = join(folder, 'local.settings.json')
+    writeFileSync(file, JSON.stringify({ Values: { RECONNECT_MODE: 'off', RECONNECT_POLICY_FILE: EXAMPLE } }))
+    try {
+      const off = explain(OPERATOR)
+      assert.equal(off.status, 0)
+      assert.match(off.stdout, /^Mode +off: a reconnect is answered 503/m)
+      assert.match(explain(OPERATOR, { RECONNECT_MODE: 'dry-run' }).stdout, /^Mode +dry-run:/m)
+    } finally {
+      rmSync(file)
+    }
+  })
+
+  it('takes no more than five near misses for an explanation', () => {
+    const grants = Array.from({ length: 8 }, (_, at) => ({ principal: `role:r${at}`, scope: GROUP }))
+    const { stdout } = explain(OPERATOR, { RECONNECT_POLICY: JSON.stringify({ grants }) })
+    assert.equal(stdout.match(/^Near miss/gm)?.length, 5)
+    assert.match(stdout, /and 3 more grants/)
+  })
+
+  it('helps', () => {
+    const { status, stdout } = explain(['--help'])
+    assert.equal(status, 0)
+    assert.match(stdout, /--as PRINCIPAL/)
+    assert.match(stdout, /Exit code: 0 allowed, 1 denied, 2 /)
+  })
+
+  const refused: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ['nothing', [], /--as is missing[^]*--backend is missing/],
+    ['no principal', ['--backend', BACKEND], /^--as is missing/],
+    ['no backend', ['--as', 'role:a'], /^--backend is missing/],
+    ['a principal that is none', ['--as', 'Operator', '--backend', BACKEND], /^--as "Operator": expected 'app:/],
+    ['a principal without colon', ['--as', 'roleX', '--backend', BACKEND], /^--as "roleX": expected/],
+    ['a backend that is none', ['--as', 'role:a', '--backend', 'orders'], /^--backend "orders": expected \/subscriptions\//],
+    ['a dot segment', ['--as', 'role:a', '--backend', BACKEND.replace('orders', '..')], /^--backend .*: expected backendId as 1 to 80/],
+    ['what a terminal would obey', ['--as', 'role:a', '--backend', '\u001b[2J'], /^--backend "\\u001b\[2J"/],
+    ['an unknown action', [...OPERATOR, '--action', 'write'], /^--action "write": expected reconnect, read or force/],
+    ['two backends', [...OPERATOR, '--backend', BACKEND], /^--backend is given more than once/],
+    ['two actions', [...OPERATOR, '--action', 'read', '--action', 'force'], /^--action is given more than once/],
+    ['two policies', [...OPERATOR, '--policy', EXAMPLE, '--policy', EXAMPLE], /^--policy is given more than once/],
+    ['an unknown option', [...OPERATOR, '--force'], /Unknown option '--force'/],
+    ['an argument without option', [...OPERATOR, 'orders'], /Unexpected argument 'orders'/],
+    ['a policy that is not there', [...OPERATOR, '--policy', 'gone.json'], /^--policy "gone\.json": expected the path of a file that exists/],
+    ['a policy without path', [...OPERATOR, '--policy', ''], /^--policy is empty/],
+  ]
+  for (const [what, args, sentence] of refused) {
+    it(`refuses ${what} with a sentence that names the option, and exits with 2`, () => {
+      const { status, stdout, stderr } = explain(args)
+      assert.equal(status, 2)
+      assert.equal(stdout, '')
+      assert.match(stderr, sentence)
+    })
+  }
+
+  it('names every problem of a bad policy, with its path, and exits with 2', () => {
+    const { status, stderr } = explain(OPERATOR, { RECONNECT_POLICY: '{"grants":[{"principal":"x","scope":"/"}],"grant":[]}', RECONNECT_MODE: 'maybe' })
+    assert.equal(status, 2)
+    for (const name of ['RECONNECT_MODE', 'RECONNECT_POLICY grants[0].principal', 'RECONNECT_POLICY grants[0].scope', 'RECONNECT_POLICY grant:']) assert.ok(stderr.includes(name), name)
+  })
+})
