@@ -35,7 +35,7 @@ function exchange(agent: Agent, request: PipelineRequest): Promise<PipelineRespo
 
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
-    const headers = createHttpHeaders()
+    let headers = createHttpHeaders()
     let controller: Dispatcher.DispatchController | undefined
     let status = 0
     let size = 0
@@ -67,6 +67,8 @@ function exchange(agent: Agent, request: PipelineRequest): Promise<PipelineRespo
           controller = started
         },
         onResponseStart(_, statusCode, rawHeaders) {
+          // Interim answers (1xx) come here too, and nothing of them stays.
+          headers = createHttpHeaders()
           status = statusCode
           for (const [name, value] of Object.entries(rawHeaders)) {
             if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)

@@ -20,6 +20,8 @@ const MAX_DETAILS_DEPTH = 16
 /** ARM's codes are identifiers; anything else is not ARM speaking, and would not fit into a header. */
 const CODE = /^[A-Za-z0-9._-]{1,128}$/
 
+const ACCEPTED: Interpretation = { result: ok(undefined), repeat: 'no' }
+
 /** Pure reading of ARM's answer (contract, section 3). A success is a 202, empty or JSON; anything else that pretends is none. */
 export function interpretReconnect(answer: ArmAnswer, scope: string, nowEpochMs: number): Interpretation {
   if (answer.kind === 'not_sent') {
@@ -31,13 +33,14 @@ export function interpretReconnect(answer: ArmAnswer, scope: string, nowEpochMs:
     return { result: err({ reason, detail: answer.detail }), repeat: 'once' }
   }
   const { status, body } = answer
+  if (status === 202 && body === '') return ACCEPTED
   const envelope = parseEnvelope(body)
   const detail = envelope === undefined ? `status ${status}, no ARM error in the body` : `${envelope.code}: ${envelope.message}`
   const retryAfter = parseRetryAfter(answer.header('retry-after'), nowEpochMs)
   const relayedWait = retryAfter === undefined ? {} : { retryAfter: retryAfter.text }
   const wait = retryAfter === undefined ? {} : { waitMs: retryAfter.waitMs }
 
-  if (status === 202 && isEmptyOrJson(body)) return { result: ok(undefined), repeat: 'no' }
+  if (status === 202 && isEmptyOrJson(body)) return ACCEPTED
   if (status === 401 || status === 403) return { result: err({ reason: 'arm_refused_identity', status, scope, detail }), repeat: 'no' }
   if (status === 429) {
     const error = envelope ?? { code: 'TooManyRequests', message: 'Azure Resource Manager throttles requests at the moment.' }

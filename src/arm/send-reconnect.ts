@@ -1,6 +1,6 @@
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { RequestIds } from '../reconnect/ports.ts'
-import type { Clock } from '../shared/clock.ts'
+import { DONE, type Clock } from '../shared/clock.ts'
 import type { ArmAnswer } from './answer.ts'
 import type { ClientPool } from './client-pool.ts'
 import { TransportError } from './transport-error.ts'
@@ -22,7 +22,7 @@ export async function sendReconnect(
   const client = clients.get(backend.subscriptionId, apiVersion)
   const timeout = new AbortController()
   const done = new AbortController()
-  void clock.sleep(timeoutMs, done.signal).then(() => timeout.abort())
+  void clock.sleep(timeoutMs, done.signal).then(() => timeout.abort(DONE))
   let answer: SdkResponse | undefined
   try {
     await client.backend.reconnect(backend.resourceGroupName, backend.serviceName, backend.backendId, {
@@ -40,7 +40,7 @@ export async function sendReconnect(
   } catch (error) {
     if (answer === undefined) return unanswered(error, timeout.signal.aborted)
   } finally {
-    done.abort()
+    done.abort(DONE)
   }
   if (answer === undefined) throw new Error('the SDK returned without an answer')
   const { status, headers, bodyAsText } = answer

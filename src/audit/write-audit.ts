@@ -8,7 +8,8 @@ import { printable } from './redact.ts'
  */
 export function writeAudit(context: Pick<InvocationContext, 'info' | 'warn' | 'error'>, event: AuditEvent): void {
   const line = JSON.stringify(event, (_, value: unknown) => (typeof value === 'string' ? printable(value) : value))
-  if (event.fault === 'us') context.error(line)
-  else if (event.outcome === 'failed' || event.fault === 'dependency') context.warn(line)
+  // Switched off is a decision of ours, not a fault to be woken for.
+  if (event.fault === 'us' && event.reason !== 'switched_off') context.error(line)
+  else if (event.outcome === 'failed') context.warn(line)
   else context.info(line)
 }

@@ -1,10 +1,12 @@
-import { composition } from '../composition.ts'
+import { composition, type App } from '../composition.ts'
+import { describeFailure } from '../http/failure-reply.ts'
 import { json } from '../http/reply.ts'
 import { createDeadline } from '../shared/deadline.ts'
 import type { Handle } from './handle.ts'
 
 /** Load balancers ask often and wait little. */
 const READY_DEADLINE_MS = 5_000
+const RETRY_AFTER = { 'retry-after': '10' }
 
 interface Check {
   readonly name: 'configuration' | 'issuer-keys'
@@ -17,15 +19,21 @@ interface Check {
  */
 export const healthReady: Handle = async () => {
   const app = composition()
-  const checks: Check[] = [{ name: 'configuration', status: app.ok ? 'pass' : 'fail' }]
-  if (app.ok) {
-    const deadline = createDeadline(app.value.ports.clock, READY_DEADLINE_MS)
-    try {
-      checks.push({ name: 'issuer-keys', status: (await app.value.authenticator.keysKnown(deadline)) ? 'pass' : 'fail' })
-    } finally {
-      deadline.dispose()
-    }
+  if (!app.ok) {
+    const error = describeFailure({ reason: 'configuration_invalid' })
+    const checks: readonly Check[] = [{ name: 'configuration', status: 'fail' }]
+    return json(503, { status: 'unready', checks, error }, { 'x-ms-error-code': error.code, ...RETRY_AFTER })
   }
+  const checks: readonly Check[] = [{ name: 'configuration', status: 'pass' }, ...(await checkDependencies(app.value))]
   const ready = checks.every(({ status }) => status === 'pass')
-  return json(ready ? 200 : 503, { status: ready ? 'ready' : 'unready', checks }, ready ? {} : { 'retry-after': '10' })
+  return json(ready ? 200 : 503, { status: ready ? 'ready' : 'unready', checks }, ready ? {} : RETRY_AFTER)
+}
+
+async function checkDependencies({ ports, authenticator }: App): Promise<readonly Check[]> {
+  const deadline = createDeadline(ports.clock, READY_DEADLINE_MS)
+  try {
+    return [{ name: 'issuer-keys', status: (await authenticator.keysKnown(deadline)) ? 'pass' : 'fail' }]
+  } finally {
+    deadline.dispose()
+  }
 }

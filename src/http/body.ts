@@ -35,7 +35,7 @@ function isJsonInUtf8(headers: Headers): boolean {
   try {
     const type = new MIMEType(headers.get('content-type') ?? '')
     const charset = type.params.get('charset')
-    return type.essence === 'application/json' && (charset === null || charset.toLowerCase() === 'utf-8')
+    return type.essence === 'application/json' && (charset === null || /^utf-?8$/i.test(charset))
   } catch {
     return false
   }

@@ -62,11 +62,17 @@ export interface Challenge {
   readonly authorizationUri: string
 }
 
+/** What the caller is told of a failure. */
+export function describeFailure(failure: Failure): ArmError {
+  if (failure.reason === 'arm_rejected' || failure.reason === 'arm_throttled') return failure.error
+  return { code: WIRE[failure.reason].code, message: messageOf(failure), ...targetOf(failure) }
+}
+
 /** A failure as ARM would word it: status, envelope and headers. */
 export function toFailureReply(failure: Failure, correlationId: string, challenge: Challenge | undefined): Reply {
-  const relayed = failure.reason === 'arm_rejected' || failure.reason === 'arm_throttled'
-  const { status, code } = relayed ? { status: failure.status, code: failure.error.code } : WIRE[failure.reason]
-  const error: ArmError = relayed ? failure.error : { code, message: messageOf(failure), ...targetOf(failure) }
+  const status = failure.reason === 'arm_rejected' || failure.reason === 'arm_throttled' ? failure.status : WIRE[failure.reason].status
+  const error = describeFailure(failure)
+  const { code } = error
   const headers: Record<string, string> = { 'x-ms-error-code': code, 'x-ms-correlation-request-id': correlationId }
   const retryAfter = retryAfterOf(failure, status)
   if (retryAfter !== undefined) headers['retry-after'] = retryAfter

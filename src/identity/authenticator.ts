@@ -9,6 +9,7 @@ import { err, ok, type Result } from '../shared/result.ts'
 import { readAppServicePrincipal } from './app-service-principal.ts'
 import { extractBearerToken } from './bearer-token.ts'
 import { verifyEntraToken } from './entra-token.ts'
+import { httpGet, type HttpGet } from './http-get.ts'
 import { createIssuerDocuments } from './issuer-documents.ts'
 import { createIssuerKeys } from './issuer-keys.ts'
 import { createTokenCache } from './token-cache.ts'
@@ -18,8 +19,8 @@ export interface AuthenticatorOptions {
   readonly appServiceAuthentication: boolean
   readonly clock: Clock
   readonly log: Log
-  /** How the issuer is asked; the platform's own `fetch` by default. */
-  readonly fetch?: typeof fetch
+  /** How the issuer is asked. */
+  readonly get?: HttpGet
 }
 
 export interface Authenticator {
@@ -32,7 +33,7 @@ export interface Authenticator {
 /** Contract, section 4. One per process: it holds the issuer's keys and the tokens verified lately. Asks nobody before it is asked. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { entra, clock } = options
-  const keys = createIssuerKeys(createIssuerDocuments(entra, options.fetch ?? fetch), clock, options.log)
+  const keys = createIssuerKeys(createIssuerDocuments(entra, options.get ?? httpGet), clock, options.log)
   const cache = createTokenCache(clock)
 
   async function authenticateToken(authorization: string, deadline: Deadline): Promise<Result<Caller, AuthenticationFailure>> {

@@ -1,5 +1,6 @@
 import { err, ok, type Result } from '../shared/result.ts'
 import { quote } from './credential-refusal.ts'
+import type { HttpAnswer, HttpGet } from './http-get.ts'
 
 /** Entra answers in well under a second; a caller who waits for it has a deadline of some 30. */
 export const ISSUER_TIMEOUT_MS = 5_000
@@ -10,11 +11,11 @@ export const MAX_ISSUER_ANSWER_BYTES = 1024 * 1024
  * GETs one JSON document of the issuer, within time and size, following no redirect: what is signed with is read from the address that was
  * configured, or not at all. The error says what went wrong, in words for the log.
  */
-export async function fetchJson(fetchFrom: typeof fetch, address: string): Promise<Result<unknown, string>> {
+export async function fetchJson(get: HttpGet, address: string): Promise<Result<unknown, string>> {
   const stop = new AbortController()
   const timer = setTimeout(() => stop.abort(new Error(`no answer within ${ISSUER_TIMEOUT_MS} ms`)), ISSUER_TIMEOUT_MS)
   try {
-    const response = await fetchFrom(address, { redirect: 'error', headers: { accept: 'application/json' }, signal: stop.signal })
+    const response = await get(address, stop.signal)
     if (response.status !== 200) return err(`status ${response.status}`)
     const text = await readText(response)
     return text === undefined ? err(`more than ${MAX_ISSUER_ANSWER_BYTES} bytes`) : parseJson(text)
@@ -27,11 +28,11 @@ export async function fetchJson(fetchFrom: typeof fetch, address: string): Promi
   }
 }
 
-/** Undefined when there is more than the limit. Counted after decompression. */
-async function readText(response: Response): Promise<string | undefined> {
+/** Undefined when there is more than the limit. */
+async function readText(response: HttpAnswer): Promise<string | undefined> {
   const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of response.body) {
     bytes += chunk.byteLength
     if (bytes > MAX_ISSUER_ANSWER_BYTES) return undefined
     chunks.push(chunk)
@@ -47,9 +48,7 @@ function parseJson(text: string): Result<unknown, string> {
   }
 }
 
-/** `fetch failed` says nothing without its cause. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'failed'
-  const cause = error.cause instanceof Error ? error.cause : error
-  return quote('code' in cause && typeof cause.code === 'string' ? `${cause.code} ${cause.message}` : cause.message)
+  return quote('code' in error && typeof error.code === 'string' ? `${error.code} ${error.message}` : error.message)
 }

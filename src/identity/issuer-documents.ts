@@ -1,5 +1,6 @@
 import type { EntraConfig } from '../config/config.ts'
 import { err, ok, type Result } from '../shared/result.ts'
+import type { HttpGet } from './http-get.ts'
 import { fetchJson } from './fetch-json.ts'
 import { issuersOf, metadataAddress } from './issuers.ts'
 import { parseSigningKeys, type SigningKeys } from './signing-keys.ts'
@@ -12,12 +13,12 @@ export interface IssuerDocuments {
   fetchKeys(keysAddress: string): Promise<Result<SigningKeys, string>>
 }
 
-export function createIssuerDocuments(entra: EntraConfig, fetchFrom: typeof fetch): IssuerDocuments {
+export function createIssuerDocuments(entra: EntraConfig, get: HttpGet): IssuerDocuments {
   const issuers = issuersOf(entra.authority, entra.tenantId)
 
   return {
     async fetchKeysAddress() {
-      const document = await fetchJson(fetchFrom, metadataAddress(entra))
+      const document = await fetchJson(get, metadataAddress(entra))
       if (!document.ok) return err(`OpenID metadata: ${document.error}`)
       const metadata = toMembers(document.value)
       // OpenID Connect Discovery 1.0, section 4.3: without this, the metadata of another tenant or cloud would bring its keys.
@@ -28,7 +29,7 @@ export function createIssuerDocuments(entra: EntraConfig, fetchFrom: typeof fetc
     },
 
     async fetchKeys(keysAddress) {
-      const document = await fetchJson(fetchFrom, keysAddress)
+      const document = await fetchJson(get, keysAddress)
       if (!document.ok) return err(`keys: ${document.error}`)
       const keys = await parseSigningKeys(document.value, issuers, entra.tenantId)
       if (keys === undefined) return err('keys: not a JWK set')

@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
-
 /** Time as something that is handed in, so that tests can move it. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
@@ -10,11 +8,20 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  async sleep(ms, signal) {
-    try {
-      await delay(ms, undefined, signal === undefined ? {} : { signal })
-    } catch {
-      // Aborted: the caller looks at its signal.
-    }
-  },
+  // Not `node:timers/promises`: it makes an AbortError with a stack for every sleep that is cut short, and nearly all here are.
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted === true) return resolve()
+      const timer = setTimeout(end, ms)
+      function end(): void {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', end)
+        resolve()
+      }
+      signal?.addEventListener('abort', end)
+      return undefined
+    }),
 }
+
+/** The reason of aborts that are no fault: given outright, because the default one is an exception with a stack. */
+export const DONE = 'done'

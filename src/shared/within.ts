@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import { DONE, type Clock } from './clock.ts'
 
 export const TIMED_OUT: unique symbol = Symbol('timed out')
 
@@ -11,6 +11,6 @@ export async function within<T>(work: Promise<T>, ms: number, clock: Clock): Pro
   try {
     return await Promise.race([work, clock.sleep(ms, done.signal).then((): typeof TIMED_OUT => TIMED_OUT)])
   } finally {
-    done.abort()
+    done.abort(DONE)
   }
 }

@@ -5,6 +5,7 @@ import type { Caller } from '../../../src/domain/caller.ts'
 import type { AuthenticationFailure } from '../../../src/domain/failure.ts'
 import { createAuthenticator, type Authenticator } from '../../../src/identity/authenticator.ts'
 import type { Credentials } from '../../../src/identity/credentials.ts'
+import type { HttpGet } from '../../../src/identity/http-get.ts'
 import type { Clock } from '../../../src/shared/clock.ts'
 import { createDeadline, type Deadline } from '../../../src/shared/deadline.ts'
 import { systemClock } from '../../../src/shared/clock.ts'
@@ -47,7 +48,7 @@ export interface IdentityRoom {
 
 export interface RoomOptions {
   readonly appServiceAuthentication?: boolean
-  readonly fetch?: typeof fetch
+  readonly get?: HttpGet
 }
 
 export async function openRoom(t: TestContext, options: RoomOptions = {}): Promise<IdentityRoom> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { createSigningKey, issuerKey, OTHER_TENANT_ID, TENANT_ID, type SigningKey } from '../../support/token-mint.ts'
 import { assertAccepted, assertRefused, entraConfig, openRoom } from './identity-room.ts'
+import type { HttpAnswer, HttpGet } from '../../../src/identity/http-get.ts'
 import { createIssuerDocuments } from '../../../src/identity/issuer-documents.ts'
 
 let other: SigningKey
@@ -52,7 +53,7 @@ describe('the metadata', () => {
   for (const [address, trusted] of addresses) {
     test(`${trusted ? 'may' : 'must not'} say that the keys are at ${JSON.stringify(address) ?? 'no address'}`, async () => {
       const entra = entraConfig()
-      const answer: typeof fetch = async () => Response.json({ issuer: `${entra.authority}/${TENANT_ID}/v2.0`, jwks_uri: address })
+      const answer: HttpGet = () => Promise.resolve(jsonAnswer({ issuer: `${entra.authority}/${TENANT_ID}/v2.0`, jwks_uri: address }))
       const result = await createIssuerDocuments(entra, answer).fetchKeysAddress()
       assert.equal(result.ok, trusted)
     })
@@ -60,9 +61,9 @@ describe('the metadata', () => {
 
   test('is asked for at the address of the configured tenant', async () => {
     const asked: string[] = []
-    const answer: typeof fetch = async (address) => {
-      asked.push(String(address))
-      return Response.json({})
+    const answer: HttpGet = (address) => {
+      asked.push(address)
+      return Promise.resolve(jsonAnswer({}))
     }
     await createIssuerDocuments(entraConfig(), answer).fetchKeysAddress()
     assert.deepEqual(asked, [`https://login.microsoftonline.com/${TENANT_ID}/v2.0/.well-known/openid-configuration`])
@@ -128,13 +129,17 @@ describe('a key of the set', () => {
   })
 
   async function keyIds(keys: readonly unknown[]): Promise<readonly string[]> {
-    const result = await createIssuerDocuments(entraConfig(authority), async () => Response.json({ keys })).fetchKeys(`${authority}/keys`)
+    const result = await createIssuerDocuments(entraConfig(authority), () => Promise.resolve(jsonAnswer({ keys }))).fetchKeys(`${authority}/keys`)
     assert.ok(result.ok, result.ok ? '' : result.error)
     return [...result.value.keys()]
   }
 })
 
 test('a set without any key that serves is no set', async () => {
-  const { fetchKeys } = createIssuerDocuments(entraConfig(), async () => Response.json({ keys: [{ kty: 'oct', kid: 'x', k: 'x' }] }))
+  const { fetchKeys } = createIssuerDocuments(entraConfig(), () => Promise.resolve(jsonAnswer({ keys: [{ kty: 'oct', kid: 'x', k: 'x' }] })))
   assert.deepEqual(await fetchKeys('https://login.microsoftonline.com/keys'), { ok: false, error: 'keys: none that can be used' })
 })
+
+function jsonAnswer(document: object): HttpAnswer {
+  return { status: 200, body: (async function* () { yield Buffer.from(JSON.stringify(document)) })() }
+}

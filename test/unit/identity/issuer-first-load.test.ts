@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
+import type { HttpGet } from '../../../src/identity/http-get.ts'
 import { systemClock } from '../../../src/shared/clock.ts'
 import { createDeadline } from '../../../src/shared/deadline.ts'
 import { createSigningKey, type SigningKey } from '../../support/token-mint.ts'
@@ -104,11 +105,11 @@ describe('the first load', () => {
 test('an issuer that hangs is given up after five seconds, and then left alone for five', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   let asked = 0
-  const hanging: typeof fetch = (_address, init) => {
+  const hanging: HttpGet = (_address, signal) => {
     asked++
-    return new Promise((_resolve, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason)))
+    return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
   }
-  const room = await openRoom(t, { fetch: hanging })
+  const room = await openRoom(t, { get: hanging })
   const waiting = room.authenticateToken(room.aToken(), 60_000)
   await Promise.resolve()
   t.mock.timers.tick(4_999)

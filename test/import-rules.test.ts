@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { importFault, ROOMS, roomOf, sayingFaults, testFault } from './support/house-rules.ts'
+import { evaluatedWith, importsIn, readCode, sourcesBelow, withoutComments } from './support/imports.ts'
+
+const SOURCES = sourcesBelow('src')
+
+/** What the rules say about a file that does not exist. */
+function faultsOf(file: string, text: string): readonly string[] {
+  const code = withoutComments(text)
+  return [...importsIn(file, code).map(importFault), ...sayingFaults(file, code)].filter((fault) => fault !== undefined)
+}
+
+function assertNone(faults: readonly string[]): void {
+  assert.ok(faults.length === 0, `\n${faults.join('\n')}\n`)
+}
+
+describe('the rooms of src', () => {
+  test('import only what they may know', () => {
+    assertNone(SOURCES.flatMap((file) => importsIn(file, readCode(file)).map(importFault)).filter((fault) => fault !== undefined))
+  })
+
+  test('leave environment, time and console to those whose business they are', () => {
+    assertNone(SOURCES.flatMap((file) => sayingFaults(file, readCode(file))))
+  })
+
+  test('are those that have rules, and none is empty', () => {
+    assert.deepEqual([...new Set(SOURCES.map(roomOf))].toSorted(), Object.keys(ROOMS).toSorted())
+  })
+
+  test('use every runtime dependency of package.json, and no other package', () => {
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> }
+    const used = SOURCES.flatMap((file) => importsIn(file, readCode(file))).filter(({ isPackage, to }) => isPackage && !to.startsWith('node:'))
+    const values = new Set(used.filter(({ isType }) => !isType).map(({ to }) => to))
+    assert.deepEqual([...values].toSorted(), Object.keys(dependencies).toSorted())
+    assertNone(
+      used
+        .filter(({ to }) => !Object.hasOwn(dependencies, to))
+        .map(({ from, to }) => `${from} imports types of ${to}, which package.json does not name.`),
+    )
+  })
+})
+
+describe('what is evaluated when', () => {
+  test('registering the functions reads the table and nothing else', () => {
+    assert.deepEqual([...evaluatedWith('src/index.ts')].toSorted(), [
+      '@azure/functions',
+      'node:module',
+      'src/functions/routes.ts',
+      'src/index.ts',
+      'src/warm-up.ts',
+    ])
+  })
+
+  test('the SDK, most of what is deployed, is read with the first reconnect and not before', () => {
+    const evaluated = evaluatedWith('src/functions/handle.ts')
+    assert.ok(evaluated.has('src/arm/arm.ts'))
+    for (const name of ['@azure/arm-apimanagement', '@azure/core-rest-pipeline', '@azure/identity', 'undici'])
+      assert.ok(!evaluated.has(name), `${name} is read too early`)
+  })
+})
+
+test('the sandbox knows nothing of src but the built app', () => {
+  const imports = sourcesBelow('sandbox').flatMap((file) => importsIn(file, readCode(file)))
+  assertNone(
+    imports
+      .filter(({ to, isPackage }) => !isPackage && !to.startsWith('sandbox/'))
+      .map(({ from, to }) => `${from} imports ${to}: the simulation must not agree with the app by sharing its code. Write it down a second time.`),
+  )
+})
+
+test('no test is focused or skipped', () => {
+  assertNone(
+    sourcesBelow('test')
+      .map((file) => testFault(file, readCode(file)))
+      .filter((fault) => fault !== undefined),
+  )
+})
+
+describe('the rules notice', () => {
+  const BROKEN: readonly [string, string, string][] = [
+    ['an adapter in the domain', 'src/domain/x.ts', "import { createArm } from '../arm/arm.ts'"],
+    ['the domain in shared', 'src/shared/x.ts', "import type { Backend } from '../domain/backend-id.ts'"],
+    ['one adapter in another', 'src/arm/x.ts', "import { printable } from '../audit/redact.ts'"],
+    ['a port used as a value', 'src/identity/x.ts', "import { Forward } from '../reconnect/ports.ts'"],
+    ['an adapter that tells the story', 'src/arm/x.ts', "import type { Trail } from '../reconnect/reconnect.ts'"],
+    ['a value of the permission in arm', 'src/arm/x.ts', "import { authorize } from '../policy/authorize.ts'"],
+    ['an adapter in the story', 'src/reconnect/x.ts', "import { writeAudit } from '../audit/write-audit.ts'"],
+    ['an adapter in a function', 'src/functions/x.ts', "import { createArm } from '../arm/arm.ts'"],
+    ['composition in a room', 'src/http/x.ts', "import { composition } from '../composition.ts'"],
+    ['an import over several lines', 'src/domain/x.ts', "import {\n  a,\n  b,\n} from '../http/reply.ts'"],
+    ['an export from elsewhere', 'src/domain/x.ts', "export { json } from '../http/reply.ts'"],
+    ['an import for its effects', 'src/domain/x.ts', "import '../index.ts'"],
+    ['an import that comes late', 'src/domain/x.ts', "const arm = await import('../arm/arm.ts')"],
+    ['a room that nobody knows', 'src/utils/x.ts', "import { ok } from '../shared/result.ts'"],
+    ['tests in src', 'src/domain/x.ts', "import { aBackend } from '../../test/support/builders.ts'"],
+    ['the sandbox in src', 'src/composition.ts', "import { startHost } from '../sandbox/host/host.ts'"],
+    ['the SDK outside arm', 'src/reconnect/x.ts', "import { ApiManagementClient } from '@azure/arm-apimanagement'"],
+    ['the credential outside arm', 'src/composition.ts', "import { ManagedIdentityCredential } from '@azure/identity'"],
+    ['jose outside identity', 'src/policy/x.ts', "import { jwtVerify } from 'jose/jwt/verify'"],
+    ['undici outside arm', 'src/identity/x.ts', "import { fetch } from 'undici'"],
+    ['a package that has no home', 'src/domain/x.ts', "import _ from 'lodash'"],
+    ['the environment outside config', 'src/arm/x.ts', "const endpoint = process.env['ARM_ENDPOINT']"],
+    ['the environment by import', 'src/arm/x.ts', "import { env } from 'node:process'"],
+    ['the time outside the clock', 'src/domain/x.ts', 'const now = Date.now()'],
+    ['the time in a new date', 'src/domain/x.ts', 'const now = new Date()'],
+    ['the console outside the log', 'src/arm/x.ts', 'console.log(1)'],
+  ]
+  for (const [name, file, text] of BROKEN) test(name, () => assert.equal(faultsOf(file, text).length, 1, faultsOf(file, text).join('\n')))
+
+  const SOUND: readonly [string, string, string][] = [
+    ['types of a port', 'src/identity/x.ts', "import type { Authenticate } from '../reconnect/ports.ts'"],
+    ['the type of the permission in arm', 'src/arm/x.ts', "import type { AuthorizedReconnect } from '../policy/authorize.ts'"],
+    ['types of a package elsewhere', 'src/http/x.ts', "import type { HttpRequest } from '@azure/functions'"],
+    ['a neighbour', 'src/arm/x.ts', "import { parseRetryAfter } from './retry-after.ts'"],
+    ['a date that is given', 'src/domain/x.ts', 'const due = new Date(dueEpochMs)'],
+    ['a comment about the forbidden', 'src/domain/x.ts', '/** Never Date.now() or process.env here. */'],
+  ]
+  for (const [name, file, text] of SOUND) test(`nothing in ${name}`, () => assertNone(faultsOf(file, text)))
+
+  for (const word of ['only', 'skip', 'todo']) {
+    test(`a test marked ${word}, in every spelling`, () => {
+      for (const text of [
+        `test.${word}('x', () => {})`,
+        `describe.${word}('x', () => {})`,
+        `t.${word}('x')`,
+        `test('x', { ${word}: true }, () => {})`,
+      ])
+        assert.ok(testFault('test/x.test.ts', text), text)
+    })
+  }
+})

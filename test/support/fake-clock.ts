@@ -1,0 +1,58 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Clock } from '../../src/shared/clock.ts'
+
+/** Time that stands still until the test moves it. */
+export interface FakeClock extends Clock {
+  /** Moves time on, waking every sleeper at its own moment and letting its work run before the next one wakes. */
+  advance(ms: number): Promise<void>
+  /** Sleeps that have neither ended nor been aborted: what is left here is a timer left behind. */
+  sleeping(): number
+  /** Every sleep ever begun, in milliseconds. */
+  readonly begun: readonly number[]
+}
+
+/** 2026-11-23T00:00:00Z, stated outright. */
+export const START_EPOCH_MS = 1_795_392_000_000
+
+export function createFakeClock(startEpochMs = START_EPOCH_MS): FakeClock {
+  let nowEpochMs = startEpochMs
+  const sleepers = new Set<{ readonly wakeAtEpochMs: number; readonly wake: () => void }>()
+  const begun: number[] = []
+
+  /** Promises that settle each other need a few turns of the loop. */
+  async function settle(): Promise<void> {
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn()
+  }
+
+  return {
+    begun,
+    now: () => nowEpochMs,
+    sleeping: () => sleepers.size,
+    sleep(ms, signal) {
+      begun.push(ms)
+      if (signal?.aborted === true) return Promise.resolve()
+      return new Promise((resolve) => {
+        const sleeper = { wakeAtEpochMs: nowEpochMs + ms, wake }
+        function wake(): void {
+          sleepers.delete(sleeper)
+          signal?.removeEventListener('abort', wake)
+          resolve()
+        }
+        sleepers.add(sleeper)
+        signal?.addEventListener('abort', wake)
+      })
+    },
+    async advance(ms) {
+      const endEpochMs = nowEpochMs + ms
+      await settle()
+      for (;;) {
+        const [next] = [...sleepers].filter(({ wakeAtEpochMs }) => wakeAtEpochMs <= endEpochMs).toSorted((a, b) => a.wakeAtEpochMs - b.wakeAtEpochMs)
+        if (next === undefined) break
+        nowEpochMs = Math.max(nowEpochMs, next.wakeAtEpochMs)
+        next.wake()
+        await settle()
+      }
+      nowEpochMs = endEpochMs
+    },
+  }
+}

@@ -1,0 +1,145 @@
+import type { Import } from './imports.ts'
+
+interface Room {
+  /** Paths below src (a folder, or one file) that this room may import; `types` says: with `import type` only. */
+  readonly mayImport: Readonly<Record<string, 'values' | 'types'>>
+  /** Ends the sentence "… belongs elsewhere: ". */
+  readonly because: string
+}
+
+const ADAPTER = { domain: 'values', shared: 'values', 'reconnect/ports.ts': 'types', 'config/config.ts': 'types' } as const
+const ADAPTERS_MEET =
+  'adapters know the domain and see reconnect/ports.ts as types; what two of them need goes to domain or shared, and they meet in composition.ts alone.'
+
+/** The rooms of HOUSE-STYLE and what each may know. Arrows point inward. */
+export const ROOMS: Readonly<Record<string, Room>> = {
+  shared: {
+    mayImport: {},
+    because: 'shared knows nobody. What speaks of backends or callers belongs in domain, what only one room uses belongs there.',
+  },
+  domain: {
+    mayImport: { shared: 'values' },
+    because: 'domain is the language everyone speaks and does no I/O. Put the I/O into an adapter and pass in what it found.',
+  },
+  policy: { mayImport: ADAPTER, because: ADAPTERS_MEET },
+  identity: { mayImport: ADAPTER, because: ADAPTERS_MEET },
+  // Permission is a type: sending takes what only authorize() makes.
+  arm: { mayImport: { ...ADAPTER, 'policy/authorize.ts': 'types' }, because: ADAPTERS_MEET },
+  audit: { mayImport: ADAPTER, because: ADAPTERS_MEET },
+  // The policy document is a setting: config finds it, policy says what it means.
+  config: {
+    mayImport: { domain: 'values', shared: 'values', 'policy/policy-document.ts': 'values' },
+    because: 'config reads settings and hands them out; it starts nothing and asks nobody. Wire it up in composition.ts.',
+  },
+  reconnect: {
+    mayImport: {
+      domain: 'values',
+      shared: 'values',
+      policy: 'values',
+      'audit/event.ts': 'types',
+      'config/config.ts': 'types',
+      'identity/credentials.ts': 'types',
+    },
+    because: 'the story names what it needs in reconnect/ports.ts, and composition.ts hires who fills it in.',
+  },
+  http: {
+    // The published schema of the body is the one that reads it.
+    mayImport: { domain: 'values', shared: 'values', audit: 'values', reconnect: 'types', 'reconnect/parse-command.ts': 'values' },
+    because: 'http turns facts into answers and decides nothing. Decisions belong in reconnect, wiring in composition.ts.',
+  },
+  functions: {
+    mayImport: { 'composition.ts': 'values', reconnect: 'values', http: 'values', audit: 'values', domain: 'values', shared: 'values' },
+    because: 'a function file only carries facts between host and story. Ask composition() for what adapters do.',
+  },
+  cli: {
+    mayImport: { config: 'values', policy: 'values', domain: 'values', shared: 'values' },
+    because: 'a command on the terminal uses what serves requests, and never talks to Azure.',
+  },
+  'composition.ts': {
+    mayImport: {
+      arm: 'values',
+      audit: 'values',
+      config: 'values',
+      identity: 'values',
+      policy: 'values',
+      shared: 'values',
+      domain: 'types',
+      http: 'types',
+      reconnect: 'types',
+    },
+    because: 'composition.ts wires rooms and does nothing else. Triggers belong in functions, decisions in reconnect.',
+  },
+  'warm-up.ts': { mayImport: { functions: 'values' }, because: 'warming up is what the functions say it is.' },
+  'index.ts': { mayImport: { functions: 'values', 'warm-up.ts': 'values' }, because: 'index.ts registers the functions of routes.ts, nothing else.' },
+}
+
+/** Packages that have one home (or a few): a value of them anywhere else is a leak. Types may be seen where they are handed through. */
+const HOMES: Readonly<Record<string, readonly string[]>> = {
+  '@azure/arm-apimanagement': ['arm'],
+  '@azure/core-rest-pipeline': ['arm'],
+  '@azure/identity': ['arm'],
+  undici: ['arm'],
+  jose: ['identity'],
+  '@azure/functions': ['index.ts'],
+  // Schemas stand beside what they describe, and are published from there.
+  zod: ['policy', 'reconnect', 'http', 'cli'],
+}
+
+export function roomOf(file: string): string {
+  return file.split('/')[1] as string
+}
+
+/** Undefined, or a sentence that tells the developer where the code belongs. */
+export function importFault({ from, to, isPackage, isType }: Import): string | undefined {
+  const room = roomOf(from)
+  if (isPackage) return packageFault(from, room, to, isType)
+  if (!to.startsWith('src/'))
+    return `${from} imports ${to}: what is deployed knows nothing of sandbox, tests and benchmarks. Move what both need into src, or do without.`
+  const target = to.slice('src/'.length)
+  if (roomOf(to) === room) return undefined
+  const rules = ROOMS[room]
+  if (rules === undefined) return `${from} lies in a room that HOUSE-STYLE does not have. Say in test/support/house-rules.ts what "${room}" may know.`
+  const allowed = rules.mayImport[target] ?? rules.mayImport[roomOf(to)]
+  if (allowed === 'values' || (allowed === 'types' && isType)) return undefined
+  if (allowed === 'types') return `${from} imports values of ${to}, of which it may see types only ("import type"): ${rules.because}`
+  return `${from} imports ${to}. This belongs elsewhere: ${rules.because}`
+}
+
+function packageFault(from: string, room: string, name: string, isType: boolean): string | undefined {
+  if (name.startsWith('node:')) return undefined
+  const homes = HOMES[name]
+  if (homes === undefined)
+    return `${from} imports ${name}, which has no home yet. Runtime dependencies are few: name its room in test/support/house-rules.ts and its reason in the README.`
+  if (isType || homes.includes(room)) return undefined
+  return `${from} imports ${name}, which lives in ${homes.map((home) => `src/${home}`).join(', ')} alone: call what that room offers, through reconnect/ports.ts.`
+}
+
+/** What a file may not say, wherever it stands but in the files named. */
+const SAYINGS: readonly { readonly pattern: RegExp; readonly mayStandIn: RegExp; readonly advice: string }[] = [
+  {
+    pattern: /\bprocess\s*(?:\.\s*env|\[\s*'env'\s*\])|\benv\b[^\n]*\bfrom 'node:process'/,
+    mayStandIn: /^src\/config\//,
+    advice: 'reads the environment: settings are read in src/config; take what you need as an argument.',
+  },
+  {
+    pattern: /\bDate\.now\b|\bnew Date\(\s*\)|\bDate\(\s*\)|\bperformance\.now\b|\bhrtime\b/,
+    mayStandIn: /^src\/shared\/clock\.ts$/,
+    advice: 'looks at the time: take a Clock (src/shared/clock.ts), so that tests can move it.',
+  },
+  {
+    pattern: /\bconsole\./,
+    mayStandIn: /^src\/(?:shared\/log\.ts|cli\/)/,
+    advice: 'writes to the console: take a Log (src/shared/log.ts), or write an audit event.',
+  },
+]
+
+export function sayingFaults(file: string, code: string): readonly string[] {
+  return SAYINGS.filter(({ pattern, mayStandIn }) => pattern.test(code) && !mayStandIn.test(file)).map(({ advice }) => `${file} ${advice}`)
+}
+
+const FOCUSED_OR_SKIPPED = /\b(?:test|it|describe|suite|t|context)\s*\.\s*(?:only|skip|todo)\s*\(|[{,]\s*(?:only|skip|todo)\s*:/
+
+/** A test that does not run proves nothing, and one that runs alone hides the others. */
+export function testFault(file: string, code: string): string | undefined {
+  return FOCUSED_OR_SKIPPED.test(code) ? `${file} focuses or skips a test: mend it, or delete it and say why.` : undefined
+}

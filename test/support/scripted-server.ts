@@ -1,0 +1,81 @@
+import { createServer as createHttpServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+
+/** A request as it arrived, body included. */
+export interface Received {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+  readonly atMs: number
+}
+
+/** What to do with one request, once it has been read whole and recorded. */
+export type Step = (response: ServerResponse, request: IncomingMessage) => void
+
+export interface ScriptedServer {
+  readonly origin: string
+  readonly received: readonly Received[]
+  /** Connections open at this moment. */
+  readonly connections: () => number
+  close(): Promise<void>
+}
+
+/** A loopback server that follows a script, one step per request. A request too many is recorded and answered 418: the test sees it. */
+export async function startScriptedServer(script: readonly Step[], tls?: { readonly key: string; readonly cert: string }): Promise<ScriptedServer> {
+  const received: Received[] = []
+  let open = 0
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('error', () => undefined)
+    request.on('end', () => {
+      received.push({
+        method: request.method ?? '',
+        url: request.url ?? '',
+        headers: request.headers,
+        body: Buffer.concat(chunks).toString('utf8'),
+        atMs: performance.now(),
+      })
+      const step = script[received.length - 1] ?? respond(418, { body: 'the script has ended' })
+      step(response, request)
+    })
+  }
+  const server: Server = tls === undefined ? createHttpServer(listener) : createHttpsServer({ key: tls.key, cert: tls.cert }, listener)
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: { once(event: 'close', then: () => void): void }) => {
+    open += 1
+    socket.once('close', () => (open -= 1))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    origin: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
+    received,
+    connections: () => open,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+export interface Answer {
+  readonly headers?: Readonly<Record<string, string | string[]>>
+  readonly body?: string
+}
+
+export function respond(status: number, { headers = {}, body = '' }: Answer = {}): Step {
+  return (response) => response.writeHead(status, headers).end(body)
+}
+
+export function respondJson(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Step {
+  return respond(status, { headers: { 'content-type': 'application/json; charset=utf-8', ...headers }, body: JSON.stringify(value) })
+}
+
+/** The request has been read, so it may have taken effect; the connection ends without a word. */
+export const reset: Step = (response) => void response.socket?.destroy()
+
+/** The request has been read, and that is the last that is heard. */
+export const hang: Step = () => undefined

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { setTimeout as delay } from 'node:timers/promises'
+import { test } from 'node:test'
+import { systemClock } from '../../../src/shared/clock.ts'
+import { createDeadline } from '../../../src/shared/deadline.ts'
+import { createFakeClock, START_EPOCH_MS } from '../../support/fake-clock.ts'
+
+test('what is left runs down to zero and never below', async () => {
+  const clock = createFakeClock()
+  const deadline = createDeadline(clock, 1_000)
+  assert.equal(deadline.atEpochMs, START_EPOCH_MS + 1_000)
+  await clock.advance(400)
+  assert.equal(deadline.remainingMs(), 600)
+  await clock.advance(10_000)
+  assert.equal(deadline.remainingMs(), 0)
+  deadline.dispose()
+})
+
+test('its signal aborts when it has passed, and says why', async () => {
+  const deadline = createDeadline(systemClock, 20)
+  assert.equal(deadline.signal.aborted, false)
+  await delay(60)
+  assert.equal(deadline.signal.aborted, true)
+  assert.match(String(deadline.signal.reason), /deadline of the request/)
+})
+
+test('leaves no timer behind once it is disposed, and does not abort then', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
+  const deadline = createDeadline(systemClock, 20)
+  assert.equal(timers(), before + 1)
+  deadline.dispose()
+  assert.equal(timers(), before)
+  await delay(60)
+  assert.equal(deadline.signal.aborted, false)
+})

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { TIMED_OUT, within } from '../../../src/shared/within.ts'
+import { createFakeClock } from '../../support/fake-clock.ts'
+
+const never = (): Promise<never> => new Promise(() => undefined)
+
+test('gives what the work gives, and leaves no timer behind', async () => {
+  const clock = createFakeClock()
+  assert.equal(await within(Promise.resolve('done'), 1_000, clock), 'done')
+  assert.equal(clock.sleeping(), 0)
+})
+
+test('fails as the work fails, and leaves no timer behind', async () => {
+  const clock = createFakeClock()
+  await assert.rejects(within(Promise.reject(new Error('broken')), 1_000, clock), /broken/)
+  assert.equal(clock.sleeping(), 0)
+})
+
+test('waits as long as it is told and no longer', async () => {
+  const clock = createFakeClock()
+  const waiting = within(never(), 1_000, clock)
+  let ended = false
+  void waiting.then(() => (ended = true))
+  await clock.advance(999)
+  assert.equal(ended, false)
+  await clock.advance(1)
+  assert.equal(await waiting, TIMED_OUT)
+})
+
+test('work that fails after the wait is over disturbs nobody', async () => {
+  const clock = createFakeClock()
+  let fail: (error: Error) => void = () => undefined
+  const waiting = within(new Promise((_, reject) => (fail = reject)), 1_000, clock)
+  await clock.advance(1_000)
+  assert.equal(await waiting, TIMED_OUT)
+  fail(new Error('late'))
+  await clock.advance(0)
+})
