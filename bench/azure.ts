@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto'
+import { createCertificateAuthority } from '../sandbox/azure/certificates.ts'
+import { API_AUDIENCE, OPERATOR_ROLE, TENANT_ID } from '../sandbox/azure/directory.ts'
+import { createFaults } from '../sandbox/azure/faults.ts'
+import { createIdentityEndpoint, IDENTITY_PATH } from '../sandbox/azure/identity-endpoint.ts'
+import { createIssuer } from '../sandbox/azure/issuer.ts'
+import { LOOPBACK, startLoopbackServer } from '../sandbox/azure/loopback-server.ts'
+import { RECONNECTABLE_BACKENDS, SUBSCRIPTION_ID } from '../sandbox/azure/resources.ts'
+import { createKeyRing } from '../sandbox/azure/signing-keys.ts'
+import { createMint, mintIdentityToken } from '../sandbox/azure/tokens.ts'
+import { startProgram, type Environment } from './program.ts'
+import { writeInto, type Workspace } from './workspace.ts'
+
+/** The app's surroundings: the sandbox's token issuer and identity endpoint in this process, a lean ARM in another. */
+export interface BenchAzure {
+  readonly arm: string
+  readonly subscriptionId: string
+  /** Reconnect paths that exist, all of them granted to the owners of `tokens`. */
+  readonly paths: readonly string[]
+  /** What the app would find on Azure. The temporary folder is named, so that no run finds what another has left there. */
+  environment(temporaryFolder: string): Environment
+  /** That many valid tokens of as many people. */
+  mintTokens(count: number): Promise<string[]>
+  /** A token as the identity endpoint gives one, for the servers that have no identity. */
+  readonly identityToken: string
+  /** Reconnects that ARM has accepted so far. */
+  accepted(): Promise<number>
+  stop(): Promise<void>
+}
+
+const POLICY = { grants: [{ principal: `role:${OPERATOR_ROLE}`, scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim`, actions: ['reconnect', 'read', 'force'] }] }
+const TOKEN_LIFETIME_SECONDS = 3_600
+
+export async function startAzure(workspace: Workspace): Promise<BenchAzure> {
+  const authority = createCertificateAuthority('APIM Reconnect benchmark CA', Date.now())
+  const caFile = writeInto(workspace, 'ca.pem', authority.certificate)
+  const keys = await createKeyRing(Date.now)
+  const faults = createFaults()
+  const secret = randomUUID()
+  const arm = startProgram(workspace.pathOf('arm'), {})
+  const { port } = await arm.call<{ port: number }>('start', authority.issue('benchmark ARM', [LOOPBACK]))
+  const armOrigin = `https://${LOOPBACK}:${port}`
+  const identity = await startLoopbackServer({
+    port: 0,
+    listener: createIdentityEndpoint({ secret: () => secret, resources: () => [armOrigin], keys, faults, counts: { tokens: 0 }, now: Date.now }),
+  })
+  let authorityOrigin = ''
+  const issuer = await startLoopbackServer({ port: 0, listener: createIssuer(keys, faults, { metadata: 0, keys: 0 }, () => authorityOrigin) })
+  authorityOrigin = `http://${LOOPBACK}:${issuer.port}`
+  const mint = createMint(keys, authorityOrigin, Date.now)
+
+  return {
+    arm: armOrigin,
+    subscriptionId: SUBSCRIPTION_ID,
+    paths: RECONNECTABLE_BACKENDS.map((id) => `${encodeURI(id).replace(/\?/g, '%3F')}/reconnect`),
+    environment: (temporaryFolder) => ({
+      TMPDIR: temporaryFolder,
+      FUNCTIONS_WORKER_RUNTIME: 'node',
+      IDENTITY_ENDPOINT: `http://${LOOPBACK}:${identity.port}${IDENTITY_PATH}`,
+      IDENTITY_HEADER: secret,
+      ENTRA_TENANT_ID: TENANT_ID,
+      ENTRA_AUDIENCE: API_AUDIENCE,
+      ENTRA_AUTHORITY: authorityOrigin,
+      ARM_ENDPOINT: armOrigin,
+      NODE_EXTRA_CA_CERTS: caFile,
+      RECONNECT_POLICY: JSON.stringify(POLICY),
+    }),
+    mintTokens: (count) => Promise.all(Array.from({ length: count }, () => mint({ kind: 'operator', user: randomUUID(), expiresInSeconds: TOKEN_LIFETIME_SECONDS }))),
+    identityToken: mintIdentityToken(keys, armOrigin, Date.now(), false).token,
+    accepted: () => arm.call<number>('accepted'),
+    async stop() {
+      await Promise.all([arm.stop(), identity.stop(), issuer.stop()])
+    },
+  }
+}

@@ -1,0 +1,21 @@
+/** The official SDK behind `node:http` and nothing else: no authentication, authorization, validation, deadline or audit. `BARE_TRANSPORT=pooled` gives it our transport. */
+import { ApiManagementClient } from '@azure/arm-apimanagement'
+import { createPooledHttpClient } from '../../src/arm/http-client.ts'
+import { answerCommands } from './answer-commands.ts'
+import { measure } from './measure.ts'
+import { serveBare } from './serve.ts'
+
+const { ARM_ENDPOINT: endpoint = '', BARE_TOKEN: token = '', BARE_SUBSCRIPTION: subscriptionId = '', BARE_TRANSPORT } = process.env
+
+answerCommands({
+  start() {
+    // As cheap as a credential can be.
+    const credential = { getToken: () => Promise.resolve({ token, expiresOnTimestamp: Date.now() + 86_400_000 }) }
+    const client = new ApiManagementClient(credential, subscriptionId, { endpoint, ...(BARE_TRANSPORT === 'pooled' && { httpClient: createPooledHttpClient() }) })
+    return serveBare(async ({ resourceGroup, service, backend, after }) => {
+      await client.backend.reconnect(resourceGroup, service, backend, after === undefined ? {} : { parameters: { after } })
+      return 202
+    })
+  },
+  measure,
+})

@@ -1,0 +1,77 @@
+/** Closed loop: so many connections, on each the next request as soon as the last one was answered. */
+import { performance } from 'node:perf_hooks'
+import { Pool } from 'undici'
+import { answerCommands } from './answer-commands.ts'
+
+export interface LoadRequest {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export interface LoadOptions {
+  readonly origin: string
+  readonly connections: number
+  /** Sent in turn. */
+  readonly requests: readonly LoadRequest[]
+  /** Stop after this time, or after this many requests. */
+  readonly until: { readonly ms: number } | { readonly requests: number }
+}
+
+export interface LoadResult {
+  readonly answered: number
+  /** Answers other than 202, by status; -1 for none at all. */
+  readonly unexpected: Readonly<Record<string, number>>
+  readonly elapsedMs: number
+}
+
+const pools = new Map<string, Pool>()
+
+async function run({ origin, connections, requests, until }: LoadOptions): Promise<LoadResult> {
+  const pool = pools.get(origin) ?? new Pool(origin, { connections, pipelining: 1 })
+  pools.set(origin, pool)
+  const unexpected: Record<string, number> = {}
+  let sent = 0
+  let answered = 0
+  const startedAt = performance.now()
+  const goesOn = (): boolean => ('ms' in until ? performance.now() - startedAt < until.ms : sent < until.requests)
+
+  async function connection(): Promise<void> {
+    while (goesOn()) {
+      const request = requests[sent % requests.length] as LoadRequest
+      sent += 1
+      const status = await exchange(pool, request)
+      answered += 1
+      if (status !== 202) unexpected[status] = (unexpected[status] ?? 0) + 1
+    }
+  }
+
+  await Promise.all(Array.from({ length: connections }, connection))
+  return { answered, unexpected, elapsedMs: performance.now() - startedAt }
+}
+
+/** The cheapest way that undici has: the generator shares a core with ARM. */
+function exchange(pool: Pool, { path, headers, body }: LoadRequest): Promise<number> {
+  return new Promise((resolve) => {
+    let status = -1
+    pool.dispatch(
+      { path, method: 'POST', headers: { ...headers }, body },
+      {
+        // Its presence is how undici knows the newer kind of handler.
+        onRequestStart: () => {},
+        onResponseStart: (_, statusCode) => void (status = statusCode),
+        onResponseData: () => {},
+        onResponseEnd: () => resolve(status),
+        onResponseError: () => resolve(-1),
+      },
+    )
+  })
+}
+
+answerCommands({
+  run,
+  async close() {
+    await Promise.all([...pools.values()].map((pool) => pool.close()))
+    pools.clear()
+  },
+})

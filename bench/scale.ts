@@ -1,0 +1,43 @@
+/** How much of everything is measured. */
+export interface Scale {
+  readonly registeredRounds: number
+  readonly firstReconnectRounds: number
+  readonly throughputRounds: number
+  readonly throughputMs: number
+  readonly throughputWarmUpMs: number
+  readonly authorizationRounds: number
+  readonly authorizationCalls: number
+  readonly tokenRounds: number
+  /** Tokens seen for the first time per round; fewer than the cache holds. */
+  readonly tokens: number
+  /** After how many requests the memory is looked at. */
+  readonly memoryAfter: readonly [first: number, middle: number, last: number]
+}
+
+export const FULL: Scale = {
+  registeredRounds: 25,
+  firstReconnectRounds: 15,
+  throughputRounds: 9,
+  throughputMs: 1_200,
+  throughputWarmUpMs: 2_500,
+  // Many short rounds: whatever else the machine does then falls between them, or spoils few.
+  authorizationRounds: 101,
+  authorizationCalls: 20_000,
+  tokenRounds: 25,
+  tokens: 250,
+  memoryAfter: [10_000, 50_000, 100_000],
+}
+
+/** Enough to show that the benchmark still works; its figures mean nothing. */
+export const QUICK: Scale = {
+  registeredRounds: 2,
+  firstReconnectRounds: 1,
+  throughputRounds: 2,
+  throughputMs: 200,
+  throughputWarmUpMs: 100,
+  authorizationRounds: 3,
+  authorizationCalls: 5_000,
+  tokenRounds: 2,
+  tokens: 50,
+  memoryAfter: [200, 400, 800],
+}

@@ -1,0 +1,55 @@
+import type { Comparison } from './statistics.ts'
+
+/** One line of the table. */
+export interface Row {
+  readonly name: string
+  /** `spread` is left out where there was one round only. */
+  readonly figures: Omit<Comparison, 'spread'> & { readonly spread?: Comparison['spread'] }
+  readonly aim?: { readonly atMost: number } | { readonly atLeast: number }
+}
+
+export interface Section {
+  readonly title: string
+  readonly unit: string
+  readonly rows: readonly Row[]
+  /** What the rows rest on, in a sentence each. */
+  readonly notes: readonly string[]
+}
+
+const NAME_WIDTH = 72
+const HEADINGS = ['left', 'right', 'ratio', 'spread', 'aim']
+const WIDTHS = [10, 10, 8, 15, 8]
+
+/** Left and right are the two sides of the row's name: `left / right`. */
+export function toTable(sections: readonly Section[]): string {
+  return sections.map(toText).join('\n')
+}
+
+function toText({ title, unit, rows, notes }: Section): string {
+  const lines = [`${title}: ${unit}`, line('left / right', HEADINGS), '-'.repeat(NAME_WIDTH + WIDTHS.reduce((sum, width) => sum + width)), ...rows.map(toLine)]
+  return `\n${lines.join('\n')}\n${notes.map((note) => `  · ${note}\n`).join('')}`
+}
+
+function toLine({ name, figures, aim }: Row): string {
+  const { left, right, ratio, spread } = figures
+  const range = spread === undefined ? '' : `${spread[0].toFixed(2)} – ${spread[1].toFixed(2)}`
+  return `${line(name, [number(left), number(right), ratio.toFixed(2), range, aimText(aim)])}${verdict(ratio, aim)}`.trimEnd()
+}
+
+function aimText(aim: Row['aim']): string {
+  if (aim === undefined) return ''
+  return 'atMost' in aim ? `≤ ${aim.atMost.toFixed(2)}` : `≥ ${aim.atLeast.toFixed(2)}`
+}
+
+function verdict(ratio: number, aim: Row['aim']): string {
+  if (aim === undefined) return ''
+  return ('atMost' in aim ? ratio <= aim.atMost : ratio >= aim.atLeast) ? '  met' : '  MISSED'
+}
+
+function number(value: number): string {
+  return value >= 1_000 ? Math.round(value).toLocaleString('en-US') : value.toFixed(value < 100 ? 1 : 0)
+}
+
+function line(name: string, cells: readonly string[]): string {
+  return `${name.padEnd(NAME_WIDTH)}${cells.map((cell, column) => cell.padStart(WIDTHS[column] as number)).join('')}`
+}

@@ -1,0 +1,75 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build, type BuildOptions } from 'esbuild'
+
+export const PROJECT_ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** The programs in `processes/`, each run in a process of its own. */
+const PROGRAMS = ['arm', 'bare-forward', 'bare-sdk', 'first-reconnect', 'host', 'load', 'registered'] as const
+export type Program = (typeof PROGRAMS)[number]
+
+/** A temporary folder with everything that is measured but the built app itself. */
+export interface Workspace {
+  readonly folder: string
+  /** The same app, as the TypeScript template for Functions would have it. */
+  readonly unbundledApp: string
+  /** A function app that calls the SDK and does nothing else. */
+  readonly bareApp: string
+  pathOf(program: Program): string
+  /** An empty folder. */
+  fresh(): string
+  remove(): void
+}
+
+/** Plain JavaScript that finds its packages where it would find them in the project: reading TypeScript is not to be measured. */
+const PLAIN: BuildOptions = { bundle: true, packages: 'external', platform: 'node', target: 'node22', format: 'cjs', logLevel: 'warning' }
+
+export async function createWorkspace(): Promise<Workspace> {
+  const folder = mkdtempSync(join(tmpdir(), 'apim-reconnect-bench-'))
+  const programs = join(folder, 'programs')
+  const unbundledApp = join(folder, 'unbundled')
+  const bareApp = join(folder, 'bare')
+  symlinkSync(join(PROJECT_ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction')
+  await build({
+    ...PLAIN,
+    entryPoints: Object.fromEntries(PROGRAMS.map((name) => [name, join(PROJECT_ROOT, 'bench/processes', `${name}.ts`)])),
+    outdir: programs,
+    outExtension: { '.js': '.cjs' },
+  })
+  await buildUnbundledApp(unbundledApp)
+  await buildApp(bareApp, { entryPoints: [join(PROJECT_ROOT, 'bench/processes/bare-function.ts')] })
+  return {
+    folder,
+    unbundledApp,
+    bareApp,
+    pathOf: (program) => join(programs, `${program}.cjs`),
+    fresh: () => mkdtempSync(join(folder, 'tmp-')),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+/**
+ * The app's own sources with every package left in node_modules, and everything imported up front: the two modules that the app reads
+ * late are named first. That our sources are one file and not seventy is to its advantage.
+ */
+async function buildUnbundledApp(folder: string): Promise<void> {
+  const upFront = ['src/functions/handle.ts', 'src/arm/azure-sdk.ts', 'src/index.ts']
+  await buildApp(folder, { stdin: { contents: upFront.map((path) => `import './${path}'`).join('\n'), resolveDir: PROJECT_ROOT } })
+}
+
+async function buildApp(folder: string, source: BuildOptions): Promise<void> {
+  mkdirSync(folder)
+  await build({ ...PLAIN, ...source, outfile: join(folder, 'index.cjs') })
+  await copyFile(join(PROJECT_ROOT, 'host.json'), join(folder, 'host.json'))
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ main: 'index.cjs' }))
+}
+
+/** For what has to be a file. */
+export function writeInto(workspace: Workspace, name: string, text: string): string {
+  const path = join(workspace.folder, name)
+  writeFileSync(path, text)
+  return path
+}
