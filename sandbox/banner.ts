@@ -12,7 +12,7 @@ export function toBanner(info: SandboxInfo, functions: readonly { readonly name:
   return `
 APIM Reconnect is running, with a simulated Azure around it. Ctrl-C ends everything.
 
-  function app   ${info.proxy}${info.proxyTls === undefined ? '' : `   (TLS: ${info.proxyTls})`}
+  function app   ${info.proxy}   (TLS: ${info.proxyTls})
   simulated ARM  ${info.arm}   (CA: ${info.armCa})
   token issuer   ${info.issuer}
   switchboard    ${info.control}   (faults, requests seen: see sandbox/README.md)
@@ -24,7 +24,7 @@ Try, in another terminal in this folder:
 ${curl('operator', `-X POST '${backend}'`)}
 
 # the same in five minutes, over TLS
-${curl('operator', `--cacert '${info.armCa}' -X POST '${info.proxyTls ?? info.proxy}${info.backends[1]}/reconnect' ${json} -d '{"properties":{"after":"PT5M"}}'`)}
+${curl('operator', `--cacert '${info.armCa}' -X POST '${info.proxyTls}${info.backends[1]}/reconnect' ${json} -d '{"properties":{"after":"PT5M"}}'`)}
 
 # decide everything, send nothing
 ${curl('tool', `-X POST '${backend}' -H 'x-reconnect-dry-run: true'`)}

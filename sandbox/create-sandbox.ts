@@ -37,8 +37,7 @@ export interface SandboxOptions {
 /** What `--info FILE` holds. */
 export interface SandboxInfo {
   readonly proxy: string
-  /** Absent where the app's host speaks no TLS. */
-  readonly proxyTls?: string
+  readonly proxyTls: string
   readonly arm: string
   readonly armCa: string
   readonly issuer: string
@@ -112,7 +111,7 @@ async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string): P
   )
   return {
     proxy: `http://127.0.0.1:${app.port}`,
-    ...(app.tlsPort !== undefined && { proxyTls: `https://127.0.0.1:${app.tlsPort}` }),
+    proxyTls: `https://127.0.0.1:${app.tlsPort}`,
     arm: azure.arm,
     armCa: caFile,
     issuer: azure.issuer,

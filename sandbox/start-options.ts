@@ -21,7 +21,7 @@ export const USAGE = `npm start -- [options]
   --identity-port N  managed-identity endpoint  --issuer-port N    token issuer
   --control-port N   fault switchboard          (default: free ones)
   --info FILE        write addresses and tokens there, as JSON, once everything is up
-  --func             under Azure Functions Core Tools ('func start'), which must be on PATH; without TLS
+  --func             under Azure Functions Core Tools ('func start'), which must be on PATH
   --azure            no simulation: the real ARM, settings from local.settings.json, your developer credentials`
 
 /** What stands in the message is for the person at the keyboard. */
@@ -37,7 +37,6 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
   })
   const simulationOnly = [...PORTS.filter((name) => name !== 'port'), 'info' as const, 'func' as const].find((name) => values[name] !== undefined)
   if (values.azure === true && simulationOnly !== undefined) throw new UsageError(`--${simulationOnly} belongs to the simulation, which --azure leaves out.`)
-  if (values.func === true && values['tls-port'] !== undefined) throw new UsageError('--tls-port belongs to the own host: Core Tools listen without TLS.')
   return { azure: values.azure === true, func: values.func === true, help: values.help === true, ...Object.fromEntries(ports), ...(values.info !== undefined && { info: values.info }) }
 }
 

@@ -73,11 +73,11 @@ describe('DER', () => {
 describe('start options', () => {
   it('name their ports', () => {
     assert.deepEqual(parseStartOptions(['--port', '7071', '--tls-port=0', '--arm-port', '1', '--identity-port', '2', '--issuer-port', '3', '--control-port', '4', '--info', 'f']), {
-      azure: false, help: false, port: 7071, tlsPort: 0, armPort: 1, identityPort: 2, issuerPort: 3, controlPort: 4, info: 'f',
+      azure: false, func: false, help: false, port: 7071, tlsPort: 0, armPort: 1, identityPort: 2, issuerPort: 3, controlPort: 4, info: 'f',
     })
   })
 
-  for (const args of [['--port', 'x'], ['--port', '70000'], ['--port', '-1'], ['--colour'], ['extra'], ['--azure', '--arm-port', '1'], ['--azure', '--info', 'f']]) {
+  for (const args of [['--port', 'x'], ['--port', '70000'], ['--port', '-1'], ['--colour'], ['extra'], ['--azure', '--arm-port', '1'], ['--azure', '--info', 'f'], ['--azure', '--func']]) {
     it(`refuse ${args.join(' ')} in words`, () => assert.throws(() => parseStartOptions(args), UsageError))
   }
 })
