@@ -75,8 +75,9 @@ export function createArm({ endpoint, credential }: ArmConfig, clock: Clock, ran
 
 /** "Nothing was sent" would be a lie when only the last attempt was not. */
 function honest(failure: ArmFailure, ambiguous: boolean): ArmFailure {
-  const nothingSent = failure.reason === 'arm_unreachable' || failure.reason === 'deadline_exceeded'
-  return ambiguous && nothingSent ? { reason: 'arm_connection_lost', detail: failure.detail } : failure
+  if (!ambiguous) return failure
+  if (failure.reason === 'deadline_exceeded') return { reason: 'outcome_unknown', detail: failure.detail }
+  return failure.reason === 'arm_unreachable' ? { reason: 'arm_connection_lost', detail: failure.detail } : failure
 }
 
 /** Printable ASCII of a bounded length: these values become headers of our own answer. */

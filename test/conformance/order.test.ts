@@ -1,0 +1,91 @@
+/** Contract, section 2: in which order a request is looked at, seen by giving it every later fault as well. */
+import assert from 'node:assert/strict'
+import { after, beforeEach, describe, it } from 'node:test'
+import { assertAccepted, assertRefused, sibling, startConversation, type Knock } from './conversation.ts'
+
+const room = await startConversation({ after })
+const switchedOff = await startConversation({ after }, { env: { RECONNECT_MODE: 'off' } })
+const [ORDERS] = room.sandbox.info.backends as [string]
+const TOO_LONG = sibling(ORDERS, 'x'.repeat(81))
+const MISSING = sibling(ORDERS, 'no-such-backend')
+
+const wrongType: Knock = { headers: { 'content-type': 'text/plain' }, body: '{' }
+const wrongBody: Knock = { headers: { 'content-type': 'application/json' }, body: '{' }
+const tooLarge: Knock = { headers: { 'content-type': 'text/plain' }, body: 'x'.repeat(64 * 1024 + 1) }
+
+/** Each case has the fault that is named and all faults that are looked for later. */
+const STEPS: readonly [string, Knock, number, string, string][] = [
+  ['size, before who is asking', { ...tooLarge, backend: TOO_LONG, as: null }, 413, 'RequestEntityTooLarge', 'body_too_large'],
+  ['framing, before who is asking', { backend: TOO_LONG, as: null, headers: { 'transfer-encoding': 'chunked', 'content-type': 'text/plain' }, body: '{' }, 411, 'LengthRequired', 'length_required'],
+  ['authentication, before the content type', { ...wrongType, backend: TOO_LONG, as: null, query: '?api-version=1' }, 401, 'AuthenticationFailed', 'credential_missing'],
+  ['authentication, before the content type, for a bad token too', { ...wrongType, backend: TOO_LONG, as: { token: 'x' } }, 401, 'AuthenticationFailed', 'token_malformed'],
+  ['content type, before the body', { ...wrongType, backend: TOO_LONG, as: 'stranger', query: '?api-version=1' }, 415, 'UnsupportedMediaType', 'media_type_unsupported'],
+  ['body, before the target', { ...wrongBody, backend: TOO_LONG, as: 'stranger' }, 400, 'InvalidRequestContent', 'body_malformed'],
+  ['target, before permission', { backend: TOO_LONG, as: 'stranger' }, 400, 'InvalidResourceId', 'segment_invalid'],
+  ['permission, before ARM', { backend: MISSING, as: 'stranger' }, 403, 'AuthorizationFailed', 'not_granted'],
+]
+
+describe('the order of checks', () => {
+  beforeEach(() => room.sandbox.azure.journal.clear())
+
+  for (const [what, knock, status, code, reason] of STEPS) {
+    it(`${what}: ${status}`, async () => {
+      const before = room.reached()
+      const answer = await room.knock(knock)
+      assertRefused(answer, status, code)
+      assert.equal((await room.decision(answer))['reason'], reason)
+      assert.deepEqual(room.reached(), before)
+    })
+  }
+
+  it('route and method, before who is asking: 404, and no record', async () => {
+    const before = room.decisions().length
+    assert.equal((await room.knock({ method: 'PUT', as: null })).status, 404)
+    assert.equal((await room.knock({ path: `${ORDERS}/reconnectx`, as: null })).status, 404)
+    assert.equal(room.decisions().length, before)
+  })
+
+  it('ARM comes last: with every check passed it is asked, once', async () => {
+    assertAccepted(await room.knock())
+    assert.equal(room.reached().arm, 1)
+  })
+})
+
+describe('what is revealed', () => {
+  it('nothing about body or target before authentication: whatever they are, the answer is the same', async () => {
+    const targets = [ORDERS, MISSING, TOO_LONG]
+    const bodies: Knock[] = [{}, wrongType, wrongBody, { body: { properties: { after: 'never' } } }]
+    const answers = await Promise.all(targets.flatMap((backend) => bodies.map((body) => room.knock({ ...body, backend, as: null }))))
+    const seen = answers.map(({ status, text, headers: { date, 'x-ms-correlation-request-id': id, ...headers } }) => JSON.stringify({ status, text, headers, has: [date, id].every(Boolean) }))
+    assert.equal(new Set(seen).size, 1, [...new Set(seen)].join('\n'))
+  })
+
+  it('not whether a backend exists, to who may not use it', async () => {
+    const [there, missing] = await Promise.all([ORDERS, MISSING].map((backend) => room.knock({ backend, as: 'stranger' })))
+    assert.ok(there !== undefined && missing !== undefined)
+    assert.equal(missing.status, 403)
+    assert.equal(missing.text.replaceAll(MISSING, ORDERS), there.text)
+    assert.deepEqual([there.headers['x-ms-request-id'], missing.headers['x-ms-request-id']], [undefined, undefined])
+  })
+})
+
+describe('mode off is looked at after permission', () => {
+  it('a stranger gets 403 and a nobody 401, as always', async () => {
+    assertRefused(await switchedOff.knock({ as: null }), 401, 'AuthenticationFailed')
+    assertRefused(await switchedOff.knock({ ...wrongBody, as: 'stranger' }), 400, 'InvalidRequestContent')
+    assertRefused(await switchedOff.knock({ as: 'stranger' }), 403, 'AuthorizationFailed')
+  })
+
+  it('who may, gets 503 with Retry-After, and nothing is sent', async () => {
+    const answer = await switchedOff.knock()
+    assertRefused(answer, 503, 'ServiceUnavailable')
+    assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
+    const { outcome, reason, fault, mode } = await switchedOff.decision(answer)
+    assert.deepEqual({ outcome, reason, fault, mode }, { outcome: 'failed', reason: 'switched_off', fault: 'us', mode: 'off' })
+    assert.deepEqual(switchedOff.reached(), { arm: 0, identity: 0 })
+  })
+
+  it('a dry run too: switched off is switched off', async () => {
+    assertRefused(await switchedOff.knock({ headers: { 'x-reconnect-dry-run': 'true' } }), 503, 'ServiceUnavailable')
+  })
+})

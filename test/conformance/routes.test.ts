@@ -1,0 +1,111 @@
+/** Contract, section 2: routes, and what holds for every answer. */
+import assert from 'node:assert/strict'
+import { after, describe, it } from 'node:test'
+import { call } from '../sandbox/raw-http.ts'
+import { assertAccepted, assertManners, startConversation } from './conversation.ts'
+
+const room = await startConversation({ after }, { env: { AzureWebJobsDisableHomepage: 'true' } })
+const { info, azure } = room.sandbox
+const [ORDERS] = info.backends as [string]
+const SECRETS_AND_IDS = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-|eyJ|127\.0\.0\.1|apim-prod|rg-apim/i
+
+describe('routes', () => {
+  it('are these four functions and no others, without route prefix', () => {
+    assert.deepEqual(room.sandbox.app.functions.toSorted((left, right) => (left.name < right.name ? -1 : 1)), [
+      {
+        name: 'backend-reconnect',
+        trigger:
+          'POST /subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ApiManagement/service/{serviceName}/backends/{backendId}/reconnect',
+      },
+      { name: 'health-live', trigger: 'GET /health/live' },
+      { name: 'health-ready', trigger: 'GET /health/ready' },
+      { name: 'openapi-get', trigger: 'GET /openapi.json' },
+    ])
+  })
+
+  it('match paths without regard to case, as in ARM', async () => {
+    assertAccepted(await room.knock({ path: `${ORDERS.toUpperCase()}/RECONNECT` }))
+    assertAccepted(await room.knock({ path: `${ORDERS.toLowerCase()}/reconnect` }))
+    for (const path of ['/HEALTH/Live', '/Health/READY', '/OpenAPI.JSON']) assert.equal((await room.get(path)).status, 200, path)
+  })
+
+  for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']) {
+    it(`answer ${method} on the reconnect route with 404, whoever asks, and reach nothing`, async () => {
+      const before = room.reached()
+      for (const as of ['operator', null] as const) assert.deepEqual([(await room.knock({ method, as })).status], [404])
+      assert.deepEqual(room.reached(), before)
+    })
+  }
+
+  for (const path of ['/', '/health', '/health/live/x', '/operations', '/alerts/x', '/admin/host/status', '/api/health/live', '/subscriptions', '/openapi.json/..%2f']) {
+    it(`do not include GET ${path}`, async () => {
+      const answer = await room.get(path)
+      assert.deepEqual([answer.text, answer.status], ['', path === '/' ? 204 : 404])
+    })
+  }
+
+  it('are anonymous to the platform: a function key neither helps nor harms', async () => {
+    assert.equal((await room.knock({ as: null, headers: { 'x-functions-key': 'x' }, query: '?code=x' })).status, 401)
+    assertAccepted(await room.knock({ headers: { 'x-functions-key': 'x' } }))
+  })
+})
+
+describe('health and the description', () => {
+  it('/health/live needs no credentials and says nothing but that the process runs', async () => {
+    assert.deepEqual((await room.get('/health/live')).json(), { status: 'live' })
+  })
+
+  it('/health/ready needs no credentials and names its checks', async () => {
+    const answer = await room.get('/health/ready')
+    assert.deepEqual([answer.status, answer.json()], [200, { status: 'ready', checks: [{ name: 'configuration', status: 'pass' }, { name: 'issuer-keys', status: 'pass' }] }])
+  })
+
+  it('/openapi.json needs no credentials and describes every route with its method', async () => {
+    const document = (await room.get('/openapi.json')).json() as { openapi: string; paths: Record<string, Record<string, { operationId: string }>> }
+    assert.match(document.openapi, /^3\.1\./)
+    const described = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, { operationId }]) => ({ name: operationId, trigger: `${method.toUpperCase()} ${path}` })))
+    const byName = (left: { name: string }, right: { name: string }) => (left.name < right.name ? -1 : 1)
+    assert.deepEqual(described.toSorted(byName), room.sandbox.app.functions.toSorted(byName))
+  })
+
+  for (const path of ['/health/live', '/health/ready', '/openapi.json']) {
+    it(`${path} reveals no id, address or secret, also to who sends a token`, async () => {
+      for (const headers of [{}, { authorization: `Bearer ${info.tokens.operator}` }]) assert.doesNotMatch((await room.get(path, headers)).text, SECRETS_AND_IDS)
+    })
+
+    it(`${path} asks neither ARM nor the identity endpoint nor, once its keys are known, the issuer`, async () => {
+      const before = [room.reached(), { ...azure.issuerCounts }]
+      for (let asked = 0; asked < 5; asked += 1) await room.get(path)
+      assert.deepEqual([room.reached(), { ...azure.issuerCounts }], before)
+    })
+  }
+})
+
+/** {@link assertManners} looks at every answer of every test in this folder; here are the ones that are easily forgotten. */
+describe('every answer may not be stored or sniffed, is no redirect and carries no CORS permission', () => {
+  const page = { origin: 'https://page.example', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' }
+  const all: [string, number, string, Parameters<typeof call>[2]][] = [
+    ['a 202', 202, `${ORDERS}/reconnect`, { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } }],
+    ['a 202 after a slash too many', 202, `${ORDERS}/reconnect/`, { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } }],
+    ['a 401', 401, `${ORDERS}/reconnect`, { method: 'POST', headers: page }],
+    ['a 403', 403, `${ORDERS}/reconnect`, { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.stranger}` } }],
+    ['a preflight', 404, `${ORDERS}/reconnect`, { method: 'OPTIONS', headers: page }],
+    ['the host’s own 404', 404, '/no/such/route', { headers: page }],
+    ['the host’s own 404 for a path with empty segments', 404, `${ORDERS.replace('/resourceGroups', '//resourceGroups')}/reconnect`, { method: 'POST', headers: page }],
+    ['the start page, which is switched off', 204, '/', { headers: page }],
+    ['liveness', 200, '/health/live', { headers: page }],
+    ['readiness', 200, '/health/ready', { headers: page }],
+    ['the description', 200, '/openapi.json', { headers: page }],
+  ]
+  for (const [what, status, path, request] of all) {
+    it(`${what}, over http and over TLS`, async () => {
+      for (const origin of [info.proxy, info.proxyTls]) {
+        const answer = await call(origin, path, { ...request, ca: azure.caCertificate })
+        assert.equal(answer.status, status)
+        assertManners(answer)
+        assert.equal(answer.headers['location'], undefined)
+        assert.equal(answer.headers['set-cookie'], undefined)
+      }
+    })
+  }
+})
