@@ -8,7 +8,7 @@ import { build, type BuildOptions, type Plugin } from 'esbuild'
 const PARTS = {
   index: 'src/index.ts',
   application: 'src/functions/handle.ts',
-  'azure-sdk': 'src/arm/azure-sdk.ts',
+  'azure-sdk': 'src/azure-sdk.ts',
 }
 
 const PARTS_STAND_ALONE: Plugin = {

@@ -9,15 +9,24 @@ export type Environment = Readonly<Record<string, string | undefined>>
  * lead loopback traffic through a proxy, weaken TLS, or belong to npm and the test runner.
  */
 const KEPT_BACK =
-  /^(?:WEBSITE_(?!AUTH_ENABLED$).*|IDENTITY_.*|MSI_.*|IMDS_.*|AZURE_.*|npm_.*|INIT_CWD|NODE_TEST_CONTEXT|NODE_TLS_REJECT_UNAUTHORIZED|NODE_USE_ENV_PROXY|(?:https?|all|no)_proxy)$/i
+  /^(?:WEBSITE_(?!AUTH_ENABLED$).*|IDENTITY_.*|AzureWebJobs.*|MSI_.*|IMDS_.*|AZURE_.*|npm_.*|INIT_CWD|NODE_TEST_CONTEXT|NODE_TLS_REJECT_UNAUTHORIZED|NODE_USE_ENV_PROXY|(?:https?|all|no)_proxy)$/i
+
+export interface Simulated {
+  readonly azure: SimulatedAzure
+  readonly caFile: string
+  /** Connection string. */
+  readonly storage: string
+  readonly policy: unknown
+}
 
 /** The environment that the app would have on Azure. Whatever else the user has set passes through; a policy of the user's replaces the sandbox's. */
-export function simulatedEnvironment(user: Environment, azure: SimulatedAzure, caFile: string, policy: unknown): Environment {
+export function simulatedEnvironment(user: Environment, { azure, caFile, storage, policy }: Simulated): Environment {
   const passed = passThrough(user)
   const hasPolicy = policy === undefined && (isSet(passed['RECONNECT_POLICY']) || isSet(passed['RECONNECT_POLICY_FILE']))
   return {
     ...passed,
     FUNCTIONS_WORKER_RUNTIME: 'node',
+    AzureWebJobsStorage: storage,
     IDENTITY_ENDPOINT: azure.identityEndpoint,
     IDENTITY_HEADER: azure.identityHeader,
     ENTRA_TENANT_ID: TENANT_ID,

@@ -15,6 +15,7 @@ APIM Reconnect is running, with a simulated Azure around it. Ctrl-C ends everyth
   function app   ${info.proxy}   (TLS: ${info.proxyTls})
   simulated ARM  ${info.arm}   (CA: ${info.armCa})
   token issuer   ${info.issuer}
+  storage        ${/TableEndpoint=([^;]*)/.exec(info.storage)?.[1]}   (Azurite; the connection string is in the info file)
   switchboard    ${info.control}   (faults, requests seen: see sandbox/README.md)
   functions      ${functions.map((item) => item.name).join(', ')}
 
@@ -25,6 +26,9 @@ ${curl('operator', `-X POST '${backend}'`)}
 
 # the same in five minutes, over TLS
 ${curl('operator', `--cacert '${info.armCa}' -X POST '${info.proxyTls}${info.backends[1]}/reconnect' ${json} -d '{"properties":{"after":"PT5M"}}'`)}
+
+# once more within two minutes: joined, ARM is not asked again
+${curl('operator', `-X POST '${backend}'`)}
 
 # decide everything, send nothing
 ${curl('tool', `-X POST '${backend}' -H 'x-reconnect-dry-run: true'`)}
@@ -38,6 +42,9 @@ ${curl('operator', `-X POST '${info.proxy}${LOCKED}/reconnect'`)}
 # let ARM answer the next request with 409, see it relayed
 curl -X PUT '${info.control}/faults' -d '{"target":"arm","kind":"409","times":1}'
 ${curl('operator', `-X POST '${info.proxy}${info.backends[2]}/reconnect'`)}
+
+# the history: what was asked, by whom, and what became of it
+curl ${bearer('operator')} '${info.proxy}/operations'
 
 # what ARM has received
 curl '${info.control}/requests'

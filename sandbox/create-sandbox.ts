@@ -6,6 +6,7 @@ import { simulatedEnvironment, type Environment } from './app-environment.ts'
 import { startAppProcess, type AppProcess, type AppProcessOptions } from './app-process.ts'
 import { API_AUDIENCE, TENANT_ID } from './azure/directory.ts'
 import { RECONNECTABLE_BACKENDS } from './azure/resources.ts'
+import { startStorage, type Storage } from './azure/storage.ts'
 import { startSimulatedAzure, type SimulatedAzure, type SimulatedAzureOptions } from './azure/simulated-azure.ts'
 import type { LogRecord } from './host/core-types.ts'
 
@@ -20,6 +21,8 @@ export interface SandboxOptions {
   readonly ports?: SimulatedAzureOptions['ports'] & { readonly app?: number; readonly appTls?: number }
   /** Where `ports.app` is taken, take a free one instead. */
   readonly orFreeAppPort?: boolean
+  /** An account of a storage emulator that runs already; one is started when this is left out. */
+  readonly storage?: string
   /** Replaces the sandbox's policy document. */
   readonly policy?: unknown
   /** What the user's environment adds (`RECONNECT_MODE`, …); empty by default but for PATH, so that tests do not depend on the machine. */
@@ -46,6 +49,8 @@ export interface SandboxInfo {
   readonly identityEndpoint: string
   readonly identityHeader: string
   readonly control: string
+  /** Connection string of the storage account. */
+  readonly storage: string
   readonly backends: readonly string[]
   readonly tokens: { readonly operator: string; readonly tool: string; readonly stranger: string }
 }
@@ -68,12 +73,16 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
   const { app: appPort = 0, appTls: appTlsPort = 0, ...azurePorts } = options.ports ?? {}
   const logs: LogRecord[] = []
   let output = ''
-  const azure = await startSimulatedAzure({ ports: azurePorts, ...(options.now !== undefined && { now: options.now }) })
+  const [azure, emulator] = await startTogether(
+    startSimulatedAzure({ ports: azurePorts, ...(options.now !== undefined && { now: options.now }) }),
+    options.storage === undefined ? startStorage() : Promise.resolve(undefined),
+  )
+  const storage = options.storage ?? emulator?.connectionStrings[0] ?? ''
   const folder = await mkdtemp(join(tmpdir(), 'apim-reconnect-'))
 
   async function tearDown(app?: AppProcess): Promise<void> {
     await app?.stop()
-    await azure.stop()
+    await Promise.all([azure.stop(), emulator?.stop()])
     await rm(folder, { recursive: true, force: true })
   }
 
@@ -83,7 +92,7 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
     const user = options.environment ?? { PATH: process.env['PATH'] }
     const app = await (options.startApp ?? startAppProcess)({
       appRoot: options.appRoot ?? PROJECT_ROOT,
-      environment: { ...simulatedEnvironment(user, azure, caFile, options.policy), ...options.env },
+      environment: { ...simulatedEnvironment(user, { azure, caFile, storage, policy: options.policy }), ...options.env },
       port: appPort,
       orFreePort: options.orFreeAppPort ?? false,
       tls: { port: appTlsPort, ...azure.frontEnd },
@@ -98,14 +107,14 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
         options.onOutput?.(text)
       },
     })
-    return { info: await toInfo(azure, app, caFile), azure, app, logs, output: () => output, stop: () => tearDown(app) }
+    return { info: await toInfo(azure, app, caFile, storage), azure, app, logs, output: () => output, stop: () => tearDown(app) }
   } catch (error) {
     await tearDown()
     throw error
   }
 }
 
-async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string): Promise<SandboxInfo> {
+async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string, storage: string): Promise<SandboxInfo> {
   const [operator, tool, stranger] = await Promise.all(
     (['operator', 'tool', 'stranger'] as const).map((kind) => azure.mint({ kind, expiresInSeconds: INFO_TOKEN_LIFETIME_SECONDS })),
   )
@@ -120,7 +129,17 @@ async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string): P
     identityEndpoint: azure.identityEndpoint,
     identityHeader: azure.identityHeader,
     control: azure.control,
+    storage,
     backends: RECONNECTABLE_BACKENDS,
     tokens: { operator: operator as string, tool: tool as string, stranger: stranger as string },
   }
+}
+
+/** Both, or neither: what has started is stopped when the other could not. */
+async function startTogether(azure: Promise<SimulatedAzure>, storage: Promise<Storage | undefined>): Promise<[SimulatedAzure, Storage | undefined]> {
+  const results = await Promise.allSettled([azure, storage])
+  const [simulated, emulator] = results
+  if (simulated.status === 'fulfilled' && emulator.status === 'fulfilled') return [simulated.value, emulator.value]
+  for (const result of results) if (result.status === 'fulfilled') await result.value?.stop()
+  throw results.find((result) => result.status === 'rejected')?.reason
 }

@@ -1,8 +1,15 @@
 import { createArm } from './arm/arm.ts'
 import type { ConfigProblem } from './config/config.ts'
 import { loadConfig } from './config/load-config.ts'
-import type { Challenge } from './http/failure-reply.ts'
+import { describeFailure, type Challenge } from './http/failure-reply.ts'
 import { createAuthenticator, type Authenticator } from './identity/authenticator.ts'
+import { createLedger } from './ledger/ledger.ts'
+import { createHistory, type History } from './ledger/history.ts'
+import { createRecords } from './ledger/records.ts'
+import { createStorageProbe } from './ledger/storage-probe.ts'
+import { createStorageClock } from './ledger/storage-clock.ts'
+import { createSweep } from './ledger/sweep.ts'
+import { createTableStore } from './ledger/table-store.ts'
 import { createGrantIndex } from './policy/grant-index.ts'
 import type { ApiVersions } from './reconnect/parse-command.ts'
 import type { ReconnectPorts } from './reconnect/reconnect.ts'
@@ -17,7 +24,11 @@ export interface App {
   readonly authenticator: Authenticator
   readonly apiVersions: ApiVersions
   readonly challenge: Challenge
+  readonly publicUrl: string | undefined
   readonly deadlineMs: number
+  readonly history: History
+  /** For /health/ready. */
+  readonly storageAnswers: () => Promise<boolean>
   /** Reads what the first request needs: the SDK and the issuer's keys. */
   warm(): Promise<void>
 }
@@ -37,21 +48,38 @@ function compose(): Result<App, readonly ConfigProblem[]> {
     }
     return err(config.error)
   }
-  const { entra, appServiceAuthentication, policy, mode, deadlineMs } = config.value
-  const arm = createArm(config.value.arm, systemClock)
+  const { entra, appServiceAuthentication, policy, mode, deadlineMs, publicUrl, storage } = config.value
+  const loadSdk = (): Promise<typeof import('./azure-sdk.ts')> => import('./azure-sdk.ts')
+  const arm = createArm(config.value.arm, systemClock, loadSdk)
+  const storageClock = createStorageClock(systemClock)
+  const store = createTableStore({
+    clock: systemClock,
+    storageClock,
+    open: async () => {
+      const { openTables, createCredential } = await loadSdk()
+      return openTables(storage, createCredential)
+    },
+  })
+  const records = createRecords(store, systemClock, consoleLog, createSweep(store, systemClock, consoleLog))
+  const ledger = createLedger({ store, records, storageClock, clock: systemClock, deadlineMs, describe: describeFailure })
+  const grants = createGrantIndex(policy.grants)
   const authenticator = createAuthenticator({ entra, appServiceAuthentication, clock: systemClock, log: consoleLog })
   return ok({
     ports: {
       authenticate: authenticator.authenticate,
-      grants: createGrantIndex(policy.grants),
+      grants,
       mode,
+      ledger,
       forward: arm.forward,
       clock: systemClock,
     },
     authenticator,
     apiVersions: { supported: config.value.arm.apiVersions, fallback: config.value.arm.defaultApiVersion },
     challenge: { authorizationUri: `${entra.authority}/${entra.tenantId}` },
+    publicUrl,
     deadlineMs,
+    history: createHistory(store, storageClock.now),
+    storageAnswers: createStorageProbe(store, systemClock),
     async warm() {
       await arm.preload()
       const deadline = createDeadline(systemClock, deadlineMs)

@@ -6,11 +6,21 @@ import type { ArmTrace, Forward, Forwarded, RequestIds } from '../reconnect/port
 import type { Clock } from '../shared/clock.ts'
 import { err, ok } from '../shared/result.ts'
 import type { ArmAnswer } from './answer.ts'
+import type { createClientPool } from './client-pool.ts'
+import type { createCredential } from './credential.ts'
 import { decideRetry, MIN_ATTEMPT_MS } from './decide-retry.ts'
 import { interpretReconnect } from './interpret-reconnect.ts'
+import type { sendReconnect } from './send-reconnect.ts'
 import { createTokenSource } from './token-source.ts'
 
-/** What the SDK's modules are used for, once they are read. */
+/** The modules of this room that need the SDK: handed in, because they are read late. */
+export interface ArmSdk {
+  readonly createClientPool: typeof createClientPool
+  readonly createCredential: typeof createCredential
+  readonly sendReconnect: typeof sendReconnect
+}
+
+/** What they are used for, once they are read. */
 interface Sdk {
   readonly credential: TokenCredential
   readonly send: (permit: AuthorizedReconnect, ids: RequestIds, timeoutMs: number) => Promise<ArmAnswer>
@@ -26,7 +36,7 @@ export interface Arm {
  * Sends a reconnect: token → POST → interpret → wait and POST again while that may help and fits. Bounded by the deadline whatever the
  * identity endpoint or ARM do; at most three POSTs, at most one after an unknown outcome.
  */
-export function createArm({ endpoint, credential }: ArmConfig, clock: Clock, random: () => number = Math.random): Arm {
+export function createArm({ endpoint, credential }: ArmConfig, clock: Clock, loadSdk: () => Promise<ArmSdk>, random: () => number = Math.random): Arm {
   // What the SDK itself would ask for.
   const tokenScope = `${endpoint}/.default`
   let reading: Promise<Sdk> | undefined
@@ -34,7 +44,7 @@ export function createArm({ endpoint, credential }: ArmConfig, clock: Clock, ran
   const tokens = createTokenSource(async () => (await sdk()).credential, tokenScope, clock)
 
   async function read(): Promise<Sdk> {
-    const { createClientPool, createCredential, sendReconnect } = await import('./azure-sdk.ts')
+    const { createClientPool, createCredential, sendReconnect } = await loadSdk()
     const clients = createClientPool({ endpoint, tokenScope, currentToken: () => tokens.current() })
     return { credential: createCredential(credential), send: (permit, ids, timeoutMs) => sendReconnect(permit, ids, { clients, clock, timeoutMs }) }
   }
@@ -59,8 +69,9 @@ export function createArm({ endpoint, credential }: ArmConfig, clock: Clock, ran
       const interpretation = interpretReconnect(answer, permit.command.backend.resourceId, clock.now())
       if (interpretation.result.ok) return ended(ok({ acceptedAtEpochMs: clock.now() }))
       const waitMs = decideRetry(interpretation, { attempts, ambiguous, remainingMs: deadline.remainingMs(), random: random() })
-      if (waitMs === undefined) return ended(err(honest(interpretation.result.error, ambiguous)))
+      const before = ambiguous
       if (interpretation.repeat === 'once') ambiguous = true
+      if (waitMs === undefined) return ended(err(honest(interpretation.result.error, before)))
       await clock.sleep(waitMs, deadline.signal)
     }
   }

@@ -1,12 +1,16 @@
 import type { Fault, Reason } from '../domain/failure.ts'
 
 /** How a request ended. */
-export type DecisionOutcome = 'forwarded' | 'dry-run' | 'refused' | 'failed'
+export type DecisionOutcome = 'forwarded' | 'joined' | 'dry-run' | 'refused' | 'failed'
 
 /** The one structured record of a decision (contract, section 9). Exact here, vague on the wire. */
 export interface AuditEvent {
   readonly event: 'reconnect.decision'
   readonly operationId?: string
+  /** The operation whose reconnect covers this one. */
+  readonly joined?: string
+  /** The operation could not be written down. */
+  readonly notRecorded?: true
   readonly correlationId: string
   readonly clientRequestId?: string
   readonly caller?: { readonly kind: string; readonly id: string; readonly name?: string }

@@ -13,6 +13,7 @@ export interface Config {
   /** Origin without trailing slash under which callers reach the app. Absent: answers name no absolute address. */
   readonly publicUrl?: string
   readonly arm: ArmConfig
+  readonly storage: StorageConfig
 }
 
 export interface EntraConfig {
@@ -34,7 +35,12 @@ export interface ArmConfig {
   readonly credential: ArmCredential
 }
 
-/** Which identity asks ARM. */
+/** The Functions host's own storage account (`AzureWebJobsStorage`). */
+export type StorageConfig =
+  | { readonly kind: 'connection-string'; readonly connectionString: string; readonly allowHttp: boolean }
+  | { readonly kind: 'identity'; readonly tableUri: string; readonly credential: ArmCredential }
+
+/** Which identity asks ARM, or storage. */
 export type ArmCredential =
   | { readonly kind: 'managed-identity'; readonly clientId?: string }
   | { readonly kind: 'developer' }

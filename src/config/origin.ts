@@ -18,6 +18,6 @@ export function parseOrigin(text: string, plaintext: Plaintext): string | undefi
   return protocol === 'https:' || (plaintext === 'on-loopback' && isLoopback(hostname)) ? origin : undefined
 }
 
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || (isIPv4(hostname) && hostname.startsWith('127.'))
 }

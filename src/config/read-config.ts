@@ -4,6 +4,7 @@ import type { ArmConfig, Config, ConfigProblem, EntraConfig } from './config.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import { parseOrigin, type Plaintext } from './origin.ts'
 import { readMode, readPolicy, type ReadFile } from './read-policy.ts'
+import { readStorage } from './read-storage.ts'
 import { createSettings, parseList, type Environment, type Reading, type Settings } from './settings.ts'
 
 const DEFAULT_AUTHORITY = 'https://login.microsoftonline.com'
@@ -64,8 +65,9 @@ export function readConfig(env: Environment, readFile: ReadFile, { appRoot = '' 
   const deadlineSeconds = settings.optional('RECONNECT_DEADLINE_SECONDS', DEADLINE) ?? DEFAULT_DEADLINE_SECONDS
   const publicUrl = settings.optional('RECONNECT_PUBLIC_URL', origin('on-loopback', 'https://reconnect.example.com'))
   const arm = readArm(settings)
+  const storage = readStorage(settings, arm.credential.kind)
   const source = readPolicy(settings, readFile, appRoot)
-  if (settings.problems.length > 0 || source === undefined) return err(settings.problems)
+  if (settings.problems.length > 0 || source === undefined || storage === undefined) return err(settings.problems)
   return ok(
     deepFreeze({
       entra,
@@ -75,6 +77,7 @@ export function readConfig(env: Environment, readFile: ReadFile, { appRoot = '' 
       deadlineMs: deadlineSeconds * 1000,
       ...(publicUrl === undefined ? {} : { publicUrl }),
       arm,
+      storage,
     }),
   )
 }

@@ -11,6 +11,9 @@ export type RequestFailure =
   | { readonly reason: 'media_type_unsupported' }
   | { readonly reason: 'body_malformed'; readonly expectation: string }
   | { readonly reason: 'header_invalid'; readonly header: string; readonly expectation: string }
+  | { readonly reason: 'parameter_invalid'; readonly parameter: string; readonly expectation: string }
+  /** There is none, or the caller may not read it: from outside the two are one. */
+  | { readonly reason: 'operation_not_found' }
   | { readonly reason: 'segment_invalid'; readonly segment: SegmentName | 'resourceId' }
   | { readonly reason: 'api_version_invalid'; readonly supported: readonly string[] }
   | { readonly reason: 'duration_invalid'; readonly fault: DurationFault }
@@ -59,6 +62,10 @@ export type Action = 'reconnect' | 'read' | 'force'
 export type AvailabilityFailure =
   | { readonly reason: 'switched_off' }
   | { readonly reason: 'configuration_invalid' }
+  /** Another request for this backend was in flight until our time ran out; it may yet succeed. */
+  | { readonly reason: 'in_flight_elsewhere' }
+  /** The ledger cannot be read. (Reconnects go on without it.) */
+  | { readonly reason: 'storage_unavailable'; readonly detail: string }
 
 /** What came of asking ARM, as far as it was not a 202. */
 export type ArmFailure =
@@ -114,6 +121,8 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
   media_type_unsupported: 'caller',
   body_malformed: 'caller',
   header_invalid: 'caller',
+  parameter_invalid: 'caller',
+  operation_not_found: 'caller',
   segment_invalid: 'caller',
   api_version_invalid: 'caller',
   duration_invalid: 'caller',
@@ -136,6 +145,8 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
   not_granted: 'caller',
   switched_off: 'us',
   configuration_invalid: 'us',
+  in_flight_elsewhere: 'dependency',
+  storage_unavailable: 'dependency',
   identity_unavailable: 'dependency',
   // Our identity lacks a role: whoever runs this app has to assign it.
   arm_refused_identity: 'us',

@@ -60,3 +60,12 @@ export function scopeKeysCovering(backend: Backend): readonly [string, string, s
   const subscription = group.slice(0, group.length - '/resourcegroups/'.length - backend.resourceGroupName.length)
   return [key, service, group, subscription]
 }
+
+/** Undefined for what is no resource id of an API Management service. */
+export function parseServiceScope(text: string): Scope | undefined {
+  const scope = parseScope(text)
+  return scope.ok && scope.value.key.split('/').length === SERVICE_SCOPE_WORDS ? scope.value : undefined
+}
+
+/** The words of `/subscriptions/{}/resourceGroups/{}/providers/Microsoft.ApiManagement/service/{}`, with the empty one in front. */
+const SERVICE_SCOPE_WORDS = 9

@@ -26,11 +26,11 @@ export const backendReconnect: Handle = async (request, context) => {
     return toFailureReply(failure, ids.correlationId, undefined)
   }
 
-  const { ports, deadlineMs, challenge } = app.value
+  const { ports, deadlineMs, challenge, publicUrl } = app.value
   const deadline = createDeadline(ports.clock, deadlineMs - ANSWER_RESERVE_MS)
   try {
     const decision = await reconnect(toRequest(request, app.value, deadline, ids), { ...ports, record: (event) => writeAudit(context, event) })
-    return toReconnectReply(decision, ids, challenge)
+    return toReconnectReply(decision, { ids, challenge, publicUrl })
   } finally {
     deadline.dispose()
   }

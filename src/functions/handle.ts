@@ -7,6 +7,8 @@ import { backendReconnect } from './backend-reconnect.ts'
 import { healthLive } from './health-live.ts'
 import { healthReady } from './health-ready.ts'
 import { openapiGet } from './openapi-get.ts'
+import { operationGet } from './operation-get.ts'
+import { operationList } from './operation-list.ts'
 import type { FunctionName } from './routes.ts'
 
 /** What a function's file exports: the host's request in, an answer as plain facts out. */
@@ -14,6 +16,8 @@ export type Handle = (request: HttpRequest, context: InvocationContext) => Promi
 
 const HANDLES: Readonly<Record<FunctionName, Handle>> = {
   'backend-reconnect': backendReconnect,
+  'operation-list': operationList,
+  'operation-get': operationGet,
   'health-live': healthLive,
   'health-ready': healthReady,
   'openapi-get': openapiGet,

@@ -9,7 +9,7 @@ const READY_DEADLINE_MS = 5_000
 const RETRY_AFTER = { 'retry-after': '10' }
 
 interface Check {
-  readonly name: 'configuration' | 'issuer-keys'
+  readonly name: 'configuration' | 'issuer-keys' | 'storage'
   readonly status: 'pass' | 'fail'
 }
 
@@ -29,10 +29,14 @@ export const healthReady: Handle = async () => {
   return json(ready ? 200 : 503, { status: ready ? 'ready' : 'unready', checks }, ready ? {} : RETRY_AFTER)
 }
 
-async function checkDependencies({ ports, authenticator }: App): Promise<readonly Check[]> {
+async function checkDependencies({ ports, authenticator, storageAnswers }: App): Promise<readonly Check[]> {
   const deadline = createDeadline(ports.clock, READY_DEADLINE_MS)
   try {
-    return [{ name: 'issuer-keys', status: (await authenticator.keysKnown(deadline)) ? 'pass' : 'fail' }]
+    const [keys, storage] = await Promise.all([authenticator.keysKnown(deadline), storageAnswers()])
+    return [
+      { name: 'issuer-keys', status: keys ? 'pass' : 'fail' },
+      { name: 'storage', status: storage ? 'pass' : 'fail' },
+    ]
   } finally {
     deadline.dispose()
   }

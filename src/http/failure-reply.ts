@@ -19,6 +19,8 @@ export const WIRE: Readonly<Record<Exclude<Reason, 'arm_rejected' | 'arm_throttl
   media_type_unsupported: { status: 415, code: 'UnsupportedMediaType' },
   body_malformed: { status: 400, code: 'InvalidRequestContent' },
   header_invalid: { status: 400, code: 'InvalidRequestContent' },
+  parameter_invalid: { status: 400, code: 'InvalidQueryParameterValue' },
+  operation_not_found: { status: 404, code: 'OperationNotFound' },
   segment_invalid: { status: 400, code: 'InvalidResourceId' },
   api_version_invalid: { status: 400, code: 'InvalidApiVersionParameter' },
   duration_invalid: { status: 400, code: 'InvalidDuration' },
@@ -41,6 +43,8 @@ export const WIRE: Readonly<Record<Exclude<Reason, 'arm_rejected' | 'arm_throttl
   not_granted: { status: 403, code: 'AuthorizationFailed' },
   switched_off: UNAVAILABLE,
   configuration_invalid: { status: 503, code: 'ConfigurationInvalid' },
+  in_flight_elsewhere: UNAVAILABLE,
+  storage_unavailable: UNAVAILABLE,
   identity_unavailable: UNAVAILABLE,
   arm_refused_identity: { status: 502, code: 'UpstreamAuthorizationFailed' },
   arm_unreachable: BAD_GATEWAY,
@@ -62,7 +66,7 @@ export interface Challenge {
   readonly authorizationUri: string
 }
 
-/** What the caller is told of a failure. */
+/** What the caller is told of a failure, and what the record keeps for it. */
 export function describeFailure(failure: Failure): ArmError {
   if (failure.reason === 'arm_rejected' || failure.reason === 'arm_throttled') return failure.error
   return { code: WIRE[failure.reason].code, message: messageOf(failure), ...targetOf(failure) }
@@ -103,6 +107,8 @@ function targetOf(failure: Failure): { target?: string } {
       return { target: failure.segment }
     case 'header_invalid':
       return { target: failure.header }
+    case 'parameter_invalid':
+      return { target: failure.parameter }
     case 'duration_invalid':
       return { target: 'properties.after' }
     case 'api_version_invalid':
@@ -127,6 +133,10 @@ function messageOf(failure: Own): string {
       return `The request content was invalid: expected ${failure.expectation}.`
     case 'header_invalid':
       return `The header '${failure.header}' must be ${failure.expectation}.`
+    case 'parameter_invalid':
+      return `The query parameter '${failure.parameter}' must be ${failure.expectation}.`
+    case 'operation_not_found':
+      return 'There is no such operation, or the caller may not read it.'
     case 'segment_invalid':
       return failure.segment === 'resourceId'
         ? 'The resource id does not name an API Management backend.'
@@ -143,6 +153,10 @@ function messageOf(failure: Own): string {
       return 'Reconnects are switched off at the moment. Nothing was sent.'
     case 'configuration_invalid':
       return 'The configuration of this app is invalid. Its log names every setting that is wrong; /health/ready names the check.'
+    case 'in_flight_elsewhere':
+      return 'Another request for this backend was on its way to Azure Resource Manager until the time for this one ran out. Nothing was sent. Try again.'
+    case 'storage_unavailable':
+      return 'The record of operations cannot be read at the moment. Try again.'
     case 'identity_unavailable':
       return 'No token could be had for the managed identity of this app. Nothing was sent. Try again.'
     case 'arm_refused_identity':

@@ -1,6 +1,8 @@
 import * as z from 'zod/mini'
 import { MAX_AFTER_MS } from '../domain/duration.ts'
 import { SEGMENT_EXPECTATION, SEGMENT_PATTERNS, type SegmentName } from '../domain/segments.ts'
+import { OPERATION_STATES } from '../domain/operation.ts'
+import { DEFAULT_TOP, MAX_TOP } from './operation-query.ts'
 import { RECONNECT_BODY, type ApiVersions } from '../reconnect/parse-command.ts'
 import { WIRE } from './failure-reply.ts'
 
@@ -19,6 +21,8 @@ export function openApiDocument({ supported, fallback }: ApiVersions): object {
     },
     paths: {
       [RECONNECT_PATH]: { post: reconnectOperation(supported, fallback) },
+      '/operations': { get: operationListOperation() },
+      '/operations/{operationId}': { get: operationGetOperation() },
       '/health/live': { get: healthOperation('health-live', 'The process runs.') },
       '/health/ready': { get: healthOperation('health-ready', 'Requests can be judged: configuration and issuer keys.', true) },
       '/openapi.json': {
@@ -26,7 +30,7 @@ export function openApiDocument({ supported, fallback }: ApiVersions): object {
       },
     },
     components: {
-      schemas: { ErrorResponse: ERROR_RESPONSE },
+      schemas: { ErrorResponse: ERROR_RESPONSE, Operation: OPERATION },
       securitySchemes: {
         entra: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token of Microsoft Entra ID for this app.' },
       },
@@ -48,6 +52,9 @@ const ERROR_DETAIL = {
   },
 }
 const ERROR_RESPONSE = { type: 'object', required: ['error'], properties: { error: ERROR_DETAIL } }
+
+/** Reasons that only the operation routes have. */
+const READING_ONLY = ['parameter_invalid', 'operation_not_found', 'storage_unavailable']
 
 function reconnectOperation(supported: readonly string[], fallback: string): object {
   return {
@@ -71,8 +78,8 @@ function reconnectOperation(supported: readonly string[], fallback: string): obj
     ],
     requestBody: { required: false, content: jsonOf(bodySchema()) },
     responses: {
-      202: { description: 'Azure Resource Manager accepted the reconnect, or would have been asked (dry run). No body.', headers: ACCEPTED_HEADERS },
-      ...failureResponses(),
+      202: { description: 'Azure Resource Manager accepted the reconnect, or an earlier one covers it, or it would have been asked (dry run). No body.', headers: ACCEPTED_HEADERS },
+      ...failureResponses(READING_ONLY),
       '4XX': errorResponse("What Azure Resource Manager said, relayed: status, code, message and details, with its Retry-After."),
     },
   }
@@ -85,16 +92,88 @@ function bodySchema(): object {
 }
 
 /** One response per status of the failure table, naming its codes. */
-function failureResponses(): Record<number, object> {
+function failureResponses(without: readonly string[] = []): Record<number, object> {
   const codes = new Map<number, Set<string>>()
-  for (const { status, code } of Object.values(WIRE)) codes.set(status, (codes.get(status) ?? new Set()).add(code))
+  for (const { status, code } of Object.entries(WIRE).flatMap(([reason, wire]) => (without.includes(reason) ? [] : [wire]))) codes.set(status, (codes.get(status) ?? new Set()).add(code))
   return Object.fromEntries([...codes].map(([status, names]) => [status, errorResponse([...names].join(', '))]))
 }
 
 const ACCEPTED_HEADERS = {
-  'x-reconnect-outcome': { description: 'What was done.', schema: { type: 'string', enum: ['forwarded', 'dry-run'] } },
+  'x-reconnect-outcome': { description: 'What was done.', schema: { type: 'string', enum: ['forwarded', 'joined', 'dry-run'] } },
   'x-reconnect-due': { description: 'When the gateway reconnects.', schema: { type: 'string', format: 'date-time' } },
-  'x-reconnect-warning': { description: "'after' is below the documented minimum of PT2M.", schema: { type: 'string', enum: ['after-below-minimum'] } },
+  'x-reconnect-operation': { description: 'The operation.', schema: { type: 'string' } },
+  'x-reconnect-warning': {
+    description: "`after-below-minimum`: 'after' is below the documented minimum of PT2M. `not-recorded`: storage is away, the operation cannot be looked up.",
+    schema: { type: 'string' },
+  },
+  location: { description: 'Where the operation is.', schema: { type: 'string', format: 'uri-reference' } },
+  'retry-after': { description: 'Seconds after which to look there.', schema: { type: 'integer' } },
+}
+
+const TIME = { type: 'string', format: 'date-time' }
+const OPERATION = {
+  type: 'object',
+  required: ['id', 'backend', 'state', 'requestedAt', 'updatedAt', 'caller', 'trigger', 'attempts'],
+  properties: {
+    id: { type: 'string' },
+    backend: { type: 'string', description: 'Resource id.' },
+    state: { type: 'string', enum: OPERATION_STATES },
+    joined: { type: 'string', description: 'The operation whose reconnect covers this one.' },
+    after: { type: 'string', format: 'duration' },
+    due: { ...TIME, description: 'When the gateway reconnects.' },
+    requestedAt: TIME,
+    updatedAt: TIME,
+    ambiguous: { type: 'boolean', description: 'It is not known whether, or how often, Azure Resource Manager accepted it.' },
+    caller: { type: 'object', required: ['kind', 'id'], properties: { kind: { type: 'string' }, id: { type: 'string' }, name: { type: 'string' } } },
+    trigger: { type: 'object', required: ['kind'], properties: { kind: { type: 'string' } } },
+    attempts: { type: 'integer' },
+    arm: { type: 'object', properties: { status: { type: 'integer' }, requestId: { type: 'string' }, correlationId: { type: 'string' } } },
+    error: { type: 'object', required: ['code', 'message'], properties: { code: { type: 'string' }, message: { type: 'string' } } },
+  },
+}
+const OPERATION_REF = { $ref: '#/components/schemas/Operation' }
+
+function operationListOperation(): object {
+  const parameter = (name: string, schema: object, description: string): object => ({ name, in: 'query', schema, description })
+  return {
+    operationId: 'operation-list',
+    summary: 'Operations that the caller may read, newest first.',
+    security: [{ entra: [] }],
+    parameters: [
+      parameter('backend', { type: 'string' }, 'Resource id of a backend.'),
+      parameter('service', { type: 'string' }, 'Resource id of an API Management service.'),
+      parameter('state', { type: 'string', enum: OPERATION_STATES }, 'Only these.'),
+      parameter('from', TIME, 'Requested at or after.'),
+      parameter('to', TIME, 'Requested at or before.'),
+      parameter('top', { type: 'integer', minimum: 1, maximum: MAX_TOP, default: DEFAULT_TOP }, 'At most so many; a page may hold fewer and still have a nextLink.'),
+    ],
+    responses: {
+      200: {
+        description: 'A page.',
+        content: jsonOf({ type: 'object', required: ['value'], properties: { value: { type: 'array', items: OPERATION_REF }, nextLink: { type: 'string', format: 'uri-reference' } } }),
+      },
+      ...readerFailures([400, 401, 503]),
+    },
+  }
+}
+
+function operationGetOperation(): object {
+  return {
+    operationId: 'operation-get',
+    summary: 'One operation.',
+    security: [{ entra: [] }],
+    parameters: [{ name: 'operationId', in: 'path', required: true, schema: { type: 'string' } }],
+    responses: {
+      200: { description: 'It is final.', content: jsonOf(OPERATION_REF) },
+      202: { description: 'It is on its way.', headers: { 'retry-after': ACCEPTED_HEADERS['retry-after'] }, content: jsonOf(OPERATION_REF) },
+      ...readerFailures([401, 404, 503]),
+    },
+  }
+}
+
+function readerFailures(statuses: readonly number[]): Record<number, object> {
+  const all = failureResponses()
+  return Object.fromEntries(statuses.map((status) => [status, all[status] as object]))
 }
 
 function errorResponse(description: string): object {

@@ -16,9 +16,12 @@ interface Ended {
 
 /** The exact record of a decision (contract, section 9): pure. */
 export function toAuditEvent({ ids, mode, trail, result, durationMs }: Ended): AuditEvent {
-  const { caller, command, arm } = trail
+  const { caller, command, arm, noted } = trail
   return {
     event: 'reconnect.decision',
+    ...(noted === undefined ? {} : { operationId: noted.operation.id }),
+    ...(noted?.operation.joined === undefined ? {} : { joined: noted.operation.joined }),
+    ...(noted?.recorded === false ? { notRecorded: true } : {}),
     correlationId: ids.correlationId,
     ...(ids.clientRequestId === undefined ? {} : { clientRequestId: ids.clientRequestId }),
     ...(caller === undefined ? {} : { caller: { kind: caller.kind, id: caller.id, ...(caller.name === undefined ? {} : { name: caller.name }) } }),

@@ -11,7 +11,7 @@ import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 import { toAuditEvent } from './audit-event.ts'
-import type { ArmTrace, Authenticate, Forward, RequestIds } from './ports.ts'
+import type { ArmTrace, Authenticate, Forward, Ledger, Noted, RequestIds } from './ports.ts'
 
 /** A knock at the door. What must not be looked at before authentication comes as a function. */
 export interface ReconnectRequest {
@@ -26,14 +26,15 @@ export interface ReconnectPorts {
   readonly authenticate: Authenticate
   readonly grants: GrantIndex
   readonly mode: Mode
+  readonly ledger: Ledger
   readonly forward: Forward
   readonly record: (event: AuditEvent) => void
   readonly clock: Clock
 }
 
-/** ARM accepted it, or would have been asked. */
+/** ARM accepted it now, or an earlier reconnect covers it, or ARM would have been asked. */
 export interface Settled {
-  readonly outcome: 'forwarded' | 'dry-run'
+  readonly outcome: 'forwarded' | 'joined' | 'dry-run'
   readonly command: ReconnectCommand
   readonly dueEpochMs: number
 }
@@ -42,6 +43,7 @@ export interface Settled {
 export interface Trail {
   caller?: Caller
   command?: ReconnectCommand
+  noted?: Noted
   attempts?: number
   ambiguous?: boolean
   arm?: ArmTrace
@@ -50,6 +52,8 @@ export interface Trail {
 export interface Decision {
   readonly result: Result<Settled, Failure>
   readonly arm: ArmTrace | undefined
+  /** The operation, once there is one, and whether it was written down. */
+  readonly noted: Noted | undefined
 }
 
 /** Decides, sends and records one reconnect. Every refusal and outcome ends in exactly one audit event. */
@@ -58,10 +62,10 @@ export async function reconnect(request: ReconnectRequest, ports: ReconnectPorts
   const trail: Trail = {}
   const result = await decide(request, ports, trail).catch((error: unknown) => err({ reason: 'defect', detail: describe(error) } as const))
   ports.record(toAuditEvent({ ids: request.ids, mode: ports.mode, trail, result, durationMs: ports.clock.now() - startedAtEpochMs }))
-  return { result, arm: trail.arm }
+  return { result, arm: trail.arm, noted: trail.noted }
 }
 
-/** check framing → authenticate → read the command → authorize → start (unless off or dry) → forward. */
+/** check framing → authenticate → read the command → authorize → join or start → forward. */
 async function decide(request: ReconnectRequest, ports: ReconnectPorts, trail: Trail): Promise<Result<Settled, Failure>> {
   const framing = request.checkFraming()
   if (!framing.ok) return framing
@@ -70,23 +74,39 @@ async function decide(request: ReconnectRequest, ports: ReconnectPorts, trail: T
   if (!caller.ok) return caller
   trail.caller = caller.value
 
-  const command = await request.readCommand()
-  if (!command.ok) return command
-  trail.command = command.value
+  const read = await request.readCommand()
+  if (!read.ok) return read
+  const command = read.value
+  trail.command = command
 
-  const permit = authorize(caller.value, command.value, ports.grants)
+  const permit = authorize(caller.value, command, ports.grants)
   if (!permit.ok) return permit
 
-  if (ports.mode === 'off') return err({ reason: 'switched_off' })
-  const settle = (outcome: Settled['outcome'], atEpochMs: number): Result<Settled, Failure> =>
-    ok({ outcome, command: command.value, dueEpochMs: atEpochMs + (command.value.after?.ms ?? DEFAULT_AFTER_MS) })
-  if (ports.mode === 'dry-run' || command.value.dryRun) return settle('dry-run', ports.clock.now())
+  if (ports.mode === 'off') {
+    const failure = { reason: 'switched_off' } as const
+    trail.noted = await ports.ledger.note(permit.value, failure)
+    return err(failure)
+  }
+  if (ports.mode === 'dry-run' || command.dryRun) {
+    trail.noted = await ports.ledger.note(permit.value)
+    return ok({ outcome: 'dry-run', command, dueEpochMs: ports.clock.now() + (command.after?.ms ?? DEFAULT_AFTER_MS) })
+  }
 
-  const forwarded = await ports.forward(permit.value, request.ids, request.deadline)
-  trail.attempts = forwarded.attempts
-  trail.ambiguous = forwarded.ambiguous
-  if (forwarded.arm !== undefined) trail.arm = forwarded.arm
-  return forwarded.result.ok ? settle('forwarded', forwarded.result.value.acceptedAtEpochMs) : forwarded.result
+  const passage = await ports.ledger.once(permit.value, request.deadline, () => ports.forward(permit.value, request.ids, request.deadline))
+  trail.noted = passage
+  switch (passage.kind) {
+    case 'busy':
+      return err({ reason: 'in_flight_elsewhere' })
+    case 'joined':
+      return ok({ outcome: 'joined', command, dueEpochMs: passage.dueEpochMs })
+    case 'sent': {
+      const { result, attempts, ambiguous, arm } = passage.forwarded
+      trail.attempts = attempts
+      trail.ambiguous = ambiguous
+      if (arm !== undefined) trail.arm = arm
+      return result.ok ? ok({ outcome: 'forwarded', command, dueEpochMs: passage.dueEpochMs }) : result
+    }
+  }
 }
 
 function describe(error: unknown): string {

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { claimStorage } from './storage.ts'
 import { createSandbox, PROJECT_ROOT, type Sandbox, type SandboxInfo, type SandboxOptions } from '../../sandbox/create-sandbox.ts'
 
 /** Whatever runs a function when it is over: a TestContext, or `{ after }` of a suite. */
@@ -12,7 +13,8 @@ export interface Scope {
 
 /** A sandbox in this process – the app in a child – on free ports, stopped at the end of the scope. */
 export async function startSandbox(scope: Scope, options: SandboxOptions = {}): Promise<Sandbox> {
-  const sandbox = await createSandbox(options)
+  const storage = claimStorage()
+  const sandbox = await createSandbox({ ...(storage !== undefined && { storage }), ...options })
   scope.after(() => sandbox.stop())
   return sandbox
 }

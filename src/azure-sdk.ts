@@ -1,0 +1,8 @@
+/**
+ * Everything that needs the Azure SDKs' code, behind one door: it is most of what is deployed, and is read with `import()` when the first
+ * request needs it, or by the warm-up.
+ */
+export { createClientPool } from './arm/client-pool.ts'
+export { createCredential } from './arm/credential.ts'
+export { sendReconnect } from './arm/send-reconnect.ts'
+export { openTables } from './ledger/tables.ts'

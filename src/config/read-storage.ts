@@ -1,0 +1,65 @@
+import { isGuid } from '../domain/segments.ts'
+import type { ArmCredential, StorageConfig } from './config.ts'
+import { isLoopback, parseOrigin } from './origin.ts'
+import type { Reading, Settings } from './settings.ts'
+
+const CONNECTION = 'AzureWebJobsStorage'
+
+const CONNECTION_STRING: Reading<string> = {
+  parse: (text) => (membersOf(text) === undefined ? undefined : text),
+  expectation: `a storage connection string; or ${CONNECTION}__accountName for an account that is reached with the managed identity`,
+  example: 'DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net',
+}
+const ACCOUNT_NAME: Reading<string> = {
+  parse: (text) => (/^[a-z0-9]{3,24}$/.test(text) ? text : undefined),
+  expectation: 'the name of a storage account: 3 to 24 lower-case letters and digits',
+  example: 'streconnect',
+}
+const TABLE_URI: Reading<string> = {
+  parse: (text) => parseOrigin(text, 'never'),
+  expectation: 'the https origin of the table service',
+  example: 'https://streconnect.table.core.windows.net',
+}
+const CREDENTIAL: Reading<string> = { parse: (text) => (text === 'managedidentity' ? text : undefined), expectation: "'managedidentity'", example: 'managedidentity' }
+const CLIENT_ID: Reading<string> = { parse: (text) => (isGuid(text) ? text : undefined), expectation: 'a GUID', example: '11111111-2222-3333-4444-555555555555' }
+
+/**
+ * The settings by which the Functions host finds its own storage account: a connection string, or a name or table URI that is reached
+ * with an identity (Azure Functions: "Connecting to host storage with an identity").
+ */
+export function readStorage(settings: Settings, platform: ArmCredential['kind']): StorageConfig | undefined {
+  const accountName = settings.optional(`${CONNECTION}__accountName`, ACCOUNT_NAME)
+  const named = settings.optional(`${CONNECTION}__tableServiceUri`, TABLE_URI)
+  const chosen = settings.optional(`${CONNECTION}__credential`, CREDENTIAL)
+  const clientId = settings.optional(`${CONNECTION}__clientId`, CLIENT_ID)
+  const tableUri = named ?? (accountName === undefined ? undefined : `https://${accountName}.table.core.windows.net`)
+  if (tableUri !== undefined) {
+    const managed = chosen !== undefined || clientId !== undefined || platform === 'managed-identity'
+    return {
+      kind: 'identity',
+      tableUri,
+      credential: managed ? { kind: 'managed-identity', ...(clientId === undefined ? {} : { clientId }) } : { kind: 'developer' },
+    }
+  }
+  const connectionString = settings.required(CONNECTION, CONNECTION_STRING)
+  return connectionString === undefined ? undefined : { kind: 'connection-string', connectionString, allowHttp: isLocal(connectionString) }
+}
+
+/** The members of a connection string, folded; undefined when it names no table service. */
+function membersOf(text: string): ReadonlyMap<string, string> | undefined {
+  const members = new Map(
+    text
+      .split(';')
+      .filter((member) => member.includes('='))
+      .map((member) => [member.slice(0, member.indexOf('=')).trim().toLowerCase(), member.slice(member.indexOf('=') + 1).trim()]),
+  )
+  const names = members.has('accountname') || members.has('tableendpoint') || members.get('usedevelopmentstorage') === 'true'
+  return names ? members : undefined
+}
+
+/** http only where nobody between here and there could listen. */
+function isLocal(connectionString: string): boolean {
+  const members = membersOf(connectionString)
+  const endpoint = members?.get('tableendpoint') ?? ''
+  return members?.get('usedevelopmentstorage') === 'true' || (URL.canParse(endpoint) && isLoopback(new URL(endpoint).hostname))
+}

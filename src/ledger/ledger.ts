@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto'
+import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
+import type { Operation } from '../domain/operation.ts'
+import type { AuthorizedReconnect } from '../policy/authorize.ts'
+import type { DescribeFailure, Forwarded, Ledger, Passage } from '../reconnect/ports.ts'
+import type { Clock } from '../shared/clock.ts'
+import type { Deadline } from '../shared/deadline.ts'
+import { createFlights } from './flights.ts'
+import { createOperationId, partitionKeyOf } from './keys.ts'
+import { endOperation, startOperation, type Ending } from './operations.ts'
+import type { Records } from './records.ts'
+import { createReservations, LEASE_MARGIN_MS, type Acquired } from './reservations.ts'
+import { CLOCK_TOLERANCE_MS, type Ask, type Scheduled } from './slot.ts'
+import type { StorageClock } from './storage-clock.ts'
+import type { SlotStore } from './store.ts'
+
+export interface LedgerOptions {
+  readonly store: SlotStore
+  readonly records: Records
+  /** The clock that instances share. */
+  readonly storageClock: StorageClock
+  readonly clock: Clock
+  /** How long a request may take: the lease of whoever sends outlives it. */
+  readonly deadlineMs: number
+  readonly describe: DescribeFailure
+  readonly random?: () => number
+}
+
+/** What one request for a backend carries through its passage. */
+interface Passing {
+  readonly permit: AuthorizedReconnect
+  readonly partitionKey: string
+  readonly started: Operation
+  /** By the clock that instances share. */
+  readonly ask: () => Ask
+  /** By our own clock, which no answer of storage sets: what this process remembers is told by it. */
+  readonly askHere: () => Ask
+}
+
+/**
+ * One reconnect per backend: first among the requests of this process (flights), then among instances (reservations). With storage away
+ * the first still holds, and the passage says that nothing was recorded.
+ */
+export function createLedger({ store, records, storageClock, clock, deadlineMs, describe, random = Math.random }: LedgerOptions): Ledger {
+  const flights = createFlights(clock)
+  const reservations = createReservations({ store, clock, leaseMs: deadlineMs + LEASE_MARGIN_MS, createNonce: randomUUID, random })
+
+  function begin(permit: AuthorizedReconnect): Passing {
+    const { backend, after, force } = permit.command
+    const partitionKey = partitionKeyOf(backend.key)
+    const now = storageClock.now()
+    const askAt = (nowEpochMs: number, toleranceMs: number): Ask => ({ nowEpochMs, wantedByEpochMs: nowEpochMs + (after?.ms ?? DEFAULT_AFTER_MS), force, toleranceMs })
+    return {
+      permit,
+      partitionKey,
+      askHere: () => askAt(clock.now(), 0),
+      ask: () => askAt(storageClock.now(), CLOCK_TOLERANCE_MS + storageClock.uncertaintyMs()),
+      started: startOperation(permit, createOperationId(partitionKey, now), now),
+    }
+  }
+
+  /** From our own clock to the shared one. */
+  const offset = (): number => storageClock.now() - clock.now()
+
+  const ended = ({ started }: Passing, ending: Ending): Operation => endOperation(started, ending, storageClock.now())
+
+  async function join(passing: Passing, scheduled: Scheduled): Promise<Passage> {
+    const operation = ended(passing, { kind: 'joined', scheduled })
+    return { kind: 'joined', operation, dueEpochMs: scheduled.dueEpochMs, recorded: await records.write(operation) }
+  }
+
+  async function refuse(passing: Passing): Promise<Passage> {
+    const operation = ended(passing, { kind: 'failed', error: describe({ reason: 'in_flight_elsewhere' }) })
+    return { kind: 'busy', operation, recorded: await records.write(operation) }
+  }
+
+  /** Storage decides between instances; without it this process goes on alone. */
+  async function acquire(passing: Passing, deadline: Deadline): Promise<Acquired> {
+    if (records.resting()) return { kind: 'unavailable', detail: 'storage failed a moment ago' }
+    const acquired = await reservations.acquire({ ...passing, deadline, operation: () => passing.started })
+    if (acquired.kind === 'unavailable') records.rest(acquired.detail)
+    return acquired
+  }
+
+  /** Sends on a reservation, or without one, and ends it whatever happens. */
+  async function sendOn(acquired: Extract<Acquired, { kind: 'start' | 'unavailable' }>, passing: Passing, send: () => Promise<Forwarded>): Promise<Extract<Passage, { kind: 'sent' }>> {
+    const reservation = acquired.kind === 'start' ? acquired.reservation : undefined
+    if (reservation !== undefined) records.copy(passing.started)
+    const record = async (operation: Operation, scheduled?: Scheduled): Promise<boolean> => {
+      if (reservation === undefined) return false
+      records.copy(operation)
+      return records.attempt(() => (scheduled === undefined ? reservation.release(operation) : reservation.settle(scheduled, operation)))
+    }
+    const forwarded = await send().catch(async (defect: unknown) => {
+      await record(ended(passing, { kind: 'failed', error: describe({ reason: 'defect', detail: '' }) }))
+      throw defect
+    })
+    // Told by the clock that others compare with. Where ARM refused, nothing is due.
+    const dueEpochMs = storageClock.now() + (passing.permit.command.after?.ms ?? DEFAULT_AFTER_MS)
+    const { result } = forwarded
+    const operation = ended(passing, result.ok ? { kind: 'forwarded', dueEpochMs, forwarded } : { kind: 'failed', error: describe(result.error), forwarded })
+    const recorded = await record(operation, result.ok ? { operationId: operation.id, dueEpochMs } : undefined)
+    return { kind: 'sent', operation, forwarded, dueEpochMs, recorded }
+  }
+
+  return {
+    async once(permit, deadline, send) {
+      const { key } = permit.command.backend
+      const passing = begin(permit)
+      const entry = await flights.enter(key, passing.askHere, deadline)
+      if (entry.kind === 'join') return join(passing, shift(entry.scheduled, offset()))
+      if (entry.kind === 'busy') return refuse(passing)
+
+      // From here on this request flies for its process: the others wait until it lands.
+      let scheduled: Scheduled | undefined
+      try {
+        const acquired = await acquire(passing, deadline)
+        if (acquired.kind === 'busy') return await refuse(passing)
+        if (acquired.kind === 'join') {
+          scheduled = acquired.scheduled
+          return await join(passing, scheduled)
+        }
+        const passage = await sendOn(acquired, passing, send)
+        if (passage.forwarded.result.ok) scheduled = { operationId: passage.operation.id, dueEpochMs: passage.dueEpochMs }
+        return passage
+      } finally {
+        flights.land(key, scheduled === undefined ? undefined : shift(scheduled, -offset()))
+      }
+    },
+
+    async note(permit, failure) {
+      const passing = begin(permit)
+      const operation = ended(
+        passing,
+        failure === undefined ? { kind: 'dry-run', dueEpochMs: passing.ask().wantedByEpochMs } : { kind: 'failed', error: describe(failure) },
+      )
+      return { operation, recorded: await records.write(operation) }
+    },
+  }
+}
+
+function shift({ operationId, dueEpochMs }: Scheduled, byMs: number): Scheduled {
+  return { operationId, dueEpochMs: dueEpochMs + byMs }
+}

@@ -1,0 +1,150 @@
+import type { TableClient, TransactionAction } from '@azure/data-tables'
+import type { Clock } from '../shared/clock.ts'
+import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from './keys.ts'
+import { fromOperationRow, fromSlotRow, SLOT_ROW_KEY, toOperationRow, toSlotRow } from './rows.ts'
+import type { StorageClock } from './storage-clock.ts'
+import { StorageFault, type ExpiryStore, type OperationPage, type OperationRange, type OperationStore, type SlotStore } from './store.ts'
+import type { Tables } from './tables.ts'
+
+/** One call to storage. Slower is as good as down while somebody waits. */
+const CALL_TIMEOUT_MS = 2_000
+
+export interface TableStoreOptions {
+  /** Opens the tables; the SDK is read with the first call. */
+  readonly open: () => Promise<Tables>
+  readonly clock: Clock
+  readonly storageClock: StorageClock
+}
+
+/** Rows in Azure Table storage. Tables that are missing are created when they are first missed. */
+export function createTableStore({ open, clock, storageClock }: TableStoreOptions): SlotStore & OperationStore & ExpiryStore {
+  let opening: Promise<Tables> | undefined
+  const tables = (): Promise<Tables> => (opening ??= open())
+
+  /** One bounded call; once more when the table had to be created first. */
+  async function call<T>(choose: (tables: Tables) => TableClient, work: (table: TableClient, options: CallOptions) => Promise<T>): Promise<T> {
+    const table = choose(await tables())
+    const bounded = async (): Promise<T> => {
+      const timeout = new AbortController()
+      const done = new AbortController()
+      void clock.sleep(CALL_TIMEOUT_MS, done.signal).then(() => timeout.abort())
+      const sentAt = clock.now()
+      const onResponse: CallOptions['onResponse'] = ({ headers }) => storageClock.observe(headers.get('date'), sentAt, clock.now())
+      try {
+        return await work(table, { abortSignal: timeout.signal, onResponse })
+      } catch (fault) {
+        throw new StorageFault(fault)
+      } finally {
+        done.abort()
+      }
+    }
+    try {
+      return await bounded()
+    } catch (fault) {
+      if (!(fault instanceof StorageFault) || fault.code !== 'TableNotFound') throw fault
+      await table.createTable()
+      return bounded()
+    }
+  }
+
+  async function upsert(choose: (tables: Tables) => TableClient, rows: readonly object[]): Promise<void> {
+    const actions = rows.map((row) => ['upsert', row, 'Replace'] as TransactionAction)
+    await call(choose, (table, options) => table.submitTransaction(actions, options))
+  }
+
+  async function list(choose: (tables: Tables) => TableClient, filter: string, top: number): Promise<OperationPage> {
+    return call(choose, async (table, options) => {
+      const { value: page } = await table.listEntities<{ operation: string }>({ ...options, queryOptions: { filter } }).byPage({ maxPageSize: top }).next()
+      const rows = (page ?? []) as readonly { rowKey: string; operation: string }[]
+      return { rows: rows.map((row) => ({ rowKey: row.rowKey, operation: fromOperationRow(row) })), more: rows.length >= top }
+    })
+  }
+
+  return {
+    async readSlot(partitionKey) {
+      try {
+        const row = await call(backends, (table, options) => table.getEntity(partitionKey, SLOT_ROW_KEY, options))
+        return { slot: fromSlotRow(row), etag: row.etag }
+      } catch (fault) {
+        if (fault instanceof StorageFault && fault.status === 404) return { slot: {} }
+        throw fault
+      }
+    },
+
+    async changeSlot(partitionKey, { from, to }, operations) {
+      const row = toSlotRow(partitionKey, to)
+      const slot: TransactionAction = from.etag === undefined ? ['create', row] : ['update', row, 'Replace', { etag: from.etag }]
+      const actions = [slot, ...operations.map((operation) => ['upsert', toOperationRow(operationKeysOf(operation.id), operation), 'Replace'] as TransactionAction)]
+      try {
+        const answer = await call(backends, (table, options) => table.submitTransaction(actions, options))
+        const etag = answer.getResponseForEntity(SLOT_ROW_KEY)?.etag ?? answer.subResponses[0]?.etag
+        if (etag === undefined) throw new Error('the answer to a transaction has no ETag')
+        return { kind: 'written', etag: etag.trim() }
+      } catch (fault) {
+        // 409: a row that should not have been there; 412: another ETag.
+        if (fault instanceof StorageFault && (fault.status === 409 || fault.status === 412)) return { kind: 'conflict' }
+        throw fault
+      }
+    },
+
+    writeOperations: (_, operations) => upsert(backends, operations.map((operation) => toOperationRow(operationKeysOf(operation.id), operation))),
+
+    writeCopies: (_, operations) => upsert(history, operations.map((operation) => toOperationRow(historyKeysOf(operation.id), operation))),
+
+    async readOperation(id) {
+      const { partitionKey, rowKey } = operationKeysOf(id)
+      try {
+        return fromOperationRow(await call(backends, (table, options) => table.getEntity<{ operation: string }>(partitionKey, rowKey, options)))
+      } catch (fault) {
+        if (fault instanceof StorageFault && fault.status === 404) return undefined
+        throw fault
+      }
+    },
+
+    listBackend: (partitionKey, range) => list(backends, filterOf(partitionKey, 'op-', range), range.top),
+
+    listMonth: (month, range) => list(history, filterOf(month, '', range), range.top),
+
+    async listExpired(beforeEpochMs, top) {
+      const month = monthOf(beforeEpochMs)
+      // Months before that one have expired whole; of that one, what stands behind its time.
+      for (const filter of [`PartitionKey lt '${month}'`, `PartitionKey eq '${month}' and RowKey gt '${invertedTime(beforeEpochMs)}~'`]) {
+        const { rows } = await list(history, filter, top)
+        if (rows.length > 0) return rows.map(({ operation }) => operation.id)
+      }
+      return []
+    },
+
+    async removeOperations(ids) {
+      for (const id of ids) {
+        const row = operationKeysOf(id)
+        const copy = historyKeysOf(id)
+        // The copy goes last: while it stands, the row is found again.
+        await unlessMissing(call(backends, (table, options) => table.deleteEntity(row.partitionKey, row.rowKey, options)))
+        await unlessMissing(call(history, (table, options) => table.deleteEntity(copy.partitionKey, copy.rowKey, options)))
+      }
+    },
+  }
+}
+
+interface CallOptions {
+  readonly abortSignal: AbortSignal
+  readonly onResponse: (response: { headers: { get(name: string): string | undefined } }) => void
+}
+
+async function unlessMissing(removal: Promise<unknown>): Promise<void> {
+  try {
+    await removal
+  } catch (fault) {
+    if (!(fault instanceof StorageFault) || fault.status !== 404) throw fault
+  }
+}
+
+const backends = (tables: Tables): TableClient => tables.backends
+const history = (tables: Tables): TableClient => tables.history
+
+/** Newest first is upwards in row keys. Every value in it is made of hexadecimal digits, hyphens and letters of ours. */
+function filterOf(partitionKey: string, prefix: string, { fromEpochMs, toEpochMs, after }: OperationRange): string {
+  const lowest = after === undefined ? `RowKey ge '${prefix}${invertedTime(toEpochMs)}'` : `RowKey gt '${after}'`
+  return `PartitionKey eq '${partitionKey}' and ${lowest} and RowKey lt '${prefix}${invertedTime(fromEpochMs)}~'`
+}
