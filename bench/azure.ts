@@ -5,20 +5,23 @@ import { createFaults } from '../sandbox/azure/faults.ts'
 import { createIdentityEndpoint, IDENTITY_PATH } from '../sandbox/azure/identity-endpoint.ts'
 import { createIssuer } from '../sandbox/azure/issuer.ts'
 import { LOOPBACK, startLoopbackServer } from '../sandbox/azure/loopback-server.ts'
-import { RECONNECTABLE_BACKENDS, SUBSCRIPTION_ID } from '../sandbox/azure/resources.ts'
+import { SERVICES, serviceResourceId, SUBSCRIPTION_ID, type Service } from '../sandbox/azure/resources.ts'
+import { startStorage } from '../sandbox/azure/storage.ts'
 import { createKeyRing } from '../sandbox/azure/signing-keys.ts'
 import { createMint, mintIdentityToken } from '../sandbox/azure/tokens.ts'
 import { startProgram, type Environment } from './program.ts'
 import { writeInto, type Workspace } from './workspace.ts'
 
-/** The app's surroundings: the sandbox's token issuer and identity endpoint in this process, a lean ARM in another. */
+/** The app's surroundings: the sandbox's token issuer and identity endpoint in this process, a lean ARM and a storage emulator in others. */
 export interface BenchAzure {
   readonly arm: string
   readonly subscriptionId: string
-  /** Reconnect paths that exist, all of them granted to the owners of `tokens`. */
-  readonly paths: readonly string[]
+  /** The reconnect path of a backend that is granted to the owners of `tokens`; the lean ARM has every backend. */
+  pathOf(backend: string | number): string
+  /** The connection string of a storage account that nobody has used yet. */
+  freshStorage(): string
   /** What the app would find on Azure. The temporary folder is named, so that no run finds what another has left there. */
-  environment(temporaryFolder: string): Environment
+  environment(temporaryFolder: string, storage?: string): Environment
   /** That many valid tokens of as many people. */
   mintTokens(count: number): Promise<string[]>
   /** A token as the identity endpoint gives one, for the servers that have no identity. */
@@ -30,6 +33,10 @@ export interface BenchAzure {
 
 const POLICY = { grants: [{ principal: `role:${OPERATOR_ROLE}`, scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim`, actions: ['reconnect', 'read', 'force'] }] }
 const TOKEN_LIFETIME_SECONDS = 3_600
+const STORAGE_ACCOUNTS = 20
+const SERVICE = serviceResourceId(SERVICES[0] as Service)
+/** Nobody listens there: the app finds storage away at once, and looks again every five seconds. */
+export const NO_STORAGE = 'DefaultEndpointsProtocol=http;AccountName=nowhere;AccountKey=bm93aGVyZQ==;TableEndpoint=http://127.0.0.1:9/nowhere'
 
 export async function startAzure(workspace: Workspace): Promise<BenchAzure> {
   const authority = createCertificateAuthority('APIM Reconnect benchmark CA', Date.now())
@@ -47,13 +54,20 @@ export async function startAzure(workspace: Workspace): Promise<BenchAzure> {
   let authorityOrigin = ''
   const issuer = await startLoopbackServer({ port: 0, listener: createIssuer(keys, faults, { metadata: 0, keys: 0 }, () => authorityOrigin) })
   authorityOrigin = `http://${LOOPBACK}:${issuer.port}`
+  const storage = await startStorage({ accounts: STORAGE_ACCOUNTS })
+  const accounts = [...storage.connectionStrings]
   const mint = createMint(keys, authorityOrigin, Date.now)
 
   return {
     arm: armOrigin,
     subscriptionId: SUBSCRIPTION_ID,
-    paths: RECONNECTABLE_BACKENDS.map((id) => `${encodeURI(id).replace(/\?/g, '%3F')}/reconnect`),
-    environment: (temporaryFolder) => ({
+    pathOf: (backend) => `${SERVICE}/backends/${backend}/reconnect`,
+    freshStorage() {
+      const account = accounts.pop()
+      if (account === undefined) throw new Error('all storage accounts are taken: raise STORAGE_ACCOUNTS')
+      return account
+    },
+    environment: (temporaryFolder, connectionString = NO_STORAGE) => ({
       TMPDIR: temporaryFolder,
       FUNCTIONS_WORKER_RUNTIME: 'node',
       IDENTITY_ENDPOINT: `http://${LOOPBACK}:${identity.port}${IDENTITY_PATH}`,
@@ -62,6 +76,7 @@ export async function startAzure(workspace: Workspace): Promise<BenchAzure> {
       ENTRA_AUDIENCE: API_AUDIENCE,
       ENTRA_AUTHORITY: authorityOrigin,
       ARM_ENDPOINT: armOrigin,
+      AzureWebJobsStorage: connectionString,
       NODE_EXTRA_CA_CERTS: caFile,
       RECONNECT_POLICY: JSON.stringify(POLICY),
     }),
@@ -69,7 +84,7 @@ export async function startAzure(workspace: Workspace): Promise<BenchAzure> {
     identityToken: mintIdentityToken(keys, armOrigin, Date.now(), false).token,
     accepted: () => arm.call<number>('accepted'),
     async stop() {
-      await Promise.all([arm.stop(), identity.stop(), issuer.stop()])
+      await Promise.all([arm.stop(), identity.stop(), issuer.stop(), storage.stop()])
     },
   }
 }

@@ -3,8 +3,11 @@ import { parseArgs } from 'node:util'
 import { createEnding } from '../sandbox/ending.ts'
 import { startAzure, type BenchAzure } from './azure.ts'
 import { measureAuthorization } from './parts/authorization.ts'
+import { measureDistinct } from './parts/distinct.ts'
+import { measureHistory } from './parts/history.ts'
 import { measureMemory } from './parts/memory.ts'
 import { measureStartUp } from './parts/start-up.ts'
+import { measureStorm } from './parts/storm.ts'
 import { measureThroughput } from './parts/throughput.ts'
 import { measureTokenVerification } from './parts/token-verification.ts'
 import { FULL, QUICK, type Scale } from './scale.ts'
@@ -19,6 +22,9 @@ const PARTS: Readonly<Record<string, Part>> = {
   authorization: (_workspace, _azure, scale) => measureAuthorization(scale),
   tokens: (_workspace, _azure, scale) => measureTokenVerification(scale),
   memory: measureMemory,
+  storm: measureStorm,
+  distinct: measureDistinct,
+  history: measureHistory,
 }
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, part: { type: 'string', multiple: true, default: Object.keys(PARTS) } } })

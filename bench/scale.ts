@@ -10,6 +10,14 @@ export interface Scale {
   readonly tokenRounds: number
   /** Tokens seen for the first time per round; fewer than the cache holds. */
   readonly tokens: number
+  readonly stormRounds: number
+  readonly stormRequests: number
+  readonly distinctRounds: number
+  readonly distinctMs: number
+  /** Rows in the two histories, and pages read of each per round. */
+  readonly historyRows: readonly [few: number, many: number]
+  readonly historyRounds: number
+  readonly historyPages: number
   /** After how many requests the memory is looked at. */
   readonly memoryAfter: readonly [first: number, middle: number, last: number]
 }
@@ -25,6 +33,13 @@ export const FULL: Scale = {
   authorizationCalls: 20_000,
   tokenRounds: 25,
   tokens: 250,
+  stormRounds: 5,
+  stormRequests: 10_000,
+  distinctRounds: 7,
+  distinctMs: 1_500,
+  historyRows: [1_000, 100_000],
+  historyRounds: 15,
+  historyPages: 10,
   memoryAfter: [10_000, 50_000, 100_000],
 }
 
@@ -39,5 +54,12 @@ export const QUICK: Scale = {
   authorizationCalls: 5_000,
   tokenRounds: 2,
   tokens: 50,
+  stormRounds: 1,
+  stormRequests: 400,
+  distinctRounds: 1,
+  distinctMs: 200,
+  historyRows: [100, 300],
+  historyRounds: 1,
+  historyPages: 2,
   memoryAfter: [200, 400, 800],
 }

@@ -8,7 +8,7 @@ import { build, type BuildOptions } from 'esbuild'
 export const PROJECT_ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** The programs in `processes/`, each run in a process of its own. */
-const PROGRAMS = ['arm', 'bare-forward', 'bare-sdk', 'first-reconnect', 'host', 'load', 'registered'] as const
+const PROGRAMS = ['arm', 'bare-answer', 'bare-forward', 'bare-sdk', 'first-reconnect', 'host', 'load', 'registered', 'storage-counter'] as const
 export type Program = (typeof PROGRAMS)[number]
 
 /** A temporary folder with everything that is measured but the built app itself. */
@@ -56,7 +56,7 @@ export async function createWorkspace(): Promise<Workspace> {
  * late are named first. That our sources are one file and not seventy is to its advantage.
  */
 async function buildUnbundledApp(folder: string): Promise<void> {
-  const upFront = ['src/functions/handle.ts', 'src/arm/azure-sdk.ts', 'src/index.ts']
+  const upFront = ['src/functions/handle.ts', 'src/azure-sdk.ts', 'src/index.ts']
   await buildApp(folder, { stdin: { contents: upFront.map((path) => `import './${path}'`).join('\n'), resolveDir: PROJECT_ROOT } })
 }
 

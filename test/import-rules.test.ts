@@ -43,6 +43,13 @@ describe('the rooms of src', () => {
 })
 
 describe('what is evaluated when', () => {
+  test('the SDKs are behind one door, which holds no code and which only composition.ts opens, late', () => {
+    const openers = SOURCES.flatMap((file) => importsIn(file, readCode(file))).filter(({ to, isType }) => to === 'src/azure-sdk.ts' && !isType)
+    assert.deepEqual(openers.map(({ from, isLate }) => ({ from, isLate })).filter(({ isLate }) => !isLate), [])
+    assert.deepEqual([...new Set(openers.map(({ from }) => from))], ['src/composition.ts'])
+    assert.match(readCode('src/azure-sdk.ts'), /^(?:\s*export \{[^}]*\} from '\.\/[\w/-]+\.ts'\n)+$/)
+  })
+
   test('registering the functions reads the table and nothing else', () => {
     assert.deepEqual([...evaluatedWith('src/index.ts')].toSorted(), [
       '@azure/functions',
@@ -55,8 +62,8 @@ describe('what is evaluated when', () => {
 
   test('the SDK, most of what is deployed, is read with the first reconnect and not before', () => {
     const evaluated = evaluatedWith('src/functions/handle.ts')
-    assert.ok(evaluated.has('src/arm/arm.ts'))
-    for (const name of ['@azure/arm-apimanagement', '@azure/core-rest-pipeline', '@azure/identity', 'undici'])
+    assert.ok(evaluated.has('src/arm/arm.ts') && evaluated.has('src/ledger/table-store.ts'))
+    for (const name of ['@azure/arm-apimanagement', '@azure/core-rest-pipeline', '@azure/data-tables', '@azure/identity', 'undici', 'src/azure-sdk.ts'])
       assert.ok(!evaluated.has(name), `${name} is read too early`)
   })
 })
@@ -99,6 +106,11 @@ describe('the rules notice', () => {
     ['the SDK outside arm', 'src/reconnect/x.ts', "import { ApiManagementClient } from '@azure/arm-apimanagement'"],
     ['the credential outside arm', 'src/composition.ts', "import { ManagedIdentityCredential } from '@azure/identity'"],
     ['jose outside identity', 'src/policy/x.ts', "import { jwtVerify } from 'jose/jwt/verify'"],
+    ['tables outside their file', 'src/ledger/x.ts', "import { TableClient } from '@azure/data-tables'"],
+    ['the ledger in the story', 'src/reconnect/x.ts', "import { createLedger } from '../ledger/ledger.ts'"],
+    ['a value of the history in http', 'src/http/x.ts', "import { createHistory } from '../ledger/history.ts'"],
+    ['the ledger itself in a function', 'src/functions/x.ts', "import { createLedger } from '../ledger/ledger.ts'"],
+    ['the door to the SDK in a room', 'src/ledger/x.ts', "const sdk = await import('../azure-sdk.ts')"],
     ['undici outside arm', 'src/identity/x.ts', "import { fetch } from 'undici'"],
     ['a package that has no home', 'src/domain/x.ts', "import _ from 'lodash'"],
     ['the environment outside config', 'src/arm/x.ts', "const endpoint = process.env['ARM_ENDPOINT']"],
@@ -112,6 +124,7 @@ describe('the rules notice', () => {
   const SOUND: readonly [string, string, string][] = [
     ['types of a port', 'src/identity/x.ts', "import type { Authenticate } from '../reconnect/ports.ts'"],
     ['the type of the permission in arm', 'src/arm/x.ts', "import type { AuthorizedReconnect } from '../policy/authorize.ts'"],
+    ['types of the tables elsewhere in the ledger', 'src/ledger/x.ts', "import type { TableClient } from '@azure/data-tables'"],
     ['types of a package elsewhere', 'src/http/x.ts', "import type { HttpRequest } from '@azure/functions'"],
     ['a neighbour', 'src/arm/x.ts', "import { parseRetryAfter } from './retry-after.ts'"],
     ['a date that is given', 'src/domain/x.ts', 'const due = new Date(dueEpochMs)'],

@@ -45,7 +45,7 @@ describe('quick start', { concurrency: true }, () => {
     running.stdout.setEncoding('utf8').on('data', (text: string) => (banner += text))
     running.stderr.setEncoding('utf8').on('data', (text: string) => (log += text))
     for (let waitedMs = 0; !banner.includes('/openapi.json'); waitedMs += 50) {
-      assert.ok(waitedMs < 40_000 && running.exitCode === null, `${banner}${log}`)
+      assert.ok(waitedMs < 80_000 && running.exitCode === null, `${banner}${log}`)
       await delay(50)
     }
 
@@ -60,11 +60,13 @@ describe('quick start', { concurrency: true }, () => {
     assert.deepEqual(heard, [
       ['# reconnect a backend as an operator: 202\n', '202'],
       ['# the same in five minutes, over TLS\n', '202'],
+      ['# once more within two minutes: joined, ARM is not asked again\n', '202'],
       ['# decide everything, send nothing\n', '202'],
       ['# as a caller without a grant: 403\n', '403'],
       ['# ARM lacks a role for our own identity: 502, and it says which\n', '502'],
       ['# let ARM answer the next request with 409, see it relayed\n', '["value"]'],
       ['', '409'],
+      ['# the history: what was asked, by whom, and what became of it\n', '["value"]'],
       ['# what ARM has received\n', '["value","effects"]'],
       ['', '200'],
       ['', '["openapi","info","paths","components"]'],
@@ -125,7 +127,7 @@ describe('calling it', async () => {
   })
 
   it('documents the versions that are supported, and the default', () => {
-    const config = readConfig({ ENTRA_TENANT_ID: SUBSCRIPTION_ID, ENTRA_AUDIENCE: 'x' }, () => undefined)
+    const config = readConfig({ ENTRA_TENANT_ID: SUBSCRIPTION_ID, ENTRA_AUDIENCE: 'x', AzureWebJobsStorage: 'UseDevelopmentStorage=true' }, () => undefined)
     assert.ok(config.ok)
     const [row = ''] = README.split('\n').filter((line) => line.startsWith('| `?api-version=` |'))
     assert.deepEqual(quoted(row).filter((text) => text.startsWith('2')), config.value.arm.apiVersions)
@@ -173,7 +175,7 @@ describe('configuration', () => {
   })
 
   it('documents the defaults', () => {
-    const config = readConfig({ ENTRA_TENANT_ID: SUBSCRIPTION_ID, ENTRA_AUDIENCE: 'x' }, () => undefined)
+    const config = readConfig({ ENTRA_TENANT_ID: SUBSCRIPTION_ID, ENTRA_AUDIENCE: 'x', AzureWebJobsStorage: 'UseDevelopmentStorage=true' }, () => undefined)
     assert.ok(config.ok)
     const { entra, deadlineMs, mode, arm } = config.value
     const meaning = (name: string): string => rows.find(([names = '']) => quoted(names).includes(name))?.[1] ?? ''

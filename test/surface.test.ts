@@ -35,6 +35,8 @@ test('the surface is the table of the contract, section 2: everything authentica
         'subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ApiManagement/service/{serviceName}/backends/{backendId}/reconnect',
       methods: ['POST'],
     },
+    { ...http, name: 'operation-list', route: 'operations', methods: ['GET'] },
+    { ...http, name: 'operation-get', route: 'operations/{operationId}', methods: ['GET'] },
     { ...http, name: 'health-live', route: 'health/live', methods: ['GET'] },
     { ...http, name: 'health-ready', route: 'health/ready', methods: ['GET'] },
     { ...http, name: 'openapi-get', route: 'openapi.json', methods: ['GET'] },

@@ -21,7 +21,7 @@ export async function measureStartUp(workspace: Workspace, azure: BenchAzure, sc
       { name: 'first reconnect, second start: our bundle / unbundled with a V8 cache', figures: compare(warm.ours, warm.unbundledCached) },
     ],
     notes: [
-      'first reconnect: from the start of the process to the 202, with issuer, identity endpoint and ARM asked on the way; no token, key or connection is there before',
+      'first reconnect: from the start of the process to the 202, with issuer, identity endpoint, storage and ARM asked on the way; no token, key or connection is there before',
       'cold: an empty temporary folder; second start: the temporary folder that the start before has left, with whatever the app itself keeps there',
       'with a V8 cache: NODE_COMPILE_CACHE is set from outside, which the Functions platform does not do',
     ],
@@ -41,12 +41,13 @@ async function measureRegistered(workspace: Workspace, { registeredRounds }: Sca
 
 async function measureFirstReconnect(workspace: Workspace, azure: BenchAzure, { firstReconnectRounds }: Scale) {
   const [token] = (await azure.mintTokens(1)) as [string]
-  const request = JSON.stringify(toRpcRequest(azure.paths[0] as string, token))
+  const request = JSON.stringify(toRpcRequest(azure.pathOf('orders'), token))
   const start = (appRoot: string, environment: Environment) =>
     timeProcess([workspace.pathOf('first-reconnect'), appRoot, request], { environment, cwd: appRoot, untilLine: '202' })
-  const cold = (appRoot: string) => () => start(appRoot, azure.environment(workspace.fresh()))
+  const storage = azure.freshStorage()
+  const cold = (appRoot: string) => () => start(appRoot, azure.environment(workspace.fresh(), storage))
   const again = async (appRoot: string, settings: Environment = {}) => {
-    const environment = { ...azure.environment(workspace.fresh()), ...settings }
+    const environment = { ...azure.environment(workspace.fresh(), storage), ...settings }
     await start(appRoot, environment)
     return () => start(appRoot, environment)
   }
@@ -71,7 +72,7 @@ function toRpcRequest(path: string, token: string) {
   return {
     method: 'POST',
     url: `http://127.0.0.1${path}`,
-    nullableHeaders: nullable({ host: '127.0.0.1', authorization: `Bearer ${token}`, 'content-length': '0' }),
+    nullableHeaders: nullable({ host: '127.0.0.1', authorization: `Bearer ${token}`, 'content-length': '0', 'x-reconnect-force': 'true' }),
     nullableQuery: {},
     nullableParams: nullable({ subscriptionId, resourceGroupName, serviceName, backendId }),
   }

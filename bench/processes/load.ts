@@ -1,6 +1,7 @@
 /** Closed loop: so many connections, on each the next request as soon as the last one was answered. */
 import { performance } from 'node:perf_hooks'
 import { Pool } from 'undici'
+import { NUMBER } from '../number.ts'
 import { answerCommands } from './answer-commands.ts'
 
 export interface LoadRequest {
@@ -26,6 +27,7 @@ export interface LoadResult {
 }
 
 const pools = new Map<string, Pool>()
+let numbers = 0
 
 async function run({ origin, connections, requests, until }: LoadOptions): Promise<LoadResult> {
   const pool = pools.get(origin) ?? new Pool(origin, { connections, pipelining: 1 })
@@ -55,7 +57,7 @@ function exchange(pool: Pool, { path, headers, body }: LoadRequest): Promise<num
   return new Promise((resolve) => {
     let status = -1
     pool.dispatch(
-      { path, method: 'POST', headers: { ...headers }, body },
+      { path: path.includes(NUMBER) ? path.replace(NUMBER, String(numbers++)) : path, method: 'POST', headers: { ...headers }, body },
       {
         // Its presence is how undici knows the newer kind of handler.
         onRequestStart: () => {},

@@ -24,6 +24,8 @@ export interface ArmVerifier {
   readonly keys: KeyRing
   /** Accepted audiences: ARM's own endpoint. */
   readonly audiences: () => readonly string[]
+  /** Whether a backend exists beside those of {@link SERVICES}, by its resource id. */
+  readonly hasBackend: (resourceId: string) => boolean
   readonly now: () => number
 }
 
@@ -47,7 +49,7 @@ export async function judge(request: ArmRequest, verifier: ArmVerifier): Promise
   if (service === 'no-group') return refused(resourceGroupNotFound(target.resourceGroup))
   if (service === undefined) return refused(serviceNotFound(target.serviceName, target.resourceGroup))
   if (request.method !== (target.action === 'reconnect' ? 'POST' : 'GET')) return refused(methodNotAllowed())
-  if (!service.backends.some((id) => same(id, target.backendId))) return refused(backendNotFound())
+  if (!service.backends.some((id) => same(id, target.backendId)) && !verifier.hasBackend(target.resourceId)) return refused(backendNotFound())
   return target.action === 'reconnect' ? judgeReconnect(request, target, service) : { kind: 'backend', target }
 }
 

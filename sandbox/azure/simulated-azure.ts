@@ -34,6 +34,8 @@ export interface SimulatedAzure {
   readonly mint: Mint
   readonly issuerCounts: IssuerCounts
   readonly identityCounts: IdentityCounts
+  /** One more backend of a service that exists. */
+  addBackend(resourceId: string): void
   stop(): Promise<void>
 }
 
@@ -48,6 +50,7 @@ export async function startSimulatedAzure({ ports = {}, now = Date.now }: Simula
   const issuerCounts: IssuerCounts = { metadata: 0, keys: 0 }
   const identityCounts: IdentityCounts = { tokens: 0 }
   const identityHeader = randomUUID()
+  const added = new Set<string>()
   const servers: LoopbackServer[] = []
   let arm = ''
   let issuerOrigin = ''
@@ -65,7 +68,7 @@ export async function startSimulatedAzure({ ports = {}, now = Date.now }: Simula
   try {
     const armServer = await start({
       port: ports.arm ?? 0,
-      listener: createArm({ keys, now, faults, journal, origin: () => arm, audiences: () => [arm, arm.replace(LOOPBACK, 'localhost')] }),
+      listener: createArm({ keys, now, faults, journal, hasBackend: (resourceId) => added.has(resourceId.toLowerCase()), origin: () => arm, audiences: () => [arm, arm.replace(LOOPBACK, 'localhost')] }),
       tls: authority.issue('sandbox ARM', LOOPBACK_NAMES),
       wrongTls: impostor.issue('sandbox ARM', LOOPBACK_NAMES),
       connectionFault: () => faults.takeForConnection('arm'),
@@ -101,6 +104,7 @@ export async function startSimulatedAzure({ ports = {}, now = Date.now }: Simula
       mint,
       issuerCounts,
       identityCounts,
+      addBackend: (resourceId) => void added.add(resourceId.toLowerCase()),
       stop,
     }
   } catch (error) {

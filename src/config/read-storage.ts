@@ -28,10 +28,13 @@ const CLIENT_ID: Reading<string> = { parse: (text) => (isGuid(text) ? text : und
  * with an identity (Azure Functions: "Connecting to host storage with an identity").
  */
 export function readStorage(settings: Settings, platform: ArmCredential['kind']): StorageConfig | undefined {
+  const connectionString = settings.optional(CONNECTION, CONNECTION_STRING)
   const accountName = settings.optional(`${CONNECTION}__accountName`, ACCOUNT_NAME)
   const named = settings.optional(`${CONNECTION}__tableServiceUri`, TABLE_URI)
   const chosen = settings.optional(`${CONNECTION}__credential`, CREDENTIAL)
   const clientId = settings.optional(`${CONNECTION}__clientId`, CLIENT_ID)
+  // As the host: where both ways are set, the connection string is the one.
+  if (connectionString !== undefined) return { kind: 'connection-string', connectionString, allowHttp: isLocal(connectionString) }
   const tableUri = named ?? (accountName === undefined ? undefined : `https://${accountName}.table.core.windows.net`)
   if (tableUri !== undefined) {
     const managed = chosen !== undefined || clientId !== undefined || platform === 'managed-identity'
@@ -41,20 +44,26 @@ export function readStorage(settings: Settings, platform: ArmCredential['kind'])
       credential: managed ? { kind: 'managed-identity', ...(clientId === undefined ? {} : { clientId }) } : { kind: 'developer' },
     }
   }
-  const connectionString = settings.required(CONNECTION, CONNECTION_STRING)
-  return connectionString === undefined ? undefined : { kind: 'connection-string', connectionString, allowHttp: isLocal(connectionString) }
+  // One of these that is set and wrong has been reported already.
+  const isMeant = [CONNECTION, `${CONNECTION}__accountName`, `${CONNECTION}__tableServiceUri`].some((name) => settings.isSet(name))
+  if (!isMeant) settings.required(CONNECTION, CONNECTION_STRING)
+  return undefined
 }
 
-/** The members of a connection string, folded; undefined when it names no table service. */
+/** The members of a connection string, folded; undefined when the SDK could not make a table service and a signature of it. */
 function membersOf(text: string): ReadonlyMap<string, string> | undefined {
   const members = new Map(
     text
       .split(';')
       .filter((member) => member.includes('='))
-      .map((member) => [member.slice(0, member.indexOf('=')).trim().toLowerCase(), member.slice(member.indexOf('=') + 1).trim()]),
+      .map((member) => [member.slice(0, member.indexOf('=')).trimStart().toLowerCase(), member.slice(member.indexOf('=') + 1).trimEnd()]),
   )
-  const names = members.has('accountname') || members.has('tableendpoint') || members.get('usedevelopmentstorage') === 'true'
-  return names ? members : undefined
+  const has = (name: string): boolean => (members.get(name) ?? '') !== ''
+  const endpoint = members.get('tableendpoint') ?? ''
+  const isNamed = endpoint === '' ? has('endpointsuffix') : URL.canParse(endpoint)
+  const byKey = has('accountname') && has('accountkey') && /^https?$/.test(members.get('defaultendpointsprotocol') ?? '') && isNamed
+  const bySignature = endpoint !== '' && isNamed && has('sharedaccesssignature') && !has('accountkey')
+  return byKey || bySignature || members.get('usedevelopmentstorage') === 'true' ? members : undefined
 }
 
 /** http only where nobody between here and there could listen. */

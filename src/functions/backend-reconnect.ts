@@ -7,15 +7,12 @@ import { readRequestIds } from '../http/request-ids.ts'
 import { toAuditEvent } from '../reconnect/audit-event.ts'
 import { parseReconnectCommand } from '../reconnect/parse-command.ts'
 import { reconnect, type ReconnectRequest } from '../reconnect/reconnect.ts'
-import { createDeadline, type Deadline } from '../shared/deadline.ts'
+import { answerReserveMs, createDeadline, type Deadline } from '../shared/deadline.ts'
 import { err, type Result } from '../shared/result.ts'
-import type { Handle } from './handle.ts'
+import type { Handle } from './routes.ts'
 import type { HttpRequest } from '@azure/functions'
 import type { ReconnectCommand } from '../domain/command.ts'
 import type { RequestFailure } from '../domain/failure.ts'
-
-/** Kept back from the deadline for writing the record and the answer: the *whole* request ends within the setting. */
-const ANSWER_RESERVE_MS = 200
 
 export const backendReconnect: Handle = async (request, context) => {
   const ids = readRequestIds(request.headers)
@@ -27,7 +24,7 @@ export const backendReconnect: Handle = async (request, context) => {
   }
 
   const { ports, deadlineMs, challenge, publicUrl } = app.value
-  const deadline = createDeadline(ports.clock, deadlineMs - ANSWER_RESERVE_MS)
+  const deadline = createDeadline(ports.clock, deadlineMs - answerReserveMs(deadlineMs))
   try {
     const decision = await reconnect(toRequest(request, app.value, deadline, ids), { ...ports, record: (event) => writeAudit(context, event) })
     return toReconnectReply(decision, { ids, challenge, publicUrl })

@@ -2,17 +2,13 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import { printable } from '../audit/redact.ts'
 import { composition } from '../composition.ts'
 import { toFailureReply } from '../http/failure-reply.ts'
-import type { Reply } from '../http/reply.ts'
 import { backendReconnect } from './backend-reconnect.ts'
 import { healthLive } from './health-live.ts'
 import { healthReady } from './health-ready.ts'
 import { openapiGet } from './openapi-get.ts'
 import { operationGet } from './operation-get.ts'
 import { operationList } from './operation-list.ts'
-import type { FunctionName } from './routes.ts'
-
-/** What a function's file exports: the host's request in, an answer as plain facts out. */
-export type Handle = (request: HttpRequest, context: InvocationContext) => Promise<Reply>
+import type { FunctionName, Handle } from './routes.ts'
 
 const HANDLES: Readonly<Record<FunctionName, Handle>> = {
   'backend-reconnect': backendReconnect,

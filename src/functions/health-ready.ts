@@ -2,7 +2,7 @@ import { composition, type App } from '../composition.ts'
 import { describeFailure } from '../http/failure-reply.ts'
 import { json } from '../http/reply.ts'
 import { createDeadline } from '../shared/deadline.ts'
-import type { Handle } from './handle.ts'
+import type { Handle } from './routes.ts'
 
 /** Load balancers ask often and wait little. */
 const READY_DEADLINE_MS = 5_000

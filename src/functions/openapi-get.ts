@@ -3,7 +3,7 @@ import { toFailureReply } from '../http/failure-reply.ts'
 import { openApiDocument } from '../http/openapi.ts'
 import { json } from '../http/reply.ts'
 import { readRequestIds } from '../http/request-ids.ts'
-import type { Handle } from './handle.ts'
+import type { Handle } from './routes.ts'
 
 export const openapiGet: Handle = (request) => {
   const app = composition()

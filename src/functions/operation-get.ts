@@ -3,7 +3,7 @@ import { json } from '../http/reply.ts'
 import { backendOf } from '../ledger/history.ts'
 import { parseOperationId } from '../ledger/keys.ts'
 import { isGranted } from '../policy/authorize.ts'
-import type { Handle } from './handle.ts'
+import type { Handle } from './routes.ts'
 import { admitReader } from './reader.ts'
 
 /** Clients that poll look again after this long. */

@@ -3,7 +3,7 @@ import { parseOperationQuery, toNextLink } from '../http/operation-query.ts'
 import { json } from '../http/reply.ts'
 import { backendOf } from '../ledger/history.ts'
 import { isGranted } from '../policy/authorize.ts'
-import type { Handle } from './handle.ts'
+import type { Handle } from './routes.ts'
 import { admitReader } from './reader.ts'
 
 /** `GET /operations`: newest first, only what the caller may read; of the rest not even its number is told. */

@@ -1,4 +1,5 @@
-import type { HttpMethod } from '@azure/functions'
+import type { HttpMethod, HttpRequest, InvocationContext } from '@azure/functions'
+import type { Reply } from '../http/reply.ts'
 
 export type FunctionName = 'backend-reconnect' | 'operation-list' | 'operation-get' | 'health-live' | 'health-ready' | 'openapi-get'
 
@@ -8,6 +9,9 @@ export interface Route {
   readonly route: string
   readonly methods: readonly HttpMethod[]
 }
+
+/** What a function's file exports: the host's request in, an answer as plain facts out. */
+export type Handle = (request: HttpRequest, context: InvocationContext) => Promise<Reply>
 
 /** The whole surface (contract, section 2). Every trigger is `anonymous`: the functions authenticate for themselves. */
 export const ROUTES: readonly Route[] = [

@@ -24,7 +24,7 @@ export function openApiDocument({ supported, fallback }: ApiVersions): object {
       '/operations': { get: operationListOperation() },
       '/operations/{operationId}': { get: operationGetOperation() },
       '/health/live': { get: healthOperation('health-live', 'The process runs.') },
-      '/health/ready': { get: healthOperation('health-ready', 'Requests can be judged: configuration and issuer keys.', true) },
+      '/health/ready': { get: healthOperation('health-ready', 'Requests can be judged and recorded: configuration, issuer keys, storage.', true) },
       '/openapi.json': {
         get: { operationId: 'openapi-get', summary: 'This document.', security: [], responses: { 200: { description: 'OpenAPI 3.1', content: jsonOf({ type: 'object' }) } } },
       },
@@ -55,6 +55,8 @@ const ERROR_RESPONSE = { type: 'object', required: ['error'], properties: { erro
 
 /** Reasons that only the operation routes have. */
 const READING_ONLY = ['parameter_invalid', 'operation_not_found', 'storage_unavailable']
+/** Reasons that both of them have; every credential's fault is the same on the wire. */
+const READING = ['credential_missing', 'keys_unavailable', 'configuration_invalid', 'storage_unavailable', 'defect']
 
 function reconnectOperation(supported: readonly string[], fallback: string): object {
   return {
@@ -79,7 +81,7 @@ function reconnectOperation(supported: readonly string[], fallback: string): obj
     requestBody: { required: false, content: jsonOf(bodySchema()) },
     responses: {
       202: { description: 'Azure Resource Manager accepted the reconnect, or an earlier one covers it, or it would have been asked (dry run). No body.', headers: ACCEPTED_HEADERS },
-      ...failureResponses(READING_ONLY),
+      ...failureResponses((reason) => !READING_ONLY.includes(reason)),
       '4XX': errorResponse("What Azure Resource Manager said, relayed: status, code, message and details, with its Retry-After."),
     },
   }
@@ -92,9 +94,9 @@ function bodySchema(): object {
 }
 
 /** One response per status of the failure table, naming its codes. */
-function failureResponses(without: readonly string[] = []): Record<number, object> {
+function failureResponses(has: (reason: string) => boolean): Record<number, object> {
   const codes = new Map<number, Set<string>>()
-  for (const { status, code } of Object.entries(WIRE).flatMap(([reason, wire]) => (without.includes(reason) ? [] : [wire]))) codes.set(status, (codes.get(status) ?? new Set()).add(code))
+  for (const [reason, { status, code }] of Object.entries(WIRE)) if (has(reason)) codes.set(status, (codes.get(status) ?? new Set()).add(code))
   return Object.fromEntries([...codes].map(([status, names]) => [status, errorResponse([...names].join(', '))]))
 }
 
@@ -152,7 +154,7 @@ function operationListOperation(): object {
         description: 'A page.',
         content: jsonOf({ type: 'object', required: ['value'], properties: { value: { type: 'array', items: OPERATION_REF }, nextLink: { type: 'string', format: 'uri-reference' } } }),
       },
-      ...readerFailures([400, 401, 503]),
+      ...failureResponses((reason) => reason === 'parameter_invalid' || READING.includes(reason)),
     },
   }
 }
@@ -166,14 +168,9 @@ function operationGetOperation(): object {
     responses: {
       200: { description: 'It is final.', content: jsonOf(OPERATION_REF) },
       202: { description: 'It is on its way.', headers: { 'retry-after': ACCEPTED_HEADERS['retry-after'] }, content: jsonOf(OPERATION_REF) },
-      ...readerFailures([401, 404, 503]),
+      ...failureResponses((reason) => reason === 'operation_not_found' || READING.includes(reason)),
     },
   }
-}
-
-function readerFailures(statuses: readonly number[]): Record<number, object> {
-  const all = failureResponses()
-  return Object.fromEntries(statuses.map((status) => [status, all[status] as object]))
 }
 
 function errorResponse(description: string): object {

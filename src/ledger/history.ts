@@ -9,6 +9,8 @@ import type { OperationPage, OperationRange, OperationStore } from './store.ts'
 export const RETENTION_MS = 90 * 86_400_000
 /** Rows that one page reads at most, however few of them it may show: its cost does not grow with history. */
 const MAX_ROWS_READ = 1_000
+/** Operations are stamped by the instance that writes them: a little ahead of our own clock is not the future. */
+const CLOCKS_APART_MS = 5_000
 /** Calls to storage that one page makes at most: months without operations cost a call each. */
 const MAX_CALLS = 10
 /** One call reads at least this many rows, so that a filter which few rows pass does not take a call for each. */
@@ -68,14 +70,15 @@ export function createHistory(store: OperationStore, now: () => number): History
     async list(query, mayRead) {
       const oldest = now() - RETENTION_MS
       const fromEpochMs = Math.max(query.fromEpochMs ?? oldest, oldest)
-      const toEpochMs = query.toEpochMs ?? now()
+      const toEpochMs = Math.max(0, Math.min(query.toEpochMs ?? Number.POSITIVE_INFINITY, now() + CLOCKS_APART_MS))
       const read = query.backend === undefined ? store.listMonth : store.listBackend
       const found: Operation[] = []
       let rowsRead = 0
       let calls = 0
       let after = query.position?.after
       const partitions = partitionsOf(query, fromEpochMs, toEpochMs)
-      for (const partition of query.position === undefined ? partitions : partitions.slice(partitions.indexOf(query.position.partition))) {
+      const begin = query.position === undefined ? 0 : partitions.indexOf(query.position.partition)
+      for (const partition of begin < 0 ? [] : partitions.slice(begin)) {
         do {
           if (rowsRead >= MAX_ROWS_READ || calls >= MAX_CALLS) return { operations: found, next: position(partition, after) }
           const range: OperationRange = { fromEpochMs, toEpochMs, ...(after === undefined ? {} : { after }), top: Math.max(MIN_ROWS_PER_CALL, query.top) }

@@ -4,7 +4,8 @@ import type { Operation } from '../domain/operation.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { DescribeFailure, Forwarded, Ledger, Passage } from '../reconnect/ports.ts'
 import type { Clock } from '../shared/clock.ts'
-import type { Deadline } from '../shared/deadline.ts'
+import { answerReserveMs, type Deadline } from '../shared/deadline.ts'
+import { within } from '../shared/within.ts'
 import { createFlights } from './flights.ts'
 import { createOperationId, partitionKeyOf } from './keys.ts'
 import { endOperation, startOperation, type Ending } from './operations.ts'
@@ -26,6 +27,9 @@ export interface LedgerOptions {
   readonly random?: () => number
 }
 
+/** Of the time kept back for the answer; the rest is for the answer itself. */
+const WRITING_SHARE = 0.7
+
 /** What one request for a backend carries through its passage. */
 interface Passing {
   readonly permit: AuthorizedReconnect
@@ -37,12 +41,17 @@ interface Passing {
   readonly askHere: () => Ask
 }
 
+/** What this process remembers: due by its own clock, and as everybody is told it, word for word, whatever the clocks learn meanwhile. */
+interface Remembered extends Scheduled {
+  readonly told: Scheduled
+}
+
 /**
  * One reconnect per backend: first among the requests of this process (flights), then among instances (reservations). With storage away
  * the first still holds, and the passage says that nothing was recorded.
  */
 export function createLedger({ store, records, storageClock, clock, deadlineMs, describe, random = Math.random }: LedgerOptions): Ledger {
-  const flights = createFlights(clock)
+  const flights = createFlights<Remembered>(clock)
   const reservations = createReservations({ store, clock, leaseMs: deadlineMs + LEASE_MARGIN_MS, createNonce: randomUUID, random })
 
   function begin(permit: AuthorizedReconnect): Passing {
@@ -59,19 +68,23 @@ export function createLedger({ store, records, storageClock, clock, deadlineMs, 
     }
   }
 
-  /** From our own clock to the shared one. */
-  const offset = (): number => storageClock.now() - clock.now()
+  const remember = (told: Scheduled): Remembered => ({ ...told, dueEpochMs: told.dueEpochMs + clock.now() - storageClock.now(), told })
 
   const ended = ({ started }: Passing, ending: Ending): Operation => endOperation(started, ending, storageClock.now())
 
-  async function join(passing: Passing, scheduled: Scheduled): Promise<Passage> {
-    const operation = ended(passing, { kind: 'joined', scheduled })
-    return { kind: 'joined', operation, dueEpochMs: scheduled.dueEpochMs, recorded: await records.write(operation) }
+  /** Whether it was written before the answer has to leave; if not, it may be written all the same, and nobody waits. */
+  async function inTime(deadline: Deadline, written: Promise<boolean>): Promise<boolean> {
+    return (await within(written, deadline.remainingMs() + answerReserveMs(deadlineMs) * WRITING_SHARE, clock)) === true
   }
 
-  async function refuse(passing: Passing): Promise<Passage> {
+  async function join(passing: Passing, deadline: Deadline, scheduled: Scheduled): Promise<Passage> {
+    const operation = ended(passing, { kind: 'joined', scheduled })
+    return { kind: 'joined', operation, dueEpochMs: scheduled.dueEpochMs, recorded: await inTime(deadline, records.write(operation)) }
+  }
+
+  async function refuse(passing: Passing, deadline: Deadline): Promise<Passage> {
     const operation = ended(passing, { kind: 'failed', error: describe({ reason: 'in_flight_elsewhere' }) })
-    return { kind: 'busy', operation, recorded: await records.write(operation) }
+    return { kind: 'busy', operation, recorded: await inTime(deadline, records.write(operation)) }
   }
 
   /** Storage decides between instances; without it this process goes on alone. */
@@ -83,13 +96,13 @@ export function createLedger({ store, records, storageClock, clock, deadlineMs, 
   }
 
   /** Sends on a reservation, or without one, and ends it whatever happens. */
-  async function sendOn(acquired: Extract<Acquired, { kind: 'start' | 'unavailable' }>, passing: Passing, send: () => Promise<Forwarded>): Promise<Extract<Passage, { kind: 'sent' }>> {
+  async function sendOn(acquired: Extract<Acquired, { kind: 'start' | 'unavailable' }>, passing: Passing, deadline: Deadline, send: () => Promise<Forwarded>): Promise<Extract<Passage, { kind: 'sent' }>> {
     const reservation = acquired.kind === 'start' ? acquired.reservation : undefined
     if (reservation !== undefined) records.copy(passing.started)
     const record = async (operation: Operation, scheduled?: Scheduled): Promise<boolean> => {
       if (reservation === undefined) return false
       records.copy(operation)
-      return records.attempt(() => (scheduled === undefined ? reservation.release(operation) : reservation.settle(scheduled, operation)))
+      return inTime(deadline, records.attempt(() => (scheduled === undefined ? reservation.release(operation) : reservation.settle(scheduled, operation))))
     }
     const forwarded = await send().catch(async (defect: unknown) => {
       await record(ended(passing, { kind: 'failed', error: describe({ reason: 'defect', detail: '' }) }))
@@ -108,23 +121,23 @@ export function createLedger({ store, records, storageClock, clock, deadlineMs, 
       const { key } = permit.command.backend
       const passing = begin(permit)
       const entry = await flights.enter(key, passing.askHere, deadline)
-      if (entry.kind === 'join') return join(passing, shift(entry.scheduled, offset()))
-      if (entry.kind === 'busy') return refuse(passing)
+      if (entry.kind === 'join') return join(passing, deadline, entry.scheduled.told)
+      if (entry.kind === 'busy') return refuse(passing, deadline)
 
       // From here on this request flies for its process: the others wait until it lands.
       let scheduled: Scheduled | undefined
       try {
         const acquired = await acquire(passing, deadline)
-        if (acquired.kind === 'busy') return await refuse(passing)
+        if (acquired.kind === 'busy') return await refuse(passing, deadline)
         if (acquired.kind === 'join') {
           scheduled = acquired.scheduled
-          return await join(passing, scheduled)
+          return await join(passing, deadline, scheduled)
         }
-        const passage = await sendOn(acquired, passing, send)
+        const passage = await sendOn(acquired, passing, deadline, send)
         if (passage.forwarded.result.ok) scheduled = { operationId: passage.operation.id, dueEpochMs: passage.dueEpochMs }
         return passage
       } finally {
-        flights.land(key, scheduled === undefined ? undefined : shift(scheduled, -offset()))
+        flights.land(key, scheduled === undefined ? undefined : remember(scheduled))
       }
     },
 
@@ -137,8 +150,4 @@ export function createLedger({ store, records, storageClock, clock, deadlineMs, 
       return { operation, recorded: await records.write(operation) }
     },
   }
-}
-
-function shift({ operationId, dueEpochMs }: Scheduled, byMs: number): Scheduled {
-  return { operationId, dueEpochMs: dueEpochMs + byMs }
 }

@@ -18,19 +18,36 @@ export interface Records {
   rest(detail: string): void
 }
 
+type WriteBatch = (key: string, operations: readonly Operation[]) => Promise<void>
+
 /** After storage has failed, nobody waits for it this long: an incident is no time to. */
 const REST_MS = 5_000
 
 export function createRecords(store: Pick<SlotStore, 'writeOperations'> & Pick<OperationStore, 'writeCopies'>, clock: Clock, log: Log, sweep: () => void): Records {
-  const rows = createOperationWriter((id) => operationKeysOf(id).partitionKey, store.writeOperations)
-  const copies = createOperationWriter((id) => historyKeysOf(id).partitionKey, store.writeCopies)
+  const rows = createOperationWriter((id) => operationKeysOf(id).partitionKey, unlessResting(store.writeOperations))
+  const copies = createOperationWriter((id) => historyKeysOf(id).partitionKey, unlessResting(store.writeCopies))
   let restsUntilEpochMs = 0
+
+  /** What has gathered behind a write that failed fails with it: otherwise every batch of a storm would wait for a time-out of its own. */
+  function unlessResting(write: WriteBatch): WriteBatch {
+    return async (key, operations) => {
+      if (resting()) throw new Error('storage failed a moment ago')
+      try {
+        await write(key, operations)
+      } catch (fault) {
+        rest(String(fault))
+        throw fault
+      }
+    }
+  }
 
   function resting(): boolean {
     return clock.now() < restsUntilEpochMs
   }
 
   function rest(detail: string): void {
+    // Whoever failed with the first one is late with the news.
+    if (resting()) return
     restsUntilEpochMs = clock.now() + REST_MS
     log.warn(JSON.stringify({ event: 'reconnect.storage', detail }))
   }

@@ -2,7 +2,8 @@ import type { Operation } from '../domain/operation.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { decideSlot, release, reserve, settle, type Ask, type Scheduled, type Slot } from './slot.ts'
-import type { SlotRead, SlotStore } from './store.ts'
+import { TIMED_OUT, within } from '../shared/within.ts'
+import { StorageFault, type SlotRead, type SlotStore } from './store.ts'
 
 /** The lease outlives the deadline of whoever holds it by this much: nobody sends on a lease that has ended. */
 export const LEASE_MARGIN_MS = 15_000
@@ -11,6 +12,9 @@ const POLL_MS = 250
 const MAX_POLL_MS = 1_000
 /** Conflicts in a row that are not waited for: each means that somebody else got on. */
 const MAX_CONFLICTS = 20
+/** Of the time left, for one call to storage. With the default deadline storage's own time-out is shorter. */
+const CALL_SHARE = 0.25
+const MIN_CALL_MS = 50
 /** Storage that failed this often in a row is down: an incident is no time to wait for it. */
 const MAX_FAULTS = 2
 
@@ -50,6 +54,13 @@ export interface ReservationOptions {
  * argument why it holds are in docs/decisions/006.
  */
 export function createReservations({ store, clock, leaseMs, createNonce, random }: ReservationOptions) {
+  /** No single call takes more than a part of the time that a request has; what is given up may be applied all the same. */
+  async function inTime<T>(call: Promise<T>, deadline: Deadline): Promise<T> {
+    const result = await within(call, Math.max(MIN_CALL_MS, deadline.remainingMs() * CALL_SHARE), clock)
+    if (result === TIMED_OUT) throw new StorageFault(new Error('storage did not answer in time'))
+    return result
+  }
+
   /** A write that failed or met a conflict may have been our own, applied with its answer lost: the nonce tells. */
   async function change(partitionKey: string, from: SlotRead, to: Slot, operation: Operation, isOurs: (slot: Slot) => boolean): Promise<SlotRead | undefined> {
     try {
@@ -73,17 +84,21 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
     for (;;) {
       if (deadline.remainingMs() === 0) return { kind: 'busy' }
       try {
-        const read = await store.readSlot(partitionKey)
+        const read = await inTime(store.readSlot(partitionKey), deadline)
+        // An earlier try of ours got through, and neither its answer nor the look behind it did.
+        if (read.slot.flight?.nonce === nonce) return { kind: 'start', reservation: createReservation(partitionKey, read, nonce) }
         const decision = decideSlot(read.slot, ask())
         if (decision.kind === 'join') return decision
         if (decision.kind === 'wait') {
+          conflicts = 0
+          faults = 0
           const pollMs = Math.min(MAX_POLL_MS, POLL_MS * 2 ** polls++) * (0.5 + random() / 2)
           await clock.sleep(Math.min(pollMs, deadline.remainingMs()), deadline.signal)
           continue
         }
         const taken = operation()
         const slot = reserve(read.slot, { operationId: taken.id, nonce, leaseUntilEpochMs: ask().nowEpochMs + leaseMs })
-        const held = await change(partitionKey, read, slot, taken, ({ flight }) => flight?.nonce === nonce)
+        const held = await inTime(change(partitionKey, read, slot, taken, ({ flight }) => flight?.nonce === nonce), deadline)
         if (held !== undefined) return { kind: 'start', reservation: createReservation(partitionKey, held, nonce) }
         faults = 0
         if (++conflicts >= MAX_CONFLICTS) return { kind: 'unavailable', detail: `${conflicts} conflicts in a row` }
@@ -124,7 +139,8 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
       release: (operation) =>
         end(
           (slot) => release(slot, nonce),
-          (slot) => slot.flight?.nonce !== nonce,
+          // A slot without our flight is ours no longer, and does not tell whether our operation was written with it.
+          () => false,
           operation,
         ),
     }

@@ -36,7 +36,8 @@ export function createStorageClock(clock: Clock): StorageClock {
     uncertaintyMs: () => (learned === undefined || isRight(learned) ? 0 : (learned.highestMs - learned.lowestMs) / 2),
     observe(date, sentAtEpochMs, answeredAtEpochMs) {
       const second = date === undefined ? Number.NaN : Date.parse(date)
-      if (Number.isNaN(second)) return
+      // Sent after it was answered: our own clock was set meanwhile, and the two times tell nothing of each other.
+      if (Number.isNaN(second) || answeredAtEpochMs < sentAtEpochMs) return
       // Storage's clock stood somewhere in [second, second + 1 s) while ours went from sent to answered.
       const seen: Offset = { lowestMs: second - answeredAtEpochMs, highestMs: second + DATE_GRANULARITY_MS - sentAtEpochMs, sinceEpochMs: answeredAtEpochMs }
       const known = learned !== undefined && answeredAtEpochMs - learned.sinceEpochMs < REMEMBERED_MS ? learned : seen

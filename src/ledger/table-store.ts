@@ -21,17 +21,17 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
   let opening: Promise<Tables> | undefined
   const tables = (): Promise<Tables> => (opening ??= open())
 
-  /** One bounded call; once more when the table had to be created first. */
+  /** One call; once more when the table had to be created first. Each step is bounded by itself. */
   async function call<T>(choose: (tables: Tables) => TableClient, work: (table: TableClient, options: CallOptions) => Promise<T>): Promise<T> {
     const table = choose(await tables())
-    const bounded = async (): Promise<T> => {
+    const bounded = async <R>(step: (options: CallOptions) => Promise<R>): Promise<R> => {
       const timeout = new AbortController()
       const done = new AbortController()
       void clock.sleep(CALL_TIMEOUT_MS, done.signal).then(() => timeout.abort())
       const sentAt = clock.now()
       const onResponse: CallOptions['onResponse'] = ({ headers }) => storageClock.observe(headers.get('date'), sentAt, clock.now())
       try {
-        return await work(table, { abortSignal: timeout.signal, onResponse })
+        return await step({ abortSignal: timeout.signal, onResponse })
       } catch (fault) {
         throw new StorageFault(fault)
       } finally {
@@ -39,11 +39,11 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
       }
     }
     try {
-      return await bounded()
+      return await bounded((options) => work(table, options))
     } catch (fault) {
       if (!(fault instanceof StorageFault) || fault.code !== 'TableNotFound') throw fault
-      await table.createTable()
-      return bounded()
+      await bounded((options) => table.createTable(options))
+      return bounded((options) => work(table, options))
     }
   }
 
@@ -54,9 +54,14 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
 
   async function list(choose: (tables: Tables) => TableClient, filter: string, top: number): Promise<OperationPage> {
     return call(choose, async (table, options) => {
-      const { value: page } = await table.listEntities<{ operation: string }>({ ...options, queryOptions: { filter } }).byPage({ maxPageSize: top }).next()
-      const rows = (page ?? []) as readonly { rowKey: string; operation: string }[]
-      return { rows: rows.map((row) => ({ rowKey: row.rowKey, operation: fromOperationRow(row) })), more: rows.length >= top }
+      const pages = table.listEntities<{ operation: string }>({ ...options, queryOptions: { filter } }).byPage({ maxPageSize: top })
+      for await (const page of pages) {
+        // A page may be short, or empty, although there is more ("Query timeout and pagination"): the token tells, not the number of rows.
+        const rows = page as readonly { rowKey: string; operation: string }[]
+        const more = (page as { continuationToken?: string }).continuationToken !== undefined
+        if (rows.length > 0 || !more) return { rows: rows.map((row) => ({ rowKey: row.rowKey, operation: fromOperationRow(row) })), more }
+      }
+      return { rows: [], more: false }
     })
   }
 

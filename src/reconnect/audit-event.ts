@@ -3,7 +3,7 @@ import type { Mode } from '../config/config.ts'
 import { faultOf, type Failure } from '../domain/failure.ts'
 import type { Result } from '../shared/result.ts'
 import type { RequestIds } from './ports.ts'
-import type { Settled, Trail } from './reconnect.ts'
+import type { Settled, Trail } from './decision.ts'
 
 interface Ended {
   readonly ids: RequestIds

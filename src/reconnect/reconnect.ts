@@ -1,6 +1,5 @@
 import type { AuditEvent } from '../audit/event.ts'
 import type { Mode } from '../config/config.ts'
-import type { Caller } from '../domain/caller.ts'
 import type { ReconnectCommand } from '../domain/command.ts'
 import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
 import type { Failure, RequestFailure } from '../domain/failure.ts'
@@ -11,7 +10,8 @@ import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 import { toAuditEvent } from './audit-event.ts'
-import type { ArmTrace, Authenticate, Forward, Ledger, Noted, RequestIds } from './ports.ts'
+import type { Decision, Settled, Trail } from './decision.ts'
+import type { Authenticate, Forward, Ledger, RequestIds } from './ports.ts'
 
 /** A knock at the door. What must not be looked at before authentication comes as a function. */
 export interface ReconnectRequest {
@@ -30,30 +30,6 @@ export interface ReconnectPorts {
   readonly forward: Forward
   readonly record: (event: AuditEvent) => void
   readonly clock: Clock
-}
-
-/** ARM accepted it now, or an earlier reconnect covers it, or ARM would have been asked. */
-export interface Settled {
-  readonly outcome: 'forwarded' | 'joined' | 'dry-run'
-  readonly command: ReconnectCommand
-  readonly dueEpochMs: number
-}
-
-/** What became known on the way: the answer's headers and the audit event are made of it. */
-export interface Trail {
-  caller?: Caller
-  command?: ReconnectCommand
-  noted?: Noted
-  attempts?: number
-  ambiguous?: boolean
-  arm?: ArmTrace
-}
-
-export interface Decision {
-  readonly result: Result<Settled, Failure>
-  readonly arm: ArmTrace | undefined
-  /** The operation, once there is one, and whether it was written down. */
-  readonly noted: Noted | undefined
 }
 
 /** Decides, sends and records one reconnect. Every refusal and outcome ends in exactly one audit event. */
@@ -88,8 +64,11 @@ async function decide(request: ReconnectRequest, ports: ReconnectPorts, trail: T
     return err(failure)
   }
   if (ports.mode === 'dry-run' || command.dryRun) {
-    trail.noted = await ports.ledger.note(permit.value)
-    return ok({ outcome: 'dry-run', command, dueEpochMs: ports.clock.now() + (command.after?.ms ?? DEFAULT_AFTER_MS) })
+    const noted = await ports.ledger.note(permit.value)
+    trail.noted = noted
+    // As the record has it: another look at a clock would tell another time.
+    const { due } = noted.operation
+    return ok({ outcome: 'dry-run', command, dueEpochMs: due === undefined ? ports.clock.now() + (command.after?.ms ?? DEFAULT_AFTER_MS) : Date.parse(due) })
   }
 
   const passage = await ports.ledger.once(permit.value, request.deadline, () => ports.forward(permit.value, request.ids, request.deadline))

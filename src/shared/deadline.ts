@@ -22,3 +22,11 @@ export function createDeadline(clock: Clock, durationMs: number): Deadline {
     dispose: () => clearTimeout(timer),
   }
 }
+
+/**
+ * What a request keeps back of its time for writing down what became of it and for the answer: the *whole* request ends within the setting,
+ * also when storage hangs.
+ */
+export function answerReserveMs(requestMs: number): number {
+  return Math.min(750, requestMs * 0.15)
+}

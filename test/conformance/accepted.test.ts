@@ -17,7 +17,7 @@ beforeEach(() => azure.journal.clear())
 /** Sends, and asserts that the request is due that much after a moment between sending and hearing. */
 async function assertDueAfter(ms: number, knock: Knock, conversation = room): Promise<Heard> {
   const from = Date.now()
-  const answer = await conversation.knock(knock)
+  const answer = await (knock.backend === undefined ? conversation.knockAnew(knock) : conversation.knock(knock))
   const due = String(answer.headers['x-reconnect-due'])
   assert.match(due, RFC_3339)
   assert.ok(Date.parse(due) >= from + ms && Date.parse(due) <= Date.now() + ms, `due ${due}`)
@@ -34,16 +34,17 @@ describe('202', () => {
   })
 
   it('has no body, and these headers', async () => {
-    const answer = await room.knock({ headers: { 'x-ms-client-request-id': randomUUID() } })
+    const answer = await room.knockAnew({ headers: { 'x-ms-client-request-id': randomUUID() } })
     assertAccepted(answer)
     assert.equal(answer.headers['content-length'], '0')
     assert.deepEqual(whatWasSaid(answer), [
-      'cache-control', 'content-length', 'x-content-type-options', 'x-ms-client-request-id', 'x-ms-correlation-request-id', 'x-ms-request-id', 'x-ms-routing-request-id', 'x-reconnect-due', 'x-reconnect-outcome',
+      'cache-control', 'content-length', 'location', 'retry-after', 'x-content-type-options', 'x-ms-client-request-id', 'x-ms-correlation-request-id', 'x-ms-request-id', 'x-ms-routing-request-id',
+      'x-reconnect-due', 'x-reconnect-operation', 'x-reconnect-outcome',
     ])
   })
 
   it('passes on ARM’s x-ms-request-id, x-ms-correlation-request-id and x-ms-routing-request-id', async () => {
-    const answer = await room.knock()
+    const answer = await room.knockAnew()
     const { armStatus, armRequestId, armCorrelationId } = await room.decision(answer)
     assert.deepEqual([armStatus, armRequestId, armCorrelationId], [202, answer.headers['x-ms-request-id'], answer.correlationId])
     assert.equal(answer.headers['x-ms-correlation-request-id'], answer.correlationId)
@@ -64,14 +65,14 @@ describe('202', () => {
 
   for (const [given, warning] of [['PT3S', 'after-below-minimum'], ['PT1M59S', 'after-below-minimum'], ['PT2M', undefined], ['PT120S', undefined], [undefined, undefined]] as const) {
     it(`x-reconnect-warning for after=${given ?? '(absent)'} is ${warning ?? 'absent'}`, async () => {
-      const answer = await room.knock(given === undefined ? {} : { body: { properties: { after: given } } })
+      const answer = await room.knockAnew(given === undefined ? {} : { body: { properties: { after: given } } })
       assertAccepted(answer)
       assert.equal(answer.headers['x-reconnect-warning'], warning)
     })
   }
 
   it('is the same over TLS', async () => {
-    const answer = await room.knock({ tls: true, body: { properties: { after: 'PT5M' } } })
+    const answer = await room.knockAnew({ tls: true, body: { properties: { after: 'PT5M' } } })
     assertAccepted(answer)
     assert.deepEqual([answer.headers['content-length'], azure.journal.effects()[0]?.after], ['0', 'PT5M'])
   })
@@ -88,7 +89,7 @@ describe('x-reconnect-dry-run', () => {
   for (const given of ['true', 'TRUE', ' true ']) {
     it(`'${given}' decides everything and sends nothing`, async () => {
       const before = room.reached()
-      const answer = await assertDueAfter(5 * MINUTE_MS, { headers: { 'x-reconnect-dry-run': given }, body: { properties: { after: 'PT5M' } } })
+      const answer = await assertDueAfter(5 * MINUTE_MS, { backend: ORDERS, headers: { 'x-reconnect-dry-run': given }, body: { properties: { after: 'PT5M' } } })
       assertAccepted(answer, 'dry-run')
       assert.deepEqual([answer.headers['x-ms-request-id'], answer.headers['x-ms-routing-request-id']], [undefined, undefined])
       const { outcome, attempts, armStatus, mode, backend } = await room.decision(answer)
@@ -106,7 +107,7 @@ describe('x-reconnect-dry-run', () => {
   })
 
   it('false is as if it were not there', async () => {
-    assertAccepted(await room.knock({ headers: { 'x-reconnect-dry-run': 'false' } }))
+    assertAccepted(await room.knockAnew({ headers: { 'x-reconnect-dry-run': 'false' } }))
     assert.equal(room.reached().arm, 1)
   })
 

@@ -13,10 +13,12 @@ const [ORDERS, PAYMENTS] = info.backends as [string, string]
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
 
 /** The one that does not depend on the moment. */
-function timeless({ durationMs, due, armRequestId, ...event }: Decision): Decision {
+function timeless({ durationMs, due, armRequestId, operationId, ...event }: Decision): Decision {
   assert.equal(Number.isInteger(durationMs), true)
   if (due !== undefined) assert.ok(Date.parse(due as string) > Date.now())
   if (armRequestId !== undefined) assert.match(armRequestId as string, UUID)
+  // There is an operation for every authorized request, and for no other.
+  assert.equal(typeof operationId, event['backend'] === undefined || event['reason'] === 'not_granted' ? 'undefined' : 'string')
   return event
 }
 
@@ -40,8 +42,22 @@ describe('the event of a request', () => {
       armStatus: 202,
       armCorrelationId: answer.correlationId,
     })
-    assert.deepEqual([event['due'], event['armRequestId']], [answer.headers['x-reconnect-due'], answer.headers['x-ms-request-id']])
+    assert.deepEqual([event['due'], event['armRequestId'], event['operationId']], [answer.headers['x-reconnect-due'], answer.headers['x-ms-request-id'], answer.headers['x-reconnect-operation']])
     assert.ok(Number(event['durationMs']) >= 0 && Number(event['durationMs']) <= answer.tookMs + 1)
+  })
+
+  it('that was joined names the operation that covers it, and no answer of ARM', async () => {
+    const backend = room.freshBackend()
+    const first = await room.knock({ backend })
+    assertAccepted(first)
+    const answer = await room.knock({ backend })
+    assertAccepted(answer, 'joined')
+    const event = await room.decision(answer)
+    assert.deepEqual(timeless(event), {
+      event: 'reconnect.decision', correlationId: answer.correlationId, caller: { kind: 'user', id: OPERATOR.objectId, name: OPERATOR.name }, trigger: { kind: 'http' }, backend, mode: 'on', outcome: 'joined',
+      joined: first.headers['x-reconnect-operation'],
+    })
+    assert.deepEqual([event['operationId'], event['due']], [answer.headers['x-reconnect-operation'], first.headers['x-reconnect-due']])
   })
 
   it('that was a dry run says so, and names no answer of ARM', async () => {
@@ -131,7 +147,7 @@ describe('the log', () => {
     await room.decision(await room.knock({ headers: { 'x-reconnect-dry-run': marker } }))
     for (const kind of ['401', '403', 'garbage-token', '500']) {
       azure.faults.add({ target: kind === 'garbage-token' ? 'identity' : 'arm', kind, times: 1 })
-      await room.decision(await room.knock())
+      await room.decision(await room.knockAnew())
     }
     await delay(50)
     const said = JSON.stringify(room.sandbox.logs) + room.sandbox.output()

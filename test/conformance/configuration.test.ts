@@ -150,10 +150,10 @@ describe('settings', () => {
 
   it('RECONNECT_API_VERSIONS is the list of versions that may be asked for', async (t) => {
     const room = await start(t, { RECONNECT_API_VERSIONS: '2022-08-01, 2019-12-01' })
-    assertAccepted(await room.knock({ query: '?api-version=2019-12-01' }))
-    assertRefused(await room.knock({ query: '?api-version=2024-05-01' }), 400, 'InvalidApiVersionParameter')
-    assertAccepted(await room.knock())
-    assert.deepEqual(room.armReceived(ORDERS).map(({ query }) => query['api-version']), ['2019-12-01', '2022-08-01'])
+    assertAccepted(await room.knockAnew({ query: '?api-version=2019-12-01' }))
+    assertRefused(await room.knockAnew({ query: '?api-version=2024-05-01' }), 400, 'InvalidApiVersionParameter')
+    assertAccepted(await room.knockAnew())
+    assert.deepEqual(room.sandbox.azure.journal.requests().map(({ query }) => query['api-version']), ['2019-12-01', '2022-08-01'])
   })
 
   it('ENTRA_SCOPES are the scopes of which a person’s token needs one', async (t) => {

@@ -37,6 +37,10 @@ export interface Heard extends Answer {
 export interface Conversation {
   readonly sandbox: Sandbox
   knock(request?: Knock): Promise<Heard>
+  /** The same, to a backend that nobody has asked for: there is nothing to join. Not for the tool, which has one backend. */
+  knockAnew(request?: Omit<Knock, 'backend'>): Promise<Heard>
+  /** The resource id of such a backend. It exists in the simulated ARM, and the operator may reconnect it. */
+  freshBackend(): string
   get(path: string, headers?: OutgoingHttpHeaders): Promise<Answer>
   /** The one audit event of a request: waits until it is there, fails when there are two. */
   decision(of: { readonly correlationId: string }): Promise<Decision>
@@ -60,8 +64,16 @@ export async function startConversation(scope: Scope, options: SandboxOptions = 
     sandbox.logs.filter(({ message }) => message.startsWith('{"event":"reconnect.decision"')).map(({ message }) => JSON.parse(message) as Decision)
   const bearer = (as: NonNullable<Knock['as']>): string => `Bearer ${typeof as === 'string' ? info.tokens[as] : as.token}`
 
-  return {
+  let made = 0
+
+  const conversation: Conversation = {
     sandbox,
+    freshBackend() {
+      const backend = sibling(info.backends[0] as string, `fresh-${++made}`)
+      azure.addBackend(backend)
+      return backend
+    },
+    knockAnew: (request = {}) => conversation.knock({ ...request, backend: conversation.freshBackend() }),
     async knock({ backend = info.backends[0] as string, path = `${backend}/reconnect`, query = '', as = 'operator', method = 'POST', tls = false, ...request } = {}) {
       const correlationId = randomUUID()
       const isObject = typeof request.body === 'object' && !Buffer.isBuffer(request.body)
@@ -99,6 +111,7 @@ export async function startConversation(scope: Scope, options: SandboxOptions = 
     reached: () => ({ arm: azure.journal.counts().received, identity: azure.identityCounts.tokens }),
     armReceived: (backend) => azure.journal.requests().filter(({ path }) => path.toLowerCase() === `${backend}/reconnect`.toLowerCase()),
   }
+  return conversation
 }
 
 /** Contract, section 2: no answer is a redirect, none carries CORS permissions, none may be stored or sniffed. */
@@ -130,7 +143,7 @@ export function assertRefused(answer: Heard, status: number, code: string): Wire
 }
 
 /** A 202 has no body. */
-export function assertAccepted(answer: Heard, outcome: 'forwarded' | 'dry-run' = 'forwarded'): void {
+export function assertAccepted(answer: Heard, outcome: 'forwarded' | 'joined' | 'dry-run' = 'forwarded'): void {
   assert.deepEqual([answer.status, answer.text, answer.headers['x-reconnect-outcome']], [202, '', outcome], answer.text)
 }
 

@@ -13,7 +13,7 @@ async function withKeys(t: TestContext): Promise<Conversation> {
 }
 
 async function knockWith(room: Conversation, request: Partial<TokenRequest> = {}): Promise<Heard> {
-  return room.knock({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', ...request }) } })
+  return room.knockAnew({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', ...request }) } })
 }
 
 async function assertUnavailable(room: Conversation, answer: Heard, detail = /./): Promise<void> {
@@ -38,7 +38,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     const old = await room.sandbox.azure.mint({ kind: 'operator' })
     await room.sandbox.azure.keys.rotate()
     assertAccepted(await knockWith(room))
-    assertAccepted(await room.knock({ as: { token: old } }))
+    assertAccepted(await room.knockAnew({ as: { token: old } }))
     assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { metadata: 1, keys: 2 })
   })
 
@@ -91,7 +91,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     assertRefused(await room.knock({ as: null }), 401, 'AuthenticationFailed')
     assertRefused(await room.knock({ as: { token: 'x' } }), 401, 'AuthenticationFailed')
     const ready = await room.get('/health/ready')
-    assert.deepEqual([ready.status, ready.json()], [503, { status: 'unready', checks: [{ name: 'configuration', status: 'pass' }, { name: 'issuer-keys', status: 'fail' }] }])
+    assert.deepEqual([ready.status, ready.json()], [503, { status: 'unready', checks: [{ name: 'configuration', status: 'pass' }, { name: 'issuer-keys', status: 'fail' }, { name: 'storage', status: 'pass' }] }])
     assert.equal((await room.get('/health/live')).status, 200)
   })
 

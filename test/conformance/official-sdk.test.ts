@@ -53,6 +53,9 @@ function facts(error: RestError): object {
   return { name, code, statusCode, message, details, body: JSON.parse(error.response?.bodyAsText ?? 'null') as unknown, retryAfter: error.response?.headers.get('retry-after') }
 }
 
+/** The name of a backend of apim-prod that nobody has asked for yet. */
+const fresh = (): string => room.freshBackend().split('/').at(-1) as string
+
 beforeEach(() => {
   azure.faults.clear()
   azure.journal.clear()
@@ -60,7 +63,8 @@ beforeEach(() => {
 
 describe('backend.reconnect of the official SDK', () => {
   it('without after: resolves as with ARM, and ARM received what the SDK would have sent it', async () => {
-    assert.deepEqual(await throughUs().backend.reconnect('rg-apim', 'apim-prod', 'orders'), await direct().backend.reconnect('rg-apim', 'apim-prod', 'orders'))
+    const backend = fresh()
+    assert.deepEqual(await throughUs().backend.reconnect('rg-apim', 'apim-prod', backend), await direct().backend.reconnect('rg-apim', 'apim-prod', backend))
     const [first, second] = azure.journal.requests()
     assert.deepEqual([first?.method, first?.path, first?.query, first?.body], [second?.method, second?.path, second?.query, second?.body])
     assert.deepEqual(operator.asked[0], [`${API_AUDIENCE}/.default`])
@@ -79,7 +83,7 @@ describe('backend.reconnect of the official SDK', () => {
 
   for (const apiVersion of ['2021-08-01', '2022-08-01', '2024-05-01']) {
     it(`with apiVersion ${apiVersion}`, async () => {
-      await throughUs({ apiVersion }).backend.reconnect('rg-apim', 'apim-prod', 'orders')
+      await throughUs({ apiVersion }).backend.reconnect('rg-apim', 'apim-prod', fresh())
       assert.deepEqual(azure.journal.requests().map(({ query }) => query['api-version']), [apiVersion])
     })
   }
@@ -87,7 +91,7 @@ describe('backend.reconnect of the official SDK', () => {
   it('a 202 ends it: one request, nothing polled', async () => {
     const seen: [number, string | undefined, string | undefined][] = []
     const before = room.decisions().length
-    await throughUs().backend.reconnect('rg-apim', 'apim-prod', 'orders', {
+    await throughUs().backend.reconnect('rg-apim', 'apim-prod', fresh(), {
       onResponse: ({ status, headers }) => seen.push([status, headers.get('x-reconnect-outcome'), headers.get('x-ms-routing-request-id')?.slice(0, 11)]),
     })
     assert.deepEqual([seen, azure.journal.requests().length], [[[202, 'forwarded', 'WESTEUROPE:']], 1])
@@ -97,7 +101,7 @@ describe('backend.reconnect of the official SDK', () => {
 
   it('its x-ms-client-request-id travels to ARM and comes back', async () => {
     const ids: (string | undefined)[] = []
-    await throughUs().backend.reconnect('rg-apim', 'apim-prod', 'orders', {
+    await throughUs().backend.reconnect('rg-apim', 'apim-prod', fresh(), {
       onResponse: ({ request, headers }) => ids.push(request.headers.get('x-ms-client-request-id'), headers.get('x-ms-client-request-id')),
     })
     assert.equal(ids[0], azure.journal.requests()[0]?.headers['x-ms-client-request-id'])

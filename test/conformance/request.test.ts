@@ -31,19 +31,19 @@ async function assertNotSent(knock: Knock, status: number, code: string, reason:
 
 describe('api-version', () => {
   it('is optional: 2024-05-01 is what ARM then receives', async () => {
-    assertAccepted(await room.knock())
+    assertAccepted(await room.knockAnew())
     assert.deepEqual(sent().query, { 'api-version': '2024-05-01' })
   })
 
   for (const version of VERSIONS) {
     it(`${version} is forwarded as given`, async () => {
-      assertAccepted(await room.knock({ query: `?api-version=${version}` }))
+      assertAccepted(await room.knockAnew({ query: `?api-version=${version}` }))
       assert.deepEqual(sent().query, { 'api-version': version })
     })
   }
 
   it('is found under any letter case of its name, and nothing else of the query travels', async () => {
-    assertAccepted(await room.knock({ query: '?API-Version=2022-08-01&$filter=x&code=secret' }))
+    assertAccepted(await room.knockAnew({ query: '?API-Version=2022-08-01&$filter=x&code=secret' }))
     assert.deepEqual(sent().query, { 'api-version': '2022-08-01' })
   })
 
@@ -69,13 +69,13 @@ describe('body', () => {
   ]
   for (const [what, knock] of empty) {
     it(`may be ${what}: nothing of it travels, ARM's default counts`, async () => {
-      assertAccepted(await room.knock(knock))
+      assertAccepted(await room.knockAnew(knock))
       assert.equal(sent().body, '')
     })
   }
 
   it('has other members ignored, as ARM ignores them: only after travels', async () => {
-    assertAccepted(await room.knock({ body: { id: 'x', properties: { after: 'PT5M', force: true } } }))
+    assertAccepted(await room.knockAnew({ body: { id: 'x', properties: { after: 'PT5M', force: true } } }))
     assert.deepEqual(JSON.parse(sent().body), { properties: { after: 'PT5M' } })
   })
 
@@ -96,12 +96,12 @@ describe('body', () => {
   }
 
   it('that is nested deep but valid is no trouble', async () => {
-    assertAccepted(await room.knock({ body: `{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, headers: { 'content-type': 'application/json' } }))
+    assertAccepted(await room.knockAnew({ body: `{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, headers: { 'content-type': 'application/json' } }))
   })
 
   for (const type of ['application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON;charset="UTF-8"']) {
     it(`may be called ${type}`, async () => {
-      assertAccepted(await room.knock({ body: '{"properties":{"after":"PT5M"}}', headers: { 'content-type': type, 'content-encoding': 'identity' } }))
+      assertAccepted(await room.knockAnew({ body: '{"properties":{"after":"PT5M"}}', headers: { 'content-type': type, 'content-encoding': 'identity' } }))
       assert.deepEqual(JSON.parse(sent().body), { properties: { after: 'PT5M' } })
     })
   }
@@ -127,7 +127,7 @@ describe('64 KiB', () => {
 
   for (const bytes of [LIMIT_BYTES - 1, LIMIT_BYTES]) {
     it(`a body of ${bytes} bytes is read`, async () => {
-      assertAccepted(await room.knock(ofSize(bytes)))
+      assertAccepted(await room.knockAnew(ofSize(bytes)))
       assert.deepEqual(JSON.parse(sent().body), { properties: { after: 'PT5M' } })
     })
   }
@@ -154,7 +154,7 @@ describe('64 KiB', () => {
 describe('after', () => {
   for (const given of ['PT2M', 'PT5M', 'PT3S', 'PT1S', 'PT24H', 'P1D', 'PT86400S', 'PT1H30M15S', 'PT0H5M', 'PT0.5S']) {
     it(`${given} is forwarded exactly as given`, async () => {
-      const answer = await room.knock({ body: { properties: { after: given } } })
+      const answer = await room.knockAnew({ body: { properties: { after: given } } })
       assertAccepted(answer)
       assert.deepEqual([sent().body, azure.journal.effects()[0]?.after], [`{"properties":{"after":"${given}"}}`, given])
       assert.equal((await room.decision(answer))['after'], given)
@@ -187,7 +187,7 @@ describe('after', () => {
 describe('x-ms-client-request-id and x-ms-correlation-request-id', () => {
   it('travel to ARM and come back where they are GUIDs', async () => {
     const [clientRequestId, correlationId] = [randomUUID(), randomUUID().toUpperCase()]
-    const answer = await room.knock({ headers: { 'x-ms-client-request-id': clientRequestId, 'x-ms-correlation-request-id': correlationId } })
+    const answer = await room.knockAnew({ headers: { 'x-ms-client-request-id': clientRequestId, 'x-ms-correlation-request-id': correlationId } })
     assertAccepted(answer)
     assert.deepEqual([sent().headers['x-ms-client-request-id'], sent().headers['x-ms-correlation-request-id']], [clientRequestId, correlationId])
     assert.deepEqual([answer.headers['x-ms-client-request-id'], answer.headers['x-ms-correlation-request-id']], [clientRequestId, correlationId])
@@ -204,7 +204,7 @@ describe('x-ms-client-request-id and x-ms-correlation-request-id', () => {
 
   for (const given of ['not-a-guid', `{${randomUUID()}}`, `${randomUUID()},${randomUUID()}`, 'x'.repeat(300)]) {
     it(`go nowhere where they are none: ${given.slice(0, 12)}…`, async () => {
-      const answer = await room.knock({ headers: { 'x-ms-client-request-id': given, 'x-ms-correlation-request-id': given } })
+      const answer = await room.knockAnew({ headers: { 'x-ms-client-request-id': given, 'x-ms-correlation-request-id': given } })
       assertAccepted(answer)
       const made = String(answer.headers['x-ms-correlation-request-id'])
       assert.match(made, /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/)
@@ -216,7 +216,7 @@ describe('x-ms-client-request-id and x-ms-correlation-request-id', () => {
 
   it('nothing else of the caller travels to ARM: no token, no header, no address', async () => {
     const marked = { 'x-forwarded-for': '203.0.113.9', cookie: 'a=marker', 'x-custom': 'marker', 'user-agent': 'marker/1.0', 'accept-language': 'marker', traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01` }
-    assertAccepted(await room.knock({ headers: marked }))
+    assertAccepted(await room.knockAnew({ headers: marked }))
     const { headers } = sent()
     assert.doesNotMatch(JSON.stringify(headers), /marker|203\.0\.113|x-reconnect/)
     assert.equal(headers['traceparent'], undefined)

@@ -10,7 +10,7 @@ const [ORDERS] = info.backends as [string]
 const SECRETS_AND_IDS = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-|eyJ|127\.0\.0\.1|apim-prod|rg-apim/i
 
 describe('routes', () => {
-  it('are these four functions and no others, without route prefix', () => {
+  it('are these six functions and no others, without route prefix', () => {
     assert.deepEqual(room.sandbox.app.functions.toSorted((left, right) => (left.name < right.name ? -1 : 1)), [
       {
         name: 'backend-reconnect',
@@ -20,12 +20,15 @@ describe('routes', () => {
       { name: 'health-live', trigger: 'GET /health/live' },
       { name: 'health-ready', trigger: 'GET /health/ready' },
       { name: 'openapi-get', trigger: 'GET /openapi.json' },
+      { name: 'operation-get', trigger: 'GET /operations/{operationId}' },
+      { name: 'operation-list', trigger: 'GET /operations' },
     ])
   })
 
   it('match paths without regard to case, as in ARM', async () => {
-    assertAccepted(await room.knock({ path: `${ORDERS.toUpperCase()}/RECONNECT` }))
-    assertAccepted(await room.knock({ path: `${ORDERS.toLowerCase()}/reconnect` }))
+    assertAccepted(await room.knock({ path: `${room.freshBackend().toUpperCase()}/RECONNECT` }))
+    assertAccepted(await room.knock({ path: `${room.freshBackend().toLowerCase()}/reconnect` }))
+    assert.equal((await room.get('/OPERATIONS', { authorization: `Bearer ${info.tokens.operator}` })).status, 200)
     for (const path of ['/HEALTH/Live', '/Health/READY', '/OpenAPI.JSON']) assert.equal((await room.get(path)).status, 200, path)
   })
 
@@ -37,7 +40,7 @@ describe('routes', () => {
     })
   }
 
-  for (const path of ['/', '/health', '/health/live/x', '/operations', '/alerts/x', '/admin/host/status', '/api/health/live', '/subscriptions', '/openapi.json/..%2f']) {
+  for (const path of ['/', '/health', '/health/live/x', '/operations/x/y', '/alerts/x', '/admin/host/status', '/api/health/live', '/subscriptions', '/openapi.json/..%2f']) {
     it(`do not include GET ${path}`, async () => {
       const answer = await room.get(path)
       assert.deepEqual([answer.text, answer.status], ['', path === '/' ? 204 : 404])
@@ -46,7 +49,7 @@ describe('routes', () => {
 
   it('are anonymous to the platform: a function key neither helps nor harms', async () => {
     assert.equal((await room.knock({ as: null, headers: { 'x-functions-key': 'x' }, query: '?code=x' })).status, 401)
-    assertAccepted(await room.knock({ headers: { 'x-functions-key': 'x' } }))
+    assertAccepted(await room.knockAnew({ headers: { 'x-functions-key': 'x' } }))
   })
 })
 
@@ -57,7 +60,7 @@ describe('health and the description', () => {
 
   it('/health/ready needs no credentials and names its checks', async () => {
     const answer = await room.get('/health/ready')
-    assert.deepEqual([answer.status, answer.json()], [200, { status: 'ready', checks: [{ name: 'configuration', status: 'pass' }, { name: 'issuer-keys', status: 'pass' }] }])
+    assert.deepEqual([answer.status, answer.json()], [200, { status: 'ready', checks: [{ name: 'configuration', status: 'pass' }, { name: 'issuer-keys', status: 'pass' }, { name: 'storage', status: 'pass' }] }])
   })
 
   it('/openapi.json needs no credentials and describes every route with its method', async () => {
@@ -89,6 +92,9 @@ describe('every answer may not be stored or sniffed, is no redirect and carries 
     ['a 202 after a slash too many', 202, `${ORDERS}/reconnect/`, { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } }],
     ['a 401', 401, `${ORDERS}/reconnect`, { method: 'POST', headers: page }],
     ['a 403', 403, `${ORDERS}/reconnect`, { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.stranger}` } }],
+    ['operations', 200, '/operations', { headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } }],
+    ['operations, to nobody', 401, '/operations', { headers: page }],
+    ['an operation that is none', 404, '/operations/x', { headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } }],
     ['a preflight', 404, `${ORDERS}/reconnect`, { method: 'OPTIONS', headers: page }],
     ['the host’s own 404', 404, '/no/such/route', { headers: page }],
     ['the host’s own 404 for a path with empty segments', 404, `${ORDERS.replace('/resourceGroups', '//resourceGroups')}/reconnect`, { method: 'POST', headers: page }],
@@ -103,7 +109,8 @@ describe('every answer may not be stored or sniffed, is no redirect and carries 
         const answer = await call(origin, path, { ...request, ca: azure.caCertificate })
         assert.equal(answer.status, status)
         assertManners(answer)
-        assert.equal(answer.headers['location'], undefined)
+        // Of a 202 the way to its operation, which nobody follows by himself: it is no redirect.
+        assert.equal(answer.headers['location'] !== undefined, status === 202)
         assert.equal(answer.headers['set-cookie'], undefined)
       }
     })

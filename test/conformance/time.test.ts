@@ -193,7 +193,7 @@ describe('time', { concurrency: true }, () => {
 
     it('is asked once for fifty cold requests at the same time', async (t) => {
       const own = await startConversation(t)
-      const answers = await Promise.all(Array.from({ length: 50 }, () => own.knock()))
+      const answers = await Promise.all(Array.from({ length: 50 }, () => own.knockAnew()))
       for (const answer of answers) assertAccepted(answer)
       assert.deepEqual(own.reached(), { arm: 50, identity: 1 })
     })
@@ -203,7 +203,7 @@ describe('time', { concurrency: true }, () => {
     it('is refused once it has expired, tolerance included: what is remembered of it does not outlive it', async () => {
       // 60 seconds of tolerance, of which 4 are left.
       const token = await patient.sandbox.azure.mint({ kind: 'operator', expiresInSeconds: -56 })
-      assertAccepted(await patient.knock({ as: { token } }))
+      assertAccepted(await patient.knockAnew({ as: { token } }))
       await delay(4_100)
       const answer = await patient.knock({ as: { token } })
       assertRefused(answer, 401, 'AuthenticationFailed')

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createSandbox } from '../../sandbox/create-sandbox.ts'
 import { startFuncProcess } from '../../sandbox/func-process.ts'
+import { NO_STORAGE } from '../support/start-sandbox.ts'
 import { call } from './raw-http.ts'
 
 const FUNC = `#!/usr/bin/env node
@@ -22,6 +23,7 @@ test('func start runs in the simulated environment, behind TLS, and ends with th
   const seen = join(folder, 'seen.json')
   const sandbox = await createSandbox({
     startApp: startFuncProcess,
+    storage: NO_STORAGE,
     ports: { app: await freePort() },
     environment: { PATH: `${folder}:${process.env['PATH']}`, SEEN: seen },
   })
@@ -29,6 +31,7 @@ test('func start runs in the simulated environment, behind TLS, and ends with th
     const { argv, env } = JSON.parse(await readFile(seen, 'utf8')) as { argv: string[]; env: Record<string, string> }
     assert.deepEqual(argv, ['start', '--port', new URL(sandbox.info.proxy).port])
     assert.equal(env['ARM_ENDPOINT'], sandbox.info.arm)
+    assert.equal(env['AzureWebJobsStorage'], NO_STORAGE)
     assert.equal(env['FUNCTIONS_WORKER_RUNTIME'], 'node')
     assert.equal((await call(sandbox.info.proxyTls, '/somewhere?x=1', { ca: sandbox.azure.caCertificate })).text, '/somewhere?x=1')
   } finally {
@@ -38,7 +41,7 @@ test('func start runs in the simulated environment, behind TLS, and ends with th
 })
 
 test('without Core Tools on PATH it says so in a sentence', async () => {
-  await assert.rejects(createSandbox({ startApp: startFuncProcess, ports: { app: await freePort() }, environment: { PATH: '/nowhere' } }), /Core Tools are not on PATH/)
+  await assert.rejects(createSandbox({ startApp: startFuncProcess, storage: NO_STORAGE, ports: { app: await freePort() }, environment: { PATH: '/nowhere' } }), /Core Tools are not on PATH/)
 })
 
 /** Core Tools take a port and no zero. */

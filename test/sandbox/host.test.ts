@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { LogRecord } from '../../sandbox/host/core-types.ts'
 import { createSandbox, type Sandbox } from '../../sandbox/create-sandbox.ts'
+import { NO_STORAGE } from '../support/start-sandbox.ts'
 import { call, sendBytes } from './raw-http.ts'
 
 const FIXTURE_APP = fileURLToPath(new URL('fixture-app', import.meta.url))
@@ -11,10 +13,20 @@ describe('the local Functions host', () => {
   let sandbox: Sandbox
   let origin: string
   before(async () => {
-    sandbox = await createSandbox({ appRoot: FIXTURE_APP, env: { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1000' } })
+    sandbox = await createSandbox({ appRoot: FIXTURE_APP, storage: NO_STORAGE, env: { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1000' } })
     origin = sandbox.info.proxy
   })
   after(() => sandbox.stop())
+
+  /** The log comes over another channel than the answer. */
+  async function logged(is: (record: LogRecord) => boolean): Promise<LogRecord> {
+    for (let waitedMs = 0; waitedMs < 3_000; waitedMs += 5) {
+      const record = sandbox.logs.findLast(is)
+      if (record !== undefined) return record
+      await delay(5)
+    }
+    return assert.fail('it was not logged')
+  }
 
   describe('routes', () => {
     it('matches literal segments without regard to case and fills parameters', async () => {
@@ -168,7 +180,7 @@ describe('the local Functions host', () => {
     it('are 500 without a body when the handler throws', async () => {
       const answer = await call(origin, '/fails')
       assert.deepEqual([answer.status, answer.text, answer.headers['x-content-type-options']], [500, '', 'nosniff'])
-      assert.ok(sandbox.logs.some((record) => record.level === 'error' && record.message.includes('broken on purpose')))
+      await logged((record) => record.level === 'error' && record.message.includes('broken on purpose'))
     })
 
     it('are 204 when it returns nothing', async () => {
@@ -183,8 +195,8 @@ describe('the local Functions host', () => {
 
   it('hands on what the function logs, with its name and level', async () => {
     await call(origin, '/echo/x', { method: 'POST', body: 'x' })
-    const record = sandbox.logs.findLast((entry) => entry.message === 'echo POST')
-    assert.deepEqual([record?.level, record?.category, record?.functionName], ['information', 'user', 'echo'])
+    const { level, category, functionName } = await logged((entry) => entry.message === 'echo POST')
+    assert.deepEqual([level, category, functionName], ['information', 'user', 'echo'])
   })
 
   it('survives clients that go away, before the answer and before the end of their body', async () => {
@@ -205,7 +217,7 @@ describe('the local Functions host', () => {
 
 describe('stopping the host', () => {
   it('lets a request that is under way end, then runs the appTerminate hooks', async () => {
-    const sandbox = await createSandbox({ appRoot: FIXTURE_APP })
+    const sandbox = await createSandbox({ appRoot: FIXTURE_APP, storage: NO_STORAGE })
     const answer = call(sandbox.info.proxy, '/slow?ms=300', { method: 'POST', body: 'x' })
     while (!sandbox.logs.some((record) => record.message === 'slow begins')) await delay(5)
     const stopped = sandbox.stop()

@@ -6,11 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { startStorage } from '../../sandbox/azure/storage.ts'
 import { createSandbox } from '../../sandbox/create-sandbox.ts'
-import { startSandbox } from '../support/start-sandbox.ts'
+import { NO_STORAGE, startSandbox } from '../support/start-sandbox.ts'
 import { call } from './raw-http.ts'
+import { storageEndpoints } from './storage-endpoints.ts'
 
 const FIXTURE_APP = fileURLToPath(new URL('fixture-app', import.meta.url))
+const STORAGE = 'AccountName=somewhere;TableEndpoint=http://127.0.0.1:1/somewhere'
 
 async function isFree(url: string): Promise<boolean> {
   return call(new URL(url).origin, '/').then(() => false, (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED')
@@ -21,6 +24,7 @@ describe('the app’s environment', () => {
   before(async () => {
     const sandbox = await createSandbox({
       appRoot: FIXTURE_APP,
+      storage: STORAGE,
       policy: { grants: [] },
       environment: {
         PATH: process.env['PATH'],
@@ -29,6 +33,9 @@ describe('the app’s environment', () => {
         AZURE_CLIENT_ID: 'x',
         AZURE_CLIENT_SECRET: 'x',
         WEBSITE_AUTH_ENABLED: 'True',
+        AzureWebJobsStorage: 'someone else’s',
+        AzureWebJobsStorage__accountName: 'x',
+        azurewebjobsstorage__tableServiceUri: 'x',
         MSI_ENDPOINT: 'x',
         HTTPS_PROXY: 'http://proxy.example',
         no_proxy: '*',
@@ -47,6 +54,7 @@ describe('the app’s environment', () => {
     assert.equal(environment['ENTRA_TENANT_ID'], sandbox.info.tenantId)
     assert.equal(environment['ENTRA_AUDIENCE'], sandbox.info.audience)
     assert.equal(environment['NODE_EXTRA_CA_CERTS'], sandbox.info.armCa)
+    assert.deepEqual([environment['AzureWebJobsStorage'], sandbox.info.storage], [STORAGE, STORAGE])
   })
 
   it('is the one that it would have on Azure, with the policy inline', () => {
@@ -55,29 +63,41 @@ describe('the app’s environment', () => {
 
   it('lets the user’s other settings through', () => assert.deepEqual([environment['RECONNECT_MODE'], environment['EXTRA']], ['dry-run', 'yes']))
 
-  it('keeps back what says another platform, another identity, a proxy, weaker TLS or a test runner', () => {
-    const leaked = Object.keys(environment).filter((name) => /^(WEBSITE_|AZURE_|MSI_|npm_|NODE_T)|proxy/i.test(name))
-    assert.deepEqual(leaked, ['WEBSITE_AUTH_ENABLED'], 'but for the switch of App Service Authentication, which a user may try')
+  it('keeps back what says another platform, another identity, another storage account, a proxy, weaker TLS or a test runner', () => {
+    const leaked = Object.keys(environment).filter((name) => /^(WEBSITE_|AZURE|MSI_|npm_|NODE_T)|proxy/i.test(name))
+    assert.deepEqual(leaked.toSorted(), ['AzureWebJobsStorage', 'WEBSITE_AUTH_ENABLED'], 'but for its own storage, and the switch of App Service Authentication, which a user may try')
   })
 })
 
 describe('the sandbox', () => {
   it('lets a user’s own policy replace the sandbox’s', async (t) => {
-    const sandbox = await startSandbox(t, { appRoot: FIXTURE_APP, environment: { RECONNECT_POLICY: '{"grants":[]}' } })
+    const sandbox = await startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, environment: { RECONNECT_POLICY: '{"grants":[]}' } })
     const environment = (await call(sandbox.info.proxy, '/environment')).json()
     assert.equal(environment.RECONNECT_POLICY, '{"grants":[]}')
   })
 
-  it('is gone after stop: no port, no process, no folder', async () => {
+  it('is gone after stop, its storage included: no port, no process, no folder', async () => {
     const { info, app, stop } = await createSandbox({ appRoot: FIXTURE_APP })
+    const urls = [info.proxy, info.proxyTls, info.arm, info.issuer, info.control, info.identityEndpoint, ...storageEndpoints(info.storage)]
+    for (const url of urls) assert.equal(await isFree(url), false, url)
     await stop()
-    for (const url of [info.proxy, info.proxyTls, info.arm, info.issuer, info.control, info.identityEndpoint]) assert.ok(await isFree(url), url)
+    for (const url of urls) assert.ok(await isFree(url), url)
     assert.throws(() => process.kill(app.pid, 0), { code: 'ESRCH' })
     assert.equal(existsSync(info.armCa), false)
   })
 
+  it('uses the storage that it is given, and leaves it alone', async (t) => {
+    const storage = await startStorage({ accounts: 2 })
+    t.after(() => storage.stop())
+    const [first, second] = storage.connectionStrings as [string, string]
+    const sandbox = await createSandbox({ appRoot: FIXTURE_APP, storage: second })
+    await sandbox.stop()
+    assert.deepEqual([sandbox.info.storage, first === second], [second, false])
+    for (const url of storageEndpoints(second)) assert.equal(await isFree(url), false, url)
+  })
+
   it('stops while a fault lets ARM hang and a client waits', async () => {
-    const sandbox = await createSandbox({ appRoot: FIXTURE_APP })
+    const sandbox = await createSandbox({ appRoot: FIXTURE_APP, storage: NO_STORAGE })
     sandbox.azure.faults.set([{ target: 'arm', kind: 'hang' }])
     const waiting = call(sandbox.info.arm, '/', { ca: sandbox.azure.caCertificate }).catch((error: NodeJS.ErrnoException) => error.code)
     while (sandbox.azure.journal.counts().received === 0) await new Promise((resolve) => setTimeout(resolve, 5))
@@ -86,7 +106,7 @@ describe('the sandbox', () => {
   })
 
   it('says when the app’s process dies, and with which code', async (t) => {
-    const sandbox = await startSandbox(t, { appRoot: FIXTURE_APP })
+    const sandbox = await startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE })
     await assert.rejects(call(sandbox.info.proxy, '/crash', { method: 'POST' }))
     assert.deepEqual(await sandbox.app.ended, { code: 3, signal: null })
   })
@@ -96,12 +116,12 @@ describe('the sandbox', () => {
     t.after(() => blocker.close())
     await new Promise((resolve) => blocker.once('listening', resolve))
     const { port } = blocker.address() as AddressInfo
-    await assert.rejects(startSandbox(t, { appRoot: FIXTURE_APP, ports: { app: port } }), { takenPort: port })
-    await assert.rejects(startSandbox(t, { appRoot: FIXTURE_APP, ports: { appTls: port } }), { takenPort: port })
+    await assert.rejects(startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, ports: { app: port } }), { takenPort: port })
+    await assert.rejects(startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, ports: { appTls: port } }), { takenPort: port })
     for (const name of ['arm', 'identity', 'issuer', 'control']) {
-      await assert.rejects(startSandbox(t, { appRoot: FIXTURE_APP, ports: { [name]: port } }), { code: 'EADDRINUSE', port })
+      await assert.rejects(startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, ports: { [name]: port } }), { code: 'EADDRINUSE', port })
     }
-    const sandbox = await startSandbox(t, { appRoot: FIXTURE_APP, ports: { app: port }, orFreeAppPort: true })
+    const sandbox = await startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, ports: { app: port }, orFreeAppPort: true })
     assert.notEqual(new URL(sandbox.info.proxy).port, String(port))
   })
 })
@@ -126,7 +146,7 @@ describe('an app that cannot be served', () => {
       const appRoot = await mkdtemp(join(tmpdir(), 'app-'))
       t.after(() => rm(appRoot, { recursive: true }))
       for (const [name, text] of Object.entries(files)) await writeFile(join(appRoot, name), text)
-      await assert.rejects(startSandbox(t, { appRoot }), { message })
+      await assert.rejects(startSandbox(t, { appRoot, storage: NO_STORAGE }), { message })
     })
   }
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
-import { rm, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -13,8 +13,9 @@ import { PROJECT_ROOT } from '../../sandbox/create-sandbox.ts'
 import { DEFAULT_INFO_FILE, readInfoFile } from '../../sandbox/info-file.ts'
 import { runStart, startSandboxProcess } from '../support/start-sandbox.ts'
 import { call } from './raw-http.ts'
+import { storageEndpoints } from './storage-endpoints.ts'
 
-const INFO_MEMBERS = ['proxy', 'proxyTls', 'arm', 'armCa', 'issuer', 'tenantId', 'audience', 'identityEndpoint', 'identityHeader', 'control', 'backends', 'tokens']
+const INFO_MEMBERS = ['proxy', 'proxyTls', 'arm', 'armCa', 'issuer', 'tenantId', 'audience', 'identityEndpoint', 'identityHeader', 'control', 'storage', 'backends', 'tokens']
 
 async function run(command: string): Promise<{ stdout: string; stderr: string; code: number }> {
   try {
@@ -53,13 +54,14 @@ describe('npm start', () => {
       assert.equal(code, 0, `${command}\n${stderr}`)
       if (command.startsWith('curl -i')) statuses.push(/^HTTP\/1\.1 ([0-9]+)/.exec(stdout)?.[1])
       else if (command.includes('/requests')) assert.equal(JSON.parse(stdout).effects.length, 2)
+      else if (command.includes('/operations')) assert.deepEqual(JSON.parse(stdout).value.map(({ state }: { state: string }) => state), ['failed', 'failed', 'dry-run', 'joined', 'forwarded', 'forwarded'])
     }
-    assert.deepEqual(statuses, ['202', '202', '202', '403', '502', '409', '200'])
+    assert.deepEqual(statuses, ['202', '202', '202', '202', '403', '502', '409', '200'])
 
     assert.equal(await sandbox.end('SIGINT'), 0)
     assert.equal(existsSync(sandbox.infoFile), false)
     assert.equal(existsSync(dirname(sandbox.info.armCa)), false)
-    await assert.rejects(call(sandbox.info.proxy, '/'), { code: 'ECONNREFUSED' })
+    for (const url of [sandbox.info.proxy, ...storageEndpoints(sandbox.info.storage)]) await assert.rejects(call(new URL(url).origin, '/'), { code: 'ECONNREFUSED' }, url)
   })
 
   it('mints what it is asked for, and says so when no sandbox answers', async (t) => {
@@ -93,39 +95,40 @@ describe('npm start', () => {
     })
   }
 
-  it('leaves nothing behind when it is stopped while it starts', async () => {
-    const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('apim-reconnect-'))
-    const before = new Set(folders())
-    for (const afterMs of [150, 400, 600]) {
-      const running = runStart(['--port', '0'])
+  it('leaves nothing behind when it is stopped while it starts', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'sandbox-stopped-'))
+    t.after(() => rm(folder, { recursive: true }))
+    // The last while the storage emulator is on its way.
+    for (const afterMs of [150, 400, 600, 1_200]) {
+      const running = runStart(['--port', '0'], { TMPDIR: folder })
       await delay(afterMs)
       running.child.kill('SIGINT')
       const code = await running.exit
       // Before its first line has run, the signal ends it as it ends any process.
       assert.ok(code === 0 || code === null, `exit code ${code}: ${running.stderr()}`)
     }
-    const own = folders().filter((name) => !before.has(name) && existsSync(join(tmpdir(), name, 'ca.pem')))
-    assert.deepEqual(own, [])
+    // V8's compiled code is meant to stay.
+    assert.deepEqual((await readdir(folder)).filter((name) => name !== 'node-compile-cache'), [])
   })
 
   it('ends with 1 when the app’s process dies', async (t) => {
     const sandbox = await startSandboxProcess(t)
-    process.kill(await childOf(sandbox.pid), 'SIGKILL')
+    process.kill((await childrenOf(sandbox.pid)).app, 'SIGKILL')
     assert.equal(await sandbox.end('SIGCONT'), 1)
     assert.match(sandbox.stderr(), /process has ended \(SIGKILL\)/)
     assert.equal(existsSync(sandbox.infoFile), false)
   })
 
-  it('takes the app with it when it is killed without a chance to clean up', async (t) => {
+  it('takes the app and the storage with it when it is killed without a chance to clean up', async (t) => {
     const sandbox = await startSandboxProcess(t)
     t.after(async () => {
-      await rm(dirname(sandbox.info.armCa), { recursive: true, force: true })
       if ((await readInfoFile(DEFAULT_INFO_FILE))?.control === sandbox.info.control) await rm(DEFAULT_INFO_FILE)
     })
-    const app = await childOf(sandbox.pid)
+    const { app, storage } = await childrenOf(sandbox.pid)
     await sandbox.end('SIGKILL')
-    for (let waitedMs = 0; waitedMs < 5_000 && isAlive(app); waitedMs += 20) await delay(20)
-    assert.equal(isAlive(app), false)
+    for (let waitedMs = 0; waitedMs < 5_000 && (isAlive(app) || isAlive(storage)); waitedMs += 20) await delay(20)
+    assert.deepEqual([isAlive(app), isAlive(storage)], [false, false])
+    for (const url of storageEndpoints(sandbox.info.storage)) await assert.rejects(call(new URL(url).origin, '/'), { code: 'ECONNREFUSED' }, url)
   })
 
   for (const option of ['--port', '--tls-port', '--arm-port', '--identity-port', '--issuer-port', '--control-port']) {
@@ -146,12 +149,13 @@ describe('npm start', () => {
   })
 })
 
-/** The one child of a sandbox: the app. */
-async function childOf(pid: number): Promise<number> {
-  const { stdout } = await run('ps -A -o pid=,ppid=')
-  const children = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number)).filter(([, parent]) => parent === pid)
-  assert.equal(children.length, 1)
-  return children[0]?.[0] as number
+/** The two children of a sandbox. */
+async function childrenOf(pid: number): Promise<{ readonly app: number; readonly storage: number }> {
+  const { stdout } = await run('ps -A -o pid=,ppid=,args=')
+  const children = stdout.split('\n').map((line) => /^\s*([0-9]+)\s+([0-9]+)\s+(.*)$/.exec(line)).filter((match) => Number(match?.[2]) === pid)
+  assert.equal(children.length, 2)
+  const one = (program: string): number => Number(children.find((match) => match?.[3]?.includes(program))?.[1] ?? assert.fail(program))
+  return { app: one('host/main.ts'), storage: one('storage-main.ts') }
 }
 
 function isAlive(pid: number): boolean {

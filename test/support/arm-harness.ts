@@ -31,7 +31,8 @@ export async function serveArm(script: readonly Step[], tls: ServerIdentity | nu
 }
 
 export function armAt(endpoint: string): Arm {
-  return createArm({ endpoint, apiVersions: [], defaultApiVersion: '', credential: { kind: 'managed-identity' } }, systemClock, () => 0)
+  const config = { endpoint, apiVersions: [], defaultApiVersion: '', credential: { kind: 'managed-identity' } } as const
+  return createArm(config, systemClock, () => import('../../src/azure-sdk.ts'), () => 0)
 }
 
 export interface ForwardOptions {

@@ -3,18 +3,21 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { claimStorage } from './storage.ts'
 import { createSandbox, PROJECT_ROOT, type Sandbox, type SandboxInfo, type SandboxOptions } from '../../sandbox/create-sandbox.ts'
+import { claimStorage } from './storage.ts'
 
 /** Whatever runs a function when it is over: a TestContext, or `{ after }` of a suite. */
 export interface Scope {
   after(undo: () => Promise<void>): void
 }
 
-/** A sandbox in this process – the app in a child – on free ports, stopped at the end of the scope. */
+/** For apps that have no business with storage: it starts nothing. */
+export const NO_STORAGE = 'UseDevelopmentStorage=true'
+
+/** A sandbox in this process – the app in a child – on free ports, with an account of its own, stopped at the end of the scope. */
 export async function startSandbox(scope: Scope, options: SandboxOptions = {}): Promise<Sandbox> {
-  const storage = claimStorage()
-  const sandbox = await createSandbox({ ...(storage !== undefined && { storage }), ...options })
+  const storage = options.storage ?? claimStorage()
+  const sandbox = await createSandbox({ ...options, ...(storage !== undefined && { storage }) })
   scope.after(() => sandbox.stop())
   return sandbox
 }
@@ -30,13 +33,15 @@ export interface SandboxProcess {
   end(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-const START_TIMEOUT_MS = 20_000
+/** The storage emulator takes most of it. */
+const START_TIMEOUT_MS = 60_000
 
 /** Runs sandbox/start.ts with a free port and an info file of its own, and waits until everything is up. */
 export async function startSandboxProcess(scope: Scope, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<SandboxProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'sandbox-process-'))
   const infoFile = join(folder, 'info.json')
-  const running = runStart([...(args.includes('--port') ? [] : ['--port', '0']), '--info', infoFile, ...args], env)
+  // What it leaves in the temporary folder when it is killed goes with this one.
+  const running = runStart([...(args.includes('--port') ? [] : ['--port', '0']), '--info', infoFile, ...args], { TMPDIR: folder, ...env })
   scope.after(async () => {
     running.child.kill('SIGTERM')
     await running.exit

@@ -4,10 +4,12 @@ import type { Caller } from '../../src/domain/caller.ts'
 import type { ReconnectCommand } from '../../src/domain/command.ts'
 import type { Action, AuthenticationFailure, RequestFailure } from '../../src/domain/failure.ts'
 import type { Forwarded } from '../../src/reconnect/ports.ts'
-import { reconnect, type Decision, type ReconnectPorts } from '../../src/reconnect/reconnect.ts'
+import type { Decision } from '../../src/reconnect/decision.ts'
+import { reconnect, type ReconnectPorts } from '../../src/reconnect/reconnect.ts'
 import { ok, type Result } from '../../src/shared/result.ts'
 import { aBackend, aCaller, aCommand, aDeadline, IDS, someGrants, TOOL_ID } from './builders.ts'
 import { createFakeClock, START_EPOCH_MS } from './fake-clock.ts'
+import { createFakeLedger, OPERATION_ID, type FakeLedgerOptions } from './fake-ledger.ts'
 
 /** How long the fake ARM takes. */
 export const ARM_TOOK_MS = 250
@@ -25,8 +27,12 @@ export interface Story {
   readonly granted?: readonly Action[]
   readonly mode?: ReconnectPorts['mode']
   readonly forwarded?: Forwarded
+  /** What the ledger makes of it; by default this request is the one that sends. */
+  readonly passage?: FakeLedgerOptions['passage']
+  /** Storage takes it, unless this is false. */
+  readonly recorded?: boolean
   /** The step that throws. */
-  readonly breaks?: 'framing' | 'authenticate' | 'read' | 'grants' | 'forward'
+  readonly breaks?: 'framing' | 'authenticate' | 'read' | 'grants' | 'once' | 'note' | 'forward'
 }
 
 export interface Told {
@@ -59,6 +65,7 @@ export async function tell(story: Story = {}): Promise<Told> {
       },
     },
     mode: story.mode ?? 'on',
+    ledger: createFakeLedger({ clock, passage: story.passage ?? 'sent', recorded: story.recorded ?? true, called: step }),
     async forward(permit, ids, given) {
       step('forward')
       assert.deepEqual([ids, given], [IDS, deadline])
@@ -95,3 +102,5 @@ export const KNOCK = {
 }
 export const WHO = { caller: { kind: 'app', id: TOOL_ID } }
 export const WHAT = { backend: aBackend().resourceId }
+/** What the events of those say that came as far as the ledger. */
+export const WHICH = { operationId: OPERATION_ID }

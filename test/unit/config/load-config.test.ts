@@ -23,7 +23,7 @@ describe('loadConfig', () => {
     process.chdir(folder.deep)
   })
   beforeEach(() => {
-    for (const name of Object.keys(process.env)) if (/^(?:ENTRA_|RECONNECT_|ARM_|AZURE_|WEBSITE_|IDENTITY_|MSI_)/.test(name)) delete process.env[name]
+    for (const name of Object.keys(process.env)) if (/^(?:ENTRA_|RECONNECT_|ARM_|AZURE_|WEBSITE_|IDENTITY_|MSI_|AzureWebJobs)/.test(name)) delete process.env[name]
     rmSync(join(folder.root, 'local.settings.json'), { force: true })
   })
   after(() => {

@@ -4,12 +4,12 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { readConfig } from '../../../src/config/read-config.ts'
 import { GROUP_ID } from '../domain/ids.ts'
-import { CLIENT, configOf, namesOf, problemsOf, TENANT } from './settings-of-a-test.ts'
+import { CLIENT, CONNECTION, configOf, namesOf, problemsOf, TENANT } from './settings-of-a-test.ts'
 
 const POLICY = JSON.stringify({ grants: [{ principal: 'role:a', scope: GROUP_ID }] })
 
 describe('readConfig', () => {
-  it('needs tenant and audience and has the documented default for everything else', () => {
+  it('needs tenant, audience and storage and has the documented default for everything else', () => {
     assert.deepEqual(configOf({}), {
       entra: {
         tenantId: TENANT,
@@ -27,19 +27,20 @@ describe('readConfig', () => {
         defaultApiVersion: '2024-05-01',
         credential: { kind: 'developer' },
       },
+      storage: { kind: 'connection-string', connectionString: CONNECTION, allowHttp: false },
     })
     const nothing = readConfig({}, () => undefined)
     assert.ok(!nothing.ok)
-    assert.deepEqual(namesOf(nothing.error), ['ENTRA_TENANT_ID', 'ENTRA_AUDIENCE'])
+    assert.deepEqual(namesOf(nothing.error), ['ENTRA_TENANT_ID', 'ENTRA_AUDIENCE', 'AzureWebJobsStorage'])
   })
 
   it('takes empty and blank for unset, and blanks around a value off', () => {
     const empty = Object.fromEntries(
-      ['ENTRA_AUTHORITY', 'ENTRA_SCOPES', 'RECONNECT_POLICY', 'RECONNECT_POLICY_FILE', 'RECONNECT_MODE', 'RECONNECT_DEADLINE_SECONDS', 'RECONNECT_PUBLIC_URL', 'RECONNECT_API_VERSIONS', 'ARM_ENDPOINT', 'AZURE_CLIENT_ID', 'IDENTITY_ENDPOINT', 'MSI_ENDPOINT', 'WEBSITE_AUTH_ENABLED'].map((name, at) => [name, at % 2 === 0 ? '' : ' \n']),
+      ['ENTRA_AUTHORITY', 'ENTRA_SCOPES', 'RECONNECT_POLICY', 'RECONNECT_POLICY_FILE', 'RECONNECT_MODE', 'RECONNECT_DEADLINE_SECONDS', 'RECONNECT_PUBLIC_URL', 'RECONNECT_API_VERSIONS', 'ARM_ENDPOINT', 'AZURE_CLIENT_ID', 'IDENTITY_ENDPOINT', 'MSI_ENDPOINT', 'WEBSITE_AUTH_ENABLED', 'AzureWebJobsStorage__accountName', 'AzureWebJobsStorage__tableServiceUri', 'AzureWebJobsStorage__credential', 'AzureWebJobsStorage__clientId'].map((name, at) => [name, at % 2 === 0 ? '' : ' \n']),
     )
     assert.deepEqual(configOf(empty), configOf({}))
     assert.equal(configOf({ ENTRA_TENANT_ID: ` ${TENANT}\n`, RECONNECT_MODE: ' off ' }).mode, 'off')
-    assert.deepEqual(namesOf(problemsOf({ ENTRA_TENANT_ID: '', ENTRA_AUDIENCE: ' ' })), ['ENTRA_TENANT_ID', 'ENTRA_AUDIENCE'])
+    assert.deepEqual(namesOf(problemsOf({ ENTRA_TENANT_ID: '', ENTRA_AUDIENCE: ' ', AzureWebJobsStorage: '\n' })), ['ENTRA_TENANT_ID', 'ENTRA_AUDIENCE', 'AzureWebJobsStorage'])
   })
 
   it('is frozen to the bottom', () => {
@@ -99,6 +100,11 @@ describe('readConfig', () => {
     RECONNECT_API_VERSIONS: [',', '2024-05', 'latest', '2024-05-01-beta', '2024-05-01&x=y', '2024-05-01-PREVIEW'],
     ARM_ENDPOINT: ['http://management.azure.com', 'http://127.0.0.1:8080', 'http://localhost', 'https://management.azure.com/subscriptions', 'https://management.azure.com?x', 'https://a@management.azure.com'],
     AZURE_CLIENT_ID: ['my-identity', `/subscriptions/${TENANT}`],
+    AzureWebJobsStorage: ['streconnect', 'AccountKey=a2V5', ';', 'UseDevelopmentStorage=false', 'BlobEndpoint=https://streconnect.blob.core.windows.net', 'https://streconnect.table.core.windows.net'],
+    AzureWebJobsStorage__accountName: ['st', 'Streconnect', 'st-reconnect', 'st.reconnect', 'streconnect.table.core.windows.net', 'x'.repeat(25), 'str\u00e9connect'],
+    AzureWebJobsStorage__tableServiceUri: ['http://streconnect.table.core.windows.net', 'http://127.0.0.1:10002', 'https://streconnect.table.core.windows.net/devstoreaccount1', 'streconnect', 'https://u:p@streconnect.table.core.windows.net'],
+    AzureWebJobsStorage__credential: ['managedIdentity', 'clientsecret', 'true'],
+    AzureWebJobsStorage__clientId: ['my-identity', `{${TENANT}}`],
   }
   for (const [name, values] of Object.entries(refused)) {
     for (const value of values) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { CredentialFault, Failure, Reason } from '../../../src/domain/failure.ts'
-import { toFailureReply, WIRE, type Challenge } from '../../../src/http/failure-reply.ts'
+import { describeFailure, toFailureReply, WIRE, type Challenge } from '../../../src/http/failure-reply.ts'
 import type { Reply } from '../../../src/http/reply.ts'
 import { aBackend } from '../../support/builders.ts'
 
@@ -36,6 +36,13 @@ const TABLE: { readonly [R in Reason]: Expectation } = {
     code: 'InvalidRequestContent',
     target: 'x-reconnect-force',
   },
+  parameter_invalid: {
+    failure: { reason: 'parameter_invalid', parameter: 'top', expectation: 'a whole number from 1 to 200' },
+    status: 400,
+    code: 'InvalidQueryParameterValue',
+    target: 'top',
+  },
+  operation_not_found: { failure: { reason: 'operation_not_found' }, status: 404, code: 'OperationNotFound' },
   segment_invalid: { failure: { reason: 'segment_invalid', segment: 'backendId' }, status: 400, code: 'InvalidResourceId', target: 'backendId' },
   api_version_invalid: {
     failure: { reason: 'api_version_invalid', supported: ['2024-05-01'] },
@@ -68,6 +75,8 @@ const TABLE: { readonly [R in Reason]: Expectation } = {
   not_granted: { failure: { reason: 'not_granted', action: 'force', scope: aBackend().resourceId }, status: 403, code: 'AuthorizationFailed' },
   switched_off: { failure: { reason: 'switched_off' }, status: 503, code: 'ServiceUnavailable', retryAfter: '300' },
   configuration_invalid: { failure: { reason: 'configuration_invalid' }, status: 503, code: 'ConfigurationInvalid', retryAfter: '10' },
+  in_flight_elsewhere: { failure: { reason: 'in_flight_elsewhere' }, status: 503, code: 'ServiceUnavailable', retryAfter: '10' },
+  storage_unavailable: { failure: { reason: 'storage_unavailable', detail: FOR_THE_LOG }, status: 503, code: 'ServiceUnavailable', retryAfter: '10' },
   identity_unavailable: {
     failure: { reason: 'identity_unavailable', detail: FOR_THE_LOG },
     status: 503,
@@ -196,7 +205,7 @@ test('what is not known is said to be not known; what was not sent is said not t
   for (const reason of ['arm_failed', 'arm_unavailable', 'arm_connection_lost', 'arm_answer_invalid'] as const)
     assert.match(message(reason), /not known whether/)
   assert.match(message('outcome_unknown'), /outcome is unknown/)
-  for (const reason of ['arm_unreachable', 'identity_unavailable', 'switched_off'] as const) assert.match(message(reason), /[Nn]othing was sent/)
+  for (const reason of ['arm_unreachable', 'identity_unavailable', 'switched_off', 'in_flight_elsewhere'] as const) assert.match(message(reason), /[Nn]othing was sent/)
   assert.match(message('deadline_exceeded'), /before anything was sent/)
 })
 
@@ -213,6 +222,10 @@ test('the message about a resource id names no segment', () => {
     message: 'The resource id does not name an API Management backend.',
     target: 'resourceId',
   })
+})
+
+test('the record keeps what the wire says, and nothing that is for the log only', () => {
+  for (const { failure } of Object.values(TABLE)) assert.deepEqual(describeFailure(failure), errorOf(reply(failure)))
 })
 
 test('no answer redirects or permits other origins', () => {

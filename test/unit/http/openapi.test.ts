@@ -6,9 +6,13 @@ import { isSegment, SEGMENT_PATTERNS, type SegmentName } from '../../../src/doma
 import { ROUTES } from '../../../src/functions/routes.ts'
 import { WIRE } from '../../../src/http/failure-reply.ts'
 import { openApiDocument } from '../../../src/http/openapi.ts'
+import { endOperation, startOperation } from '../../../src/ledger/operations.ts'
 import { parseReconnectCommand } from '../../../src/reconnect/parse-command.ts'
-import { PARTS } from '../../support/builders.ts'
+import { aDuration, aPermit, PARTS } from '../../support/builders.ts'
+import { START_EPOCH_MS } from '../../support/fake-clock.ts'
+import { JOINED, OPERATION_ID } from '../../support/fake-ledger.ts'
 import { conforms } from '../../support/json-schema.ts'
+import { ACCEPTED } from '../../support/story.ts'
 
 interface Parameter {
   readonly name: string
@@ -51,10 +55,11 @@ test('describes every route of the surface and no other, under its registered na
   assert.deepEqual(described.toSorted(), registered.toSorted())
 })
 
-test('asks for a token on the reconnect route and nowhere else', () => {
-  for (const [path, methods] of Object.entries(document.paths)) {
-    for (const { security } of Object.values(methods)) assert.deepEqual(security, path === RECONNECT ? [{ entra: [] }] : [])
-  }
+test('asks for a token to reconnect and to read operations, and nowhere else', () => {
+  const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods))
+  for (const { security } of operations) assert.ok(security.length === 0 || JSON.stringify(security) === '[{"entra":[]}]')
+  const asking = operations.filter(({ security }) => security.length > 0).map(({ operationId }) => operationId)
+  assert.deepEqual(asking.toSorted(), ['backend-reconnect', 'operation-get', 'operation-list'])
 })
 
 describe('the pattern of each path segment', () => {
@@ -121,9 +126,43 @@ describe('the schema of the body', () => {
   })
 })
 
-test('names every code of the failure table under its status', () => {
-  for (const { status, code } of Object.values(WIRE))
-    assert.ok(reconnect.responses[status]?.description.split(', ').includes(code), `${status} ${code}`)
+describe('the codes of the failure table', () => {
+  const list = document.paths['/operations']?.['get'] as Operation
+  const get = document.paths['/operations/{operationId}']?.['get'] as Operation
+  const codesOf = ({ responses }: Operation): string[] =>
+    Object.entries(responses).flatMap(([status, { description, content }]) =>
+      JSON.stringify(content ?? {}).includes('ErrorResponse') && status !== '4XX' ? description.split(', ').map((code) => `${status} ${code}`) : [],
+    )
+
+  test('stand under their status where they occur, every one of them somewhere', () => {
+    const all = Object.values(WIRE).map(({ status, code }) => `${status} ${code}`)
+    assert.deepEqual([...new Set([reconnect, list, get].flatMap(codesOf))].toSorted(), [...new Set(all)].toSorted())
+  })
+
+  test('of reading are not those of reconnecting', () => {
+    const both = ['401 AuthenticationFailed', '500 InternalServerError', '503 ServiceUnavailable', '503 ConfigurationInvalid']
+    assert.deepEqual(codesOf(list).toSorted(), ['400 InvalidQueryParameterValue', ...both].toSorted())
+    assert.deepEqual(codesOf(get).toSorted(), ['404 OperationNotFound', ...both].toSorted())
+    for (const code of ['400 InvalidQueryParameterValue', '404 OperationNotFound']) assert.ok(!codesOf(reconnect).includes(code), code)
+  })
+})
+
+test('shows a 202 with its outcomes and the way to the operation', () => {
+  const headers = reconnect.responses['202']?.headers as Record<string, { schema: { enum?: string[] } }>
+  assert.deepEqual(Object.keys(headers), ['x-reconnect-outcome', 'x-reconnect-due', 'x-reconnect-operation', 'x-reconnect-warning', 'location', 'retry-after'])
+  assert.deepEqual(headers['x-reconnect-outcome']?.schema.enum, ['forwarded', 'joined', 'dry-run'])
+})
+
+test('shows an operation as it is answered: every member that one can have, and no other', () => {
+  const schema = (document as unknown as { components: { schemas: { Operation: { required: string[]; properties: Record<string, unknown> } } } }).components.schemas.Operation
+  const started = startOperation(aPermit({ after: aDuration('PT5M') }), OPERATION_ID, START_EPOCH_MS)
+  const arm = { status: 202, requestId: 'r', correlationId: 'c' }
+  const members = [
+    endOperation(started, { kind: 'joined', scheduled: JOINED }, START_EPOCH_MS),
+    endOperation(started, { kind: 'failed', error: { code: 'C', message: 'm' }, forwarded: { ...ACCEPTED, ambiguous: true, arm } }, START_EPOCH_MS),
+  ]
+  for (const operation of members) for (const name of schema.required) assert.ok(Object.hasOwn(operation, name), name)
+  assert.deepEqual([...new Set(members.flatMap((operation) => Object.keys(operation)))].toSorted(), Object.keys(schema.properties).toSorted())
 })
 
 test('leaves room for what ARM says, and shows 202 without a body', () => {

@@ -32,7 +32,7 @@ interface World {
   readonly accepted: Map<string, { readonly dueEpochMs: number }>
   readonly ended: Ended[]
   readonly sends: Send[]
-  readonly holder: () => number | undefined
+  readonly reservedAt: (instance: number) => number
 }
 
 /** A request on its way to ARM, from one moment to another; a sender that dies is on its way no longer. */
@@ -46,6 +46,7 @@ interface Send {
 interface Instance {
   readonly ledger: Ledger
   dead: boolean
+  sentAtEpochMs: number
   readonly skewMs: number
 }
 
@@ -71,7 +72,7 @@ interface Climate {
 function createWorld(seed: number, climate: Climate): World {
   const simulation = createSimulation(seed, START_EPOCH_MS)
   const table = createSimulatedTable(simulation, () => climate.weather)
-  const world: World = { simulation, instances: [], accepted: new Map(), ended: [], sends: [], holder: table.holder }
+  const world: World = { simulation, instances: [], accepted: new Map(), ended: [], sends: [], reservedAt: table.reservedAt }
   for (let index = 0; index < climate.instances; index += 1) {
     const skewMs = (simulation.random() - 0.5) * 2 * climate.skewMs
     const dead = (): boolean => world.instances[index]?.dead === true
@@ -81,7 +82,7 @@ function createWorld(seed: number, climate: Climate): World {
     const records = createRecords(store, clock, SILENT, () => undefined)
     const describe = (): { code: string; message: string } => ({ code: 'Failed', message: 'failed' })
     const ledger = createLedger({ store, records, storageClock, clock, deadlineMs: DEADLINE_MS, describe, random: simulation.random })
-    world.instances.push({ ledger, dead: false, skewMs })
+    world.instances.push({ ledger, dead: false, sentAtEpochMs: 0, skewMs })
   }
   return world
 }
@@ -103,9 +104,12 @@ function ask(world: World, climate: Climate, instance: Instance, after: string, 
   let sent: Send | undefined
 
   async function send(): Promise<Forwarded> {
+    // A write that takes the slot belongs to this request when it came after the request and after the last one that was sent from here.
+    const alone = world.reservedAt(world.instances.indexOf(instance)) < Math.max(askedAtEpochMs, instance.sentAtEpochMs)
+    instance.sentAtEpochMs = simulation.now()
     // As arm.ts does: what cannot be answered in time is not sent.
     if (deadline.remainingMs() < MIN_ATTEMPT_MS) return { result: err({ reason: 'deadline_exceeded', detail: '' }), attempts: 0, ambiguous: false }
-    sent = { fromEpochMs: simulation.now(), untilEpochMs: Number.POSITIVE_INFINITY, alone: world.holder() !== world.instances.indexOf(instance) }
+    sent = { fromEpochMs: simulation.now(), untilEpochMs: Number.POSITIVE_INFINITY, alone }
     world.sends.push(sent)
     const dice = simulation.random()
     await simulation.sleep(simulation.random() * 3_000)
@@ -202,7 +206,15 @@ test('many who ask for the same at once cost ARM one call, and all are told so',
     assert.equal(world.ended.filter(({ passage }) => passage.kind === 'joined').length, world.ended.length - 1, `seed ${seed}`)
   }))
 
-test('clocks a minute apart change nothing about that', () => explore({ ...CALM, skewMs: 60_000 }, (world, seed) => assert.equal(world.sends.length, 1, `seed ${seed}`)))
+test('clocks a minute apart change nothing about that, but for one in a hundred at most', async () => {
+  let doubled = 0
+  await explore({ ...CALM, skewMs: 60_000 }, (world, seed) => {
+    assert.ok(world.sends.length <= 2, `seed ${seed}: ${world.sends.length} calls`)
+    doubled += world.sends.length - 1
+  })
+  // Two clocks that are both half a second off after their correction, in opposite directions (docs/decisions/006).
+  assert.ok(doubled <= SCHEDULES / 100, `${doubled} of ${SCHEDULES} schedules cost ARM a second call`)
+})
 
 test('a refusal is nobody else’s: the next takes over', () =>
   explore({ ...CALM, refused: 0.4 }, (world, seed) => {

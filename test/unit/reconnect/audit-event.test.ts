@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Failure } from '../../../src/domain/failure.ts'
 import { toAuditEvent } from '../../../src/reconnect/audit-event.ts'
+import type { Trail } from '../../../src/reconnect/decision.ts'
 import { err, ok } from '../../../src/shared/result.ts'
-import { aBackend, aCaller, aCommand, IDS } from '../../support/builders.ts'
+import { endOperation, startOperation } from '../../../src/ledger/operations.ts'
+import { aBackend, aCaller, aCommand, aPermit, IDS } from '../../support/builders.ts'
 import { START_EPOCH_MS } from '../../support/fake-clock.ts'
+import { JOINED, OPERATION_ID } from '../../support/fake-ledger.ts'
 
 function detailOf(failure: Failure): string | undefined {
   return toAuditEvent({ ids: IDS, mode: 'on', trail: {}, result: err(failure), durationMs: 1 }).detail
@@ -55,6 +58,20 @@ test('ambiguous is said when it is so, and only then', () => {
   const result = err({ reason: 'arm_failed', status: 500, detail: 'd' } as const)
   assert.equal(toAuditEvent({ ids: IDS, mode: 'on', trail: { ambiguous: true }, result, durationMs: 1 }).ambiguous, true)
   assert.equal(Object.hasOwn(toAuditEvent({ ids: IDS, mode: 'on', trail: { ambiguous: false }, result, durationMs: 1 }), 'ambiguous'), false)
+})
+
+test('operation, joined and notRecorded are said where there is an operation, and only then', () => {
+  const command = aCommand()
+  const started = startOperation(aPermit(), OPERATION_ID, START_EPOCH_MS)
+  const joined = endOperation(started, { kind: 'joined', scheduled: JOINED }, START_EPOCH_MS)
+  const said = (trail: Trail): object => {
+    const event = toAuditEvent({ ids: IDS, mode: 'on', trail, result: ok({ outcome: 'joined', command, dueEpochMs: START_EPOCH_MS }), durationMs: 1 })
+    return Object.fromEntries(Object.entries(event).filter(([name]) => ['operationId', 'joined', 'notRecorded'].includes(name)))
+  }
+  assert.deepEqual(said({ noted: { operation: joined, recorded: true } }), { operationId: OPERATION_ID, joined: JOINED.operationId })
+  assert.deepEqual(said({ noted: { operation: joined, recorded: false } }), { operationId: OPERATION_ID, joined: JOINED.operationId, notRecorded: true })
+  assert.deepEqual(said({ noted: { operation: started, recorded: true } }), { operationId: OPERATION_ID })
+  assert.deepEqual(said({}), {})
 })
 
 test('the duration is whole milliseconds', () => {

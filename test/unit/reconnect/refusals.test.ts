@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { Failure } from '../../../src/domain/failure.ts'
 import { err, ok } from '../../../src/shared/result.ts'
 import { aBackend, aCommand } from '../../support/builders.ts'
-import { KNOCK, tell, WHAT, WHO, type Story } from '../../support/story.ts'
+import { KNOCK, tell, WHAT, WHICH, WHO, type Story } from '../../support/story.ts'
 
 describe('a refusal ends the story, reaches nobody further on, and leaves one event', () => {
   const CASES: readonly {
@@ -65,9 +65,9 @@ describe('a refusal ends the story, reaches nobody further on, and leaves one ev
     {
       name: 'while switched off',
       story: { mode: 'off' },
-      steps: ['framing', 'authenticate', 'read', 'grants'],
+      steps: ['framing', 'authenticate', 'read', 'grants', 'note'],
       failure: { reason: 'switched_off' },
-      event: { ...WHO, ...WHAT, mode: 'off', outcome: 'failed', reason: 'switched_off', fault: 'us' },
+      event: { ...WHICH, ...WHO, ...WHAT, mode: 'off', outcome: 'failed', reason: 'switched_off', fault: 'us' },
     },
     {
       name: 'without a grant while switched off: a stranger is not told that it is off',
@@ -80,7 +80,10 @@ describe('a refusal ends the story, reaches nobody further on, and leaves one ev
   for (const { name, story, steps, event, failure } of CASES) {
     test(name, async () => {
       const told = await tell(story)
-      assert.deepEqual(told.decision, { result: err(failure), arm: undefined })
+      const { result, arm, noted } = told.decision
+      assert.deepEqual({ result, arm }, { result: err(failure), arm: undefined })
+      // An operation is written for every authorized request, and for no other.
+      assert.equal(noted?.operation.state, steps.includes('note') ? 'failed' : undefined)
       assert.deepEqual(told.steps, steps)
       assert.deepEqual(told.events, [{ ...KNOCK, ...event }])
     })

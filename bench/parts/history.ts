@@ -1,0 +1,124 @@
+import { performance } from 'node:perf_hooks'
+import type { Operation } from '../../src/domain/operation.ts'
+import { createOperationId, monthOf, partitionKeyOf } from '../../src/ledger/keys.ts'
+import { createStorageClock } from '../../src/ledger/storage-clock.ts'
+import { MAX_BATCH } from '../../src/ledger/store.ts'
+import { createTableStore } from '../../src/ledger/table-store.ts'
+import { openTables } from '../../src/ledger/tables.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import type { BenchAzure } from '../azure.ts'
+import { startProgram, type RunningProgram } from '../program.ts'
+import type { Scale } from '../scale.ts'
+import { compare, interleave, median } from '../statistics.ts'
+import type { Section } from '../table.ts'
+import { PROJECT_ROOT, type Workspace } from '../workspace.ts'
+
+const TOP = 50
+
+interface Page {
+  readonly value: readonly unknown[]
+  readonly nextLink?: string
+}
+
+/** What a page of `GET /operations` costs with little and with much behind it. */
+export async function measureHistory(workspace: Workspace, azure: BenchAzure, { historyRows, historyRounds, historyPages }: Scale): Promise<Section> {
+  const [few, many] = historyRows
+  const [token = ''] = await azure.mintTokens(1)
+  const programs: RunningProgram[] = []
+
+  async function start(rows: number) {
+    const account = azure.freshStorage()
+    const fillMs = await fill(account, rows, azure.pathOf('orders').replace(/\/reconnect$/, ''))
+    const counter = startProgram(workspace.pathOf('storage-counter'), {})
+    const { storage } = await counter.call<{ storage: string }>('start', { storage: account })
+    const host = startProgram(workspace.pathOf('host'), azure.environment(workspace.fresh(), storage))
+    programs.push(counter, host)
+    const { port } = await host.call<{ port: number }>('start', { appRoot: PROJECT_ROOT })
+    const get = async (path: string): Promise<{ bytes: number; page: Page }> => {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization: `Bearer ${token}` } })
+      const text = await answer.text()
+      const page = JSON.parse(text) as Page
+      if (answer.status !== 200 || page.value.length !== TOP) throw new Error(`a page of ${rows} rows was answered ${answer.status}, with ${page.value?.length} operations`)
+      return { bytes: text.length, page }
+    }
+    const calls: number[] = []
+    const bytes: number[] = []
+    return {
+      fillMs,
+      calls,
+      bytes,
+      /** Milliseconds per page, the first one over and over. */
+      async round(): Promise<number> {
+        const before = await counter.call<number>('calls')
+        const startedAt = performance.now()
+        for (let page = 0; page < historyPages; page += 1) bytes.push((await get(`/operations?top=${TOP}`)).bytes)
+        const ms = (performance.now() - startedAt) / historyPages
+        calls.push(((await counter.call<number>('calls')) - before) / historyPages)
+        return ms
+      },
+    }
+  }
+
+  try {
+    const small = await start(few)
+    const large = await start(many)
+    await small.round()
+    await large.round()
+    const measured = await interleave(historyRounds, { small: small.round, large: large.round })
+    const text = { few: few.toLocaleString('en-US'), many: many.toLocaleString('en-US') }
+    const one = (left: number, right: number) => ({ left, right, ratio: left / right })
+    return {
+      title: 'History',
+      unit: `a page of ${TOP} operations, ${historyRounds} rounds of ${historyPages} pages`,
+      rows: [
+        { name: `calls to storage per page: ${text.many} rows / ${text.few}`, figures: one(median(large.calls), median(small.calls)), aim: { atMost: 1 } },
+        { name: `bytes per page: ${text.many} rows / ${text.few}`, figures: one(median(large.bytes), median(small.bytes)), aim: { atMost: 1.1 } },
+        { name: `ms per page: ${text.many} rows / ${text.few}`, figures: compare(measured.large, measured.small) },
+      ],
+      notes: [`the time is Azurite’s as well: it looks through the whole table where Azure seeks by key; filled in ${Math.round((small.fillMs + large.fillMs) / 1_000)} s, spread over 80 days`],
+    }
+  } finally {
+    await Promise.all(programs.map((program) => program.stop()))
+  }
+}
+
+/** Writes the copies that lists across backends are read from, as the app writes them: through its own store. */
+async function fill(connectionString: string, rows: number, backend: string): Promise<number> {
+  const startedAt = performance.now()
+  const tables = openTables({ kind: 'connection-string', connectionString, allowHttp: true }, () => {
+    throw new Error('a connection string needs no credential')
+  })
+  // A batch may take longer than anybody would wait for in earnest.
+  const clock = { ...systemClock, sleep: (_: number, signal?: AbortSignal) => systemClock.sleep(600_000, signal) }
+  const store = createTableStore({ open: () => Promise.resolve(tables), clock, storageClock: createStorageClock(systemClock) })
+  const now = systemClock.now()
+  const partition = partitionKeyOf(backend.toLowerCase())
+  const byMonth = new Map<string, Operation[]>()
+  for (let row = 0; row < rows; row += 1) {
+    const at = now - Math.floor((row * 80 * 86_400_000) / rows)
+    const month = monthOf(at)
+    const operations = byMonth.get(month) ?? []
+    operations.push(anOperation(partition, backend, at))
+    byMonth.set(month, operations)
+  }
+  for (const [month, operations] of byMonth) {
+    for (let from = 0; from < operations.length; from += MAX_BATCH) await store.writeCopies(month, operations.slice(from, from + MAX_BATCH))
+  }
+  return performance.now() - startedAt
+}
+
+function anOperation(partition: string, backend: string, epochMs: number): Operation {
+  const time = new Date(epochMs).toISOString()
+  return {
+    id: createOperationId(partition, epochMs),
+    backend,
+    state: 'forwarded',
+    due: new Date(epochMs + 120_000).toISOString(),
+    requestedAt: time,
+    updatedAt: time,
+    caller: { kind: 'user', id: '5a7e3c91-0d4f-4b82-96c5-f8e1b2a7d364', name: 'Olivia Operator' },
+    trigger: { kind: 'http' },
+    attempts: 1,
+    arm: { status: 202, requestId: '11111111-2222-3333-4444-555555555555', correlationId: '11111111-2222-3333-4444-555555555555' },
+  }
+}

@@ -1,0 +1,282 @@
+/** Contract, section 6, and what section 3 says of it in headers: one reconnect per backend at a time. */
+import assert from 'node:assert/strict'
+import { after, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { assertRefused, startConversation } from './conversation.ts'
+import { AFTER, createPlaces, DRY_RUN, FORCE, OPERATION_ID, outcomesOf, startTwo, told } from './places.ts'
+
+const STORM = 200
+const fresh = createPlaces({ after })
+const hasty = createPlaces({ after }, { env: { RECONNECT_DEADLINE_SECONDS: '2' } })
+const times = <T>(count: number, make: () => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: count }, make))
+
+describe('x-reconnect-outcome', { concurrency: 3 }, () => {
+  it('forwarded: ARM accepted it now; joined: an earlier one covers it, is due when that one is, and ARM is not asked again', async () => {
+    const { room, backend, asked } = await fresh()
+    const first = told(await room.knock({ backend }))
+    const answer = await room.knock({ backend })
+    const second = told(answer)
+    assert.deepEqual([first.outcome, second.outcome, second.due, asked()], ['forwarded', 'joined', first.due, 1])
+    assert.deepEqual([answer.headers['x-ms-request-id'], answer.headers['x-ms-routing-request-id']], [undefined, undefined], 'ARM was not called')
+    const { outcome, operationId, joined, due, attempts } = await room.decision(answer)
+    assert.deepEqual({ outcome, operationId, joined, due, attempts }, { outcome: 'joined', operationId: second.operation, joined: first.operation, due: first.due, attempts: undefined })
+  })
+
+  it('dry-run: it joins nothing, and nothing joins it', async () => {
+    const { room, backend, asked } = await fresh()
+    assert.equal(told(await room.knock({ backend, ...DRY_RUN })).outcome, 'dry-run')
+    assert.equal(asked(), 0)
+    assert.equal(told(await room.knock({ backend })).outcome, 'forwarded')
+    assert.equal(told(await room.knock({ backend, ...DRY_RUN })).outcome, 'dry-run')
+  })
+})
+
+describe('x-reconnect-operation and Location', { concurrency: 3 }, () => {
+  it('every operation has its own id: opaque, URL-safe', async () => {
+    const { room, backend } = await fresh()
+    const ids = (await Promise.all([room.knock({ backend }), room.knock({ backend }), room.knock({ backend, ...DRY_RUN })])).map((answer) => told(answer).operation)
+    for (const id of ids) assert.match(id, OPERATION_ID)
+    assert.equal(new Set(ids).size, 3)
+  })
+
+  it('Location leads to the operation, relative, with a Retry-After; whoever polls comes to an end there', async () => {
+    const { room, backend } = await fresh()
+    for (const expected of ['forwarded', 'joined', 'dry-run']) {
+      const answer = await room.knock({ backend, ...(expected === 'dry-run' ? DRY_RUN : {}) })
+      const { operation, outcome } = told(answer)
+      assert.deepEqual([outcome, answer.headers['location']], [expected, `/operations/${operation}`])
+      assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
+      const polled = await room.get(String(answer.headers['location']), { authorization: `Bearer ${room.sandbox.info.tokens.operator}` })
+      assert.deepEqual([polled.status, polled.json().state], [200, expected])
+    }
+  })
+
+  const foreign = { host: 'evil.example', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', forwarded: 'host=evil.example', 'x-original-url': 'https://evil.example/' }
+
+  it('Location is not made of a Host or forwarded header', async () => {
+    const { room, backend } = await fresh()
+    const answer = await room.knock({ backend, headers: foreign })
+    assert.equal(answer.headers['location'], `/operations/${told(answer).operation}`)
+  })
+
+  it('Location is absolute with RECONNECT_PUBLIC_URL, and only there', async (t) => {
+    const room = await startConversation(t, { env: { RECONNECT_PUBLIC_URL: 'https://reconnect.contoso.example' } })
+    for (const headers of [{}, foreign]) {
+      const answer = await room.knock({ headers })
+      assert.equal(answer.headers['location'], `https://reconnect.contoso.example/operations/${told(answer).operation}`)
+    }
+  })
+
+  it('a refusal by ARM names its operation, but leads nowhere: there is nothing to wait for', async () => {
+    const { room, backend } = await fresh()
+    room.sandbox.azure.faults.add({ target: 'arm', kind: '409', scope: backend, times: 1 })
+    const answer = await room.knock({ backend })
+    assert.equal(answer.status, 409)
+    assert.match(String(answer.headers['x-reconnect-operation']), OPERATION_ID)
+    assert.equal(answer.headers['location'], undefined)
+  })
+
+  it('who is not authorized gets no operation', async () => {
+    const { room, backend } = await fresh()
+    for (const as of [null, 'stranger'] as const) assert.equal((await room.knock({ backend, as })).headers['x-reconnect-operation'], undefined)
+  })
+})
+
+describe('a request joins what is due no later than what it asks for', { concurrency: 3 }, () => {
+  it('a longer after joins', async () => {
+    const { room, backend, asked } = await fresh()
+    const first = told(await room.knock({ backend, ...AFTER('PT5M') }))
+    assert.deepEqual({ ...told(await room.knock({ backend, ...AFTER('PT10M') })), operation: '' }, { outcome: 'joined', operation: '', due: first.due })
+    assert.equal(asked(), 1)
+  })
+
+  it('the same after a moment later joins', async () => {
+    const { room, backend } = await fresh()
+    await room.knock({ backend, ...AFTER('PT5M') })
+    assert.equal(told(await room.knock({ backend, ...AFTER('PT5M') })).outcome, 'joined')
+    assert.equal(told(await room.knock({ backend, ...AFTER('PT300S') })).outcome, 'joined', 'however it is spelled')
+  })
+
+  it('absent, after counts as two minutes', async () => {
+    const { room, backend } = await fresh()
+    await room.knock({ backend })
+    assert.equal(told(await room.knock({ backend, ...AFTER('PT2M') })).outcome, 'joined')
+    assert.equal(told(await room.knock({ backend, ...AFTER('PT1M55S') })).outcome, 'forwarded')
+  })
+
+  it('a shorter after is forwarded, and becomes the one that counts', async () => {
+    const { room, backend, asked } = await fresh()
+    const long = told(await room.knock({ backend, ...AFTER('PT10M') }))
+    const short = told(await room.knock({ backend, ...AFTER('PT5M') }))
+    assert.deepEqual([long.outcome, short.outcome, asked()], ['forwarded', 'forwarded', 2])
+    const third = await room.knock({ backend, ...AFTER('PT10M') })
+    assert.deepEqual([told(third).outcome, told(third).due, (await room.decision(third))['joined']], ['joined', short.due, short.operation])
+  })
+
+  it('what is due has been: the next one is forwarded', async () => {
+    const { room, backend, asked } = await fresh()
+    const { due } = told(await room.knock({ backend, ...AFTER('PT3S') }))
+    assert.equal(told(await room.knock({ backend, ...AFTER('PT3S') })).outcome, 'joined')
+    await delay(Date.parse(due) - Date.now() + 50)
+    assert.equal(told(await room.knock({ backend, ...AFTER('PT3S') })).outcome, 'forwarded')
+    assert.equal(asked(), 2)
+  })
+
+  it('two spellings of one backend are one', async () => {
+    const { room, backend, asked } = await fresh()
+    const first = told(await room.knock({ backend }))
+    for (const spelled of [backend.toUpperCase(), backend.toLowerCase()]) {
+      assert.deepEqual({ ...told(await room.knock({ backend: spelled })), operation: '' }, { outcome: 'joined', operation: '', due: first.due })
+    }
+    assert.equal(asked(), 1)
+  })
+
+  it('a backend of the same name in another service is another one', async (t) => {
+    const room = await startConversation(t)
+    const [prod = '', dev = ''] = room.sandbox.info.backends.filter((id) => id.endsWith('/orders'))
+    assert.deepEqual([told(await room.knock({ backend: prod })).outcome, told(await room.knock({ backend: dev })).outcome], ['forwarded', 'forwarded'])
+  })
+
+  it('authorization comes first: who may not reconnect it learns nothing of what is scheduled', async () => {
+    const { room, backend } = await fresh()
+    const before = await room.knock({ backend, as: 'stranger' })
+    await room.knock({ backend })
+    const then = await room.knock({ backend, as: 'stranger' })
+    const known = ({ headers }: typeof then): unknown => ({ ...headers, date: '', 'x-ms-correlation-request-id': '' })
+    assertRefused(then, 403, 'AuthorizationFailed')
+    assert.deepEqual([then.text, known(then)], [before.text, known(before)])
+  })
+})
+
+describe('a storm on one backend', () => {
+  it(`${STORM} requests at once cost ARM one call: one is forwarded, the others join it`, async () => {
+    const { room, backend, asked } = await fresh()
+    const answers = await times(STORM, () => room.knock({ backend }))
+    assert.deepEqual(outcomesOf(answers), { forwarded: 1, joined: STORM - 1 })
+    assert.equal(asked(), 1)
+    assert.equal(new Set(answers.map((answer) => told(answer).due)).size, 1)
+    assert.equal(new Set(answers.map((answer) => told(answer).operation)).size, STORM)
+    assert.ok(answers.every(({ headers }) => headers['x-reconnect-warning'] === undefined), 'all of them are recorded')
+  })
+})
+
+describe('while a request is in flight', { concurrency: 3 }, () => {
+  it('others wait for its result, then join it', async () => {
+    const { room, backend, asked } = await fresh()
+    room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 700, scope: backend, times: 1 })
+    const first = room.knock({ backend })
+    while (asked() === 0) await delay(5)
+    const waiting = await times(5, () => room.knock({ backend }))
+    assert.deepEqual([outcomesOf(waiting), asked()], [{ joined: 5 }, 1])
+    assert.deepEqual([...new Set(waiting.map((answer) => told(answer).due))], [told(await first).due])
+  })
+
+  it('if it failed, the next takes over, and the others join that', async () => {
+    const { room, backend, asked } = await fresh()
+    room.sandbox.azure.faults.add({ target: 'arm', kind: '404', scope: backend, times: 1 })
+    assert.deepEqual([outcomesOf(await times(10, () => room.knock({ backend }))), asked()], [{ 404: 1, forwarded: 1, joined: 8 }, 2])
+  })
+
+  it('a wait that runs out is a 503 with Retry-After, and nothing was sent', async (t) => {
+    const [holder, waiter] = await startTwo(t, { env: { RECONNECT_DEADLINE_SECONDS: '4' } }, { env: { RECONNECT_DEADLINE_SECONDS: '2' } })
+    holder.sandbox.azure.faults.set([{ target: 'arm', kind: 'hang' }])
+    const first = holder.knock()
+    while (holder.reached().arm === 0) await delay(5)
+    const answer = await waiter.knock()
+    assert.match(assertRefused(answer, 503, 'ServiceUnavailable').message, /Nothing was sent/)
+    assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
+    assert.ok(answer.tookMs < 2_500, `took ${answer.tookMs} ms`)
+    assert.deepEqual([waiter.reached().arm, (await waiter.decision(answer))['reason']], [0, 'in_flight_elsewhere'])
+    assertRefused(await first, 504, 'GatewayTimeout')
+    assert.equal(told(await waiter.knock()).outcome, 'forwarded', 'what failed holds nobody up')
+  })
+})
+
+describe('a failure never makes the next request believe that a reconnect is coming', { concurrency: 3 }, () => {
+  // After an outcome that is not known ARM is asked once more.
+  for (const [kind, often] of [['404', 1], ['409', 1], ['401', 1], ['500', 2], ['503', 2], ['reset-before', 2], ['reset-after', 2], ['html-202', 2], ['redirect-307', 2], ['hang', 2]] as const) {
+    it(`${kind}: the next one is forwarded`, async () => {
+      const { room, backend } = await (kind === 'hang' ? hasty : fresh)()
+      const { faults } = room.sandbox.azure
+      for (let index = 0; index < often; index += 1) faults.add({ target: 'arm', kind, scope: backend })
+      const failed = await room.knock({ backend })
+      assert.ok(failed.status >= 400, `status ${failed.status}`)
+      faults.set(faults.list().filter(({ scope }) => scope !== backend))
+      assert.equal(told(await room.knock({ backend })).outcome, 'forwarded')
+    })
+  }
+
+  it('what was scheduled before still is: a shorter after that ARM refused leaves the longer one to be joined', async () => {
+    const { room, backend, asked } = await fresh()
+    const first = told(await room.knock({ backend, ...AFTER('PT10M') }))
+    room.sandbox.azure.faults.add({ target: 'arm', kind: '409', scope: backend, times: 1 })
+    assert.equal((await room.knock({ backend, ...AFTER('PT5M') })).status, 409)
+    assert.deepEqual({ ...told(await room.knock({ backend, ...AFTER('PT15M') })), operation: '' }, { outcome: 'joined', operation: '', due: first.due })
+    assert.equal(told(await room.knock({ backend, ...AFTER('PT5M') })).outcome, 'forwarded')
+    assert.equal(asked(), 3)
+  })
+})
+
+describe('x-reconnect-force: true', { concurrency: 3 }, () => {
+  it('needs the action force, also where a reconnect is scheduled that could be joined', async (t) => {
+    const room = await startConversation(t)
+    assert.equal(told(await room.knock({ as: 'tool' })).outcome, 'forwarded')
+    assert.equal(told(await room.knock({ as: 'tool' })).outcome, 'joined')
+    assertRefused(await room.knock({ as: 'tool', ...FORCE }), 403, 'AuthorizationFailed')
+    assert.equal(room.reached().arm, 1)
+  })
+
+  it('does not join, and becomes the one that counts', async () => {
+    const { room, backend, asked } = await fresh()
+    const first = told(await room.knock({ backend, ...AFTER('PT5M') }))
+    const forced = told(await room.knock({ backend, ...AFTER('PT5M'), ...FORCE, headers: { ...FORCE.headers } }))
+    assert.deepEqual([first.outcome, forced.outcome, asked()], ['forwarded', 'forwarded', 2])
+    const next = await room.knock({ backend, ...AFTER('PT10M') })
+    assert.deepEqual([told(next).due, (await room.decision(next))['joined']], [forced.due, forced.operation])
+  })
+
+  it('waits for what is in flight: force means not to join, not to overtake', async () => {
+    const { room, backend, asked } = await fresh()
+    room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 700, scope: backend, times: 1 })
+    const first = room.knock({ backend })
+    while (asked() === 0) await delay(5)
+    const forced = await room.knock({ backend, ...FORCE })
+    assert.deepEqual([told(await first).outcome, told(forced).outcome, asked()], ['forwarded', 'forwarded', 2])
+    const [one, two] = room.armReceived(backend).map(({ at }) => Date.parse(at))
+    assert.ok(Number(two) - Number(one) >= 690, `${Number(two) - Number(one)} ms apart`)
+  })
+})
+
+describe('across instances', { concurrency: 2 }, () => {
+  it('what one has forwarded the other joins', async (t) => {
+    const [one, other] = await startTwo(t)
+    const first = told(await one.knock())
+    const second = await other.knock()
+    assert.deepEqual([told(second).outcome, told(second).due, (await other.decision(second))['joined']], ['joined', first.due, first.operation])
+    assert.deepEqual([one.reached().arm, other.reached().arm], [1, 0])
+  })
+
+  it('a storm on both costs ARM one call in all', async (t) => {
+    const [one, other] = await startTwo(t)
+    const answers = (await Promise.all([times(50, () => one.knock()), times(50, () => other.knock())])).flat()
+    assert.deepEqual(outcomesOf(answers), { forwarded: 1, joined: 99 })
+    assert.equal(one.reached().arm + other.reached().arm, 1)
+    assert.equal(new Set(answers.map((answer) => told(answer).due)).size, 1)
+  })
+
+  it('what one could not get through the other does not believe in', async (t) => {
+    const [one, other] = await startTwo(t)
+    one.sandbox.azure.faults.set([{ target: 'arm', kind: '500' }])
+    assertRefused(await one.knock(), 502, 'BadGateway')
+    assert.equal(told(await other.knock()).outcome, 'forwarded')
+    assert.equal(told(await one.knock()).outcome, 'joined', 'and the first learns of it')
+  })
+
+  it('a shorter after of one is what the other joins, whatever it remembers', async (t) => {
+    const [one, other] = await startTwo(t)
+    await one.knock(AFTER('PT10M'))
+    const short = told(await other.knock(AFTER('PT5M')))
+    assert.equal(short.outcome, 'forwarded')
+    assert.equal(told(await one.knock(AFTER('PT6M'))).due, short.due)
+  })
+})

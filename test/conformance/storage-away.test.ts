@@ -1,0 +1,182 @@
+/** Contract, section 6, "Storage down": the reconnect route still forwards, since an incident is no time to refuse. */
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { startStorageProxy, type StorageMood, type StorageProxy } from '../support/storage-proxy.ts'
+import { assertRefused, startConversation, type Conversation, type Heard } from './conversation.ts'
+import { AFTER, DRY_RUN, FORCE, outcomesOf, storageAccount, told } from './places.ts'
+
+const AWAY: readonly StorageMood[] = ['refuse', 'hang', 'busy']
+/** Whoever has found storage away does not wait for it again for so long, nor does /health/ready ask. */
+const REST_MS = 5_000
+/** What a busy machine adds to a deadline. */
+const SLACK_MS = 1_500
+
+interface Scene {
+  readonly room: Conversation
+  readonly storage: StorageProxy
+  asked(): number
+}
+
+async function aScene(t: TestContext, env: Readonly<Record<string, string>> = {}): Promise<Scene> {
+  const storage = await startStorageProxy(await storageAccount(t))
+  t.after(() => storage.stop())
+  const room = await startConversation(t, { storage: storage.connectionString, env })
+  return { room, storage, asked: () => room.reached().arm }
+}
+
+function assertNotRecorded(answer: Heard, outcome: string): void {
+  assert.deepEqual([told(answer).outcome, answer.headers['x-reconnect-warning'], answer.headers['location'], answer.headers['retry-after']], [outcome, 'not-recorded', undefined, undefined])
+  assert.match(told(answer).operation, /./, 'the audit event is found by it')
+}
+
+async function ready(room: Conversation): Promise<{ status: number; storage: unknown }> {
+  const answer = await room.get('/health/ready')
+  const { checks } = answer.json() as { checks: readonly { name: string; status: string }[] }
+  return { status: answer.status, storage: checks.find(({ name }) => name === 'storage')?.status }
+}
+
+/** Nearly all of it is waiting. */
+describe('storage is away', { concurrency: 4 }, () => {
+  for (const mood of AWAY) {
+    it(`from the beginning (${mood}): 202 forwarded, not-recorded, no Location, and later ones join within the process`, async (t) => {
+      const { room, storage, asked } = await aScene(t)
+      await storage.become(mood)
+      const answer = await room.knock()
+      assertNotRecorded(answer, 'forwarded')
+      assert.ok(answer.tookMs < 30_000, `took ${answer.tookMs} ms`)
+      const { outcome, notRecorded, operationId } = await room.decision(answer)
+      assert.deepEqual({ outcome, notRecorded, operationId }, { outcome: 'forwarded', notRecorded: true, operationId: told(answer).operation })
+      const next = await room.knock()
+      assertNotRecorded(next, 'joined')
+      assert.deepEqual([told(next).due, asked()], [told(answer).due, 1])
+      assert.ok(next.tookMs < 1_000, `who comes next does not wait: ${next.tookMs} ms`)
+    })
+
+    it(`with little time (${mood}): the whole request ends within the deadline, and is forwarded all the same`, async (t) => {
+      const { room, storage, asked } = await aScene(t, { RECONNECT_DEADLINE_SECONDS: '2' })
+      await storage.become(mood)
+      const answer = await room.knock()
+      assertNotRecorded(answer, 'forwarded')
+      assert.equal(asked(), 1)
+      assert.ok(answer.tookMs < 2_000 + SLACK_MS, `took ${answer.tookMs} ms`)
+    })
+
+    it(`in the middle (${mood}), while ARM is asked: 202 within the deadline, one call to ARM`, async (t) => {
+      const { room, storage, asked } = await aScene(t, { RECONNECT_DEADLINE_SECONDS: '4' })
+      room.sandbox.azure.faults.set([{ target: 'arm', kind: 'slow', delayMs: 1_000, times: 1 }])
+      const knock = room.knock()
+      while (asked() === 0) await delay(5)
+      await storage.become(mood)
+      const answer = await knock
+      assertNotRecorded(answer, 'forwarded')
+      assert.ok(answer.tookMs < 4_000 + SLACK_MS, `took ${answer.tookMs} ms`)
+      assertNotRecorded(await room.knock(), 'joined')
+      assert.equal(asked(), 1)
+    })
+  }
+
+  for (const mood of AWAY) {
+    it(`a storm meanwhile (${mood}) costs ARM one call, and ends within the deadline`, async (t) => {
+      const { room, storage, asked } = await aScene(t, { RECONNECT_DEADLINE_SECONDS: '5' })
+      await storage.become(mood)
+      const answers = await Promise.all(Array.from({ length: 200 }, () => room.knock()))
+      assert.deepEqual([outcomesOf(answers), asked()], [{ forwarded: 1, joined: 199 }, 1])
+      assert.ok(answers.every(({ headers }) => headers['x-reconnect-warning'] === 'not-recorded'))
+      assert.ok(Math.max(...answers.map(({ tookMs }) => tookMs)) < 5_000 + SLACK_MS)
+      assert.ok(storage.calls() < 20, `${storage.calls()} calls`)
+    })
+  }
+
+  it('a storm on what is scheduled, when storage hangs: nobody waits for more than one time-out of it', async (t) => {
+    const { room, storage, asked } = await aScene(t)
+    told(await room.knock())
+    await storage.become('hang')
+    const answers = await Promise.all(Array.from({ length: 500 }, () => room.knock()))
+    assert.deepEqual([outcomesOf(answers), asked()], [{ joined: 500 }, 1])
+    assert.ok(Math.max(...answers.map(({ tookMs }) => tookMs)) < 2_000 + SLACK_MS, `took ${Math.max(...answers.map(({ tookMs }) => tookMs))} ms`)
+  })
+
+  it('one call to ARM per due time within the process: a shorter after and force are forwarded, the same is not', async (t) => {
+    const { room, storage, asked } = await aScene(t)
+    await storage.become('refuse')
+    assertNotRecorded(await room.knock(AFTER('PT10M')), 'forwarded')
+    assertNotRecorded(await room.knock(AFTER('PT10M')), 'joined')
+    assertNotRecorded(await room.knock(AFTER('PT5M')), 'forwarded')
+    assertNotRecorded(await room.knock(AFTER('PT5M')), 'joined')
+    assertNotRecorded(await room.knock({ ...AFTER('PT5M'), headers: FORCE.headers }), 'forwarded')
+    assertNotRecorded(await room.knock(DRY_RUN), 'dry-run')
+    assert.equal(asked(), 3)
+  })
+
+  it('a failure is a failure as ever, and nobody believes in it', async (t) => {
+    const { room, storage, asked } = await aScene(t)
+    await storage.become('refuse')
+    room.sandbox.azure.faults.set([{ target: 'arm', kind: '409', times: 1 }])
+    const failed = await room.knock()
+    assertRefused(failed, 409, 'Conflict')
+    assert.equal(failed.headers['x-reconnect-warning'], 'not-recorded')
+    assertNotRecorded(await room.knock(), 'forwarded')
+    assert.equal(asked(), 2)
+  })
+
+  it('permission is asked for as ever', async (t) => {
+    const { room, storage, asked } = await aScene(t)
+    await storage.become('refuse')
+    assertRefused(await room.knock({ as: 'stranger' }), 403, 'AuthorizationFailed')
+    assertRefused(await room.knock({ as: 'tool', ...FORCE }), 403, 'AuthorizationFailed')
+    assertRefused(await room.knock({ as: null }), 401, 'AuthenticationFailed')
+    assert.equal(asked(), 0)
+  })
+
+  it('after-below-minimum and not-recorded are both said', async (t) => {
+    const { room, storage } = await aScene(t)
+    await storage.become('refuse')
+    const { headers } = await room.knock(AFTER('PT3S'))
+    assert.equal(headers['x-reconnect-warning'], 'after-below-minimum, not-recorded')
+  })
+
+  for (const mood of AWAY) {
+    it(`/operations answers 503 with Retry-After, after authentication (${mood})`, async (t) => {
+      const { room, storage } = await aScene(t)
+      const { operation } = told(await room.knock())
+      await storage.become(mood)
+      for (const path of ['/operations', `/operations?backend=${room.sandbox.info.backends[0]}`, `/operations/${operation}`]) {
+        const answer = await room.get(path, { authorization: `Bearer ${room.sandbox.info.tokens.operator}` })
+        assert.deepEqual([answer.status, answer.headers['x-ms-error-code']], [503, 'ServiceUnavailable'], answer.text)
+        assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
+        assert.doesNotMatch(answer.text, /127\.0\.0\.1|sandbox[0-9]|ServerBusy|ECONN/, 'what storage said goes to the log only')
+        assert.equal((await room.get(path)).status, 401)
+      }
+    })
+
+    it(`/health/ready answers 503 and names storage (${mood}); back again, it is ready`, async (t) => {
+      const { room, storage } = await aScene(t)
+      await storage.become(mood)
+      assert.deepEqual(await ready(room), { status: 503, storage: 'fail' })
+      assert.equal((await room.get('/health/live')).status, 200)
+      await storage.become('up')
+      await delay(REST_MS + 100)
+      assert.deepEqual(await ready(room), { status: 200, storage: 'pass' })
+    })
+  }
+})
+
+describe('storage is back again', { concurrency: 4 }, () => {
+  for (const mood of AWAY) {
+    it(`and operations are recorded again (${mood})`, async (t) => {
+      const { room, storage, asked } = await aScene(t)
+      const before = told(await room.knock(AFTER('PT10M')))
+      await storage.become(mood)
+      assertNotRecorded(await room.knock(AFTER('PT5M')), 'forwarded')
+      await storage.become('up')
+      await delay(REST_MS + 2_000)
+      const answer = await room.knock(AFTER('PT1M'))
+      assert.deepEqual([told(answer).outcome, answer.headers['x-reconnect-warning'], asked()], ['forwarded', 'after-below-minimum', 3])
+      const authorization = { authorization: `Bearer ${room.sandbox.info.tokens.operator}` }
+      assert.equal((await room.get(String(answer.headers['location']), authorization)).status, 200)
+      const { value } = (await room.get(`/operations?backend=${room.sandbox.info.backends[0]}`, authorization)).json() as { value: readonly { id: string; state: string }[] }
+      assert.deepEqual(value.map(({ id }) => id), [told(answer).operation, before.operation], 'what was not recorded is not there')
+    })
+  }
+})

@@ -1,0 +1,66 @@
+import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** `refuse`: nobody listens. `hang`: connections are taken and nothing is ever answered. `busy`: 503, as from an account that is throttled. */
+export type StorageMood = 'up' | 'refuse' | 'hang' | 'busy'
+
+/** The table service of a storage emulator, behind a door that can be shut. */
+export interface StorageProxy {
+  /** The given one, with the table service behind the door. */
+  readonly connectionString: string
+  /** Requests that have come so far, whatever became of them. */
+  calls(): number
+  become(mood: StorageMood): Promise<void>
+  stop(): Promise<void>
+}
+
+const TABLE_ENDPOINT = /TableEndpoint=http:\/\/([^:/;]+):([0-9]+)/
+
+export async function startStorageProxy(connectionString: string): Promise<StorageProxy> {
+  const [, hostname = '', upstreamPort = ''] = TABLE_ENDPOINT.exec(connectionString) ?? []
+  if (upstreamPort === '') throw new Error('the connection string names no table endpoint')
+  const agent = new Agent({ keepAlive: true })
+  let mood: StorageMood = 'up'
+  let calls = 0
+
+  /** The signature covers the path and not the host, so that what is passed on unchanged is accepted. */
+  function passOn(request: IncomingMessage, response: ServerResponse): void {
+    const { method, url, headers } = request
+    const upstream = httpRequest({ hostname, port: upstreamPort, agent, method, path: url, headers }, (answer) => {
+      response.writeHead(answer.statusCode as number, answer.headers)
+      answer.pipe(response)
+    })
+    upstream.on('error', () => response.destroy())
+    request.pipe(upstream)
+  }
+
+  const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
+    calls += 1
+    if (mood === 'up') return passOn(request, response)
+    request.resume()
+    if (mood === 'busy') response.writeHead(503, { 'content-type': 'application/json' }).end('{"odata.error":{"code":"ServerBusy","message":{"lang":"en-US","value":"The server is busy."}}}')
+  })
+  const listen = (port: number): Promise<void> => new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
+  async function close(): Promise<void> {
+    const closed = new Promise((resolve) => server.close(resolve))
+    server.closeAllConnections()
+    await closed
+  }
+
+  await listen(0)
+  const { port } = server.address() as AddressInfo
+  return {
+    connectionString: connectionString.replace(TABLE_ENDPOINT, `TableEndpoint=http://127.0.0.1:${port}`),
+    calls: () => calls,
+    async become(next) {
+      mood = next
+      if (next === 'refuse') await close()
+      else if (!server.listening) await listen(port)
+      else server.closeAllConnections()
+    },
+    async stop() {
+      if (server.listening) await close()
+      agent.destroy()
+    },
+  }
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { ArmCredential, StorageConfig } from '../../../src/config/config.ts'
+import type { Environment } from '../../../src/config/settings.ts'
+import { openTables } from '../../../src/ledger/tables.ts'
+import { CLIENT, configOf, CONNECTION, namesOf, problemsOf } from './settings-of-a-test.ts'
+
+const NAME = 'AzureWebJobsStorage'
+const TABLES = 'https://streconnect.table.core.windows.net'
+
+/** Without the connection string that the other tests have. */
+const storageOf = (env: Environment): StorageConfig => configOf({ [NAME]: undefined, ...env }).storage
+const problemsWithout = (env: Environment): readonly string[] => namesOf(problemsOf({ [NAME]: undefined, ...env }))
+
+describe('storage by connection string', () => {
+  const cases: readonly [string, string, boolean][] = [
+    ['an account and its key', CONNECTION, false],
+    ['members in any case and order, with blanks', ' accountkey=a2V5== ; ACCOUNTNAME=streconnect ;defaultendpointsprotocol=https;EndpointSuffix=core.windows.net ', false],
+    ['a table endpoint with a signature', `TableEndpoint=${TABLES};SharedAccessSignature=sv=2025&sig=a%3D`, false],
+    ['an emulator on this machine', 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:10002/a', true],
+    ['an emulator on this machine by name', 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://localhost:10002/a', true],
+    ['the emulator where it always is', 'UseDevelopmentStorage=true', true],
+    // The SDK refuses http unless it is allowed; here it is not.
+    ['a table endpoint elsewhere over http', 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://storage.example.com/a', false],
+    ['a table endpoint whose name only begins as this machine', 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1.example.com/a', false],
+  ]
+  for (const [what, connectionString, allowHttp] of cases) {
+    it(`${what}: http ${allowHttp ? 'is allowed' : 'is not allowed'}`, () => {
+      const storage = storageOf({ [NAME]: connectionString })
+      // What is accepted here is understood there.
+      openTables(storage, () => assert.fail('a connection string needs no identity'))
+      assert.deepEqual(storage, { kind: 'connection-string', connectionString: connectionString.trim(), allowHttp })
+    })
+  }
+})
+
+describe('a connection string that the SDK could not use', () => {
+  for (const connectionString of [
+    'DefaultEndpointsProtocol=https;AccountName=streconnect;EndpointSuffix=core.windows.net',
+    'DefaultEndpointsProtocol=https;AccountName=streconnect;AccountKey=;EndpointSuffix=core.windows.net',
+    'DefaultEndpointsProtocol=https;AccountName = streconnect;AccountKey=a2V5;EndpointSuffix=core.windows.net',
+    'DefaultEndpointsProtocol=ftp;AccountName=streconnect;AccountKey=a2V5;EndpointSuffix=core.windows.net',
+    'AccountName=streconnect;AccountKey=a2V5;EndpointSuffix=core.windows.net',
+    'DefaultEndpointsProtocol=https;AccountName=streconnect;AccountKey=a2V5',
+    'DefaultEndpointsProtocol=https;AccountName=streconnect;AccountKey=a2V5;TableEndpoint=streconnect',
+    'SharedAccessSignature=sv=2025&sig=a',
+    `TableEndpoint=${TABLES}`,
+    'TableEndpoint=streconnect;SharedAccessSignature=sv=2025&sig=a',
+  ]) {
+    it(`is a problem at the start: ${connectionString}`, () => assert.deepEqual(problemsWithout({ [NAME]: connectionString }), [NAME]))
+  }
+})
+
+describe('storage by identity', () => {
+  const cases: readonly [string, Environment, string, ArmCredential][] = [
+    ['an account by its name, as the developer', { [`${NAME}__accountName`]: 'streconnect' }, TABLES, { kind: 'developer' }],
+    ['an account by its table service, which wins', { [`${NAME}__accountName`]: 'other', [`${NAME}__tableServiceUri`]: `${TABLES}/` }, TABLES, { kind: 'developer' }],
+    ['as the managed identity that the platform offers', { [`${NAME}__accountName`]: 'streconnect', IDENTITY_ENDPOINT: 'http://127.0.0.1:41/msi' }, TABLES, { kind: 'managed-identity' }],
+    ['as the managed identity that the setting asks for', { [`${NAME}__accountName`]: 'streconnect', [`${NAME}__credential`]: 'managedidentity' }, TABLES, { kind: 'managed-identity' }],
+    ['as a user-assigned one', { [`${NAME}__accountName`]: 'streconnect', [`${NAME}__credential`]: 'managedidentity', [`${NAME}__clientId`]: CLIENT }, TABLES, { kind: 'managed-identity', clientId: CLIENT }],
+    // As the Functions host: its own storage has its own setting for that.
+    ['not as the identity that asks ARM', { [`${NAME}__accountName`]: 'streconnect', AZURE_CLIENT_ID: CLIENT }, TABLES, { kind: 'managed-identity' }],
+  ]
+  for (const [what, env, tableUri, credential] of cases) {
+    it(what, () => assert.deepEqual(storageOf(env), { kind: 'identity', tableUri, credential }))
+  }
+
+  it('gives way to a connection string that is set as well, as in the host', () => {
+    assert.equal(configOf({ [`${NAME}__accountName`]: 'streconnect' }).storage.kind, 'connection-string')
+  })
+})
+
+describe('storage that is not said', () => {
+  it('is one problem, which names both ways and an example that is one', () => {
+    const [problem, ...more] = problemsOf({ [NAME]: undefined })
+    assert.deepEqual([problem?.name, more], [NAME, []])
+    assert.match(problem?.expectation ?? '', /connection string.*AzureWebJobsStorage__accountName.*not set/)
+    assert.equal(storageOf({ [NAME]: problem?.example }).kind, 'connection-string')
+  })
+
+  it('is not made good by a credential without an account', () => {
+    assert.deepEqual(problemsWithout({ [`${NAME}__credential`]: 'managedidentity', [`${NAME}__clientId`]: CLIENT }), [NAME])
+  })
+
+  it('by an account name or URI that is none is a problem of that alone', () => {
+    assert.deepEqual(problemsWithout({ [`${NAME}__accountName`]: 'No Account' }), [`${NAME}__accountName`])
+    assert.deepEqual(problemsWithout({ [`${NAME}__tableServiceUri`]: 'http://storage.example.com' }), [`${NAME}__tableServiceUri`])
+  })
+})

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { createOperationId, historyKeysOf, invertedTime, monthOf, operationKeysOf, parseOperationId, partitionKeyOf } from '../../../src/ledger/keys.ts'
+import { aBackend, inSomeCase, someParts } from '../domain/ids.ts'
+
+const NOW = 1_795_392_000_000
+const PARTITION = partitionKeyOf(aBackend().key)
+/** Keys of Azure tables: no `/ \ # ?`, no control characters, 1 KiB at most. Ours are narrower still. */
+const LEGAL_KEY = /^[0-9a-z-]{1,64}$/
+
+test('property: every legal backend id has a legal partition, the same in any case', () => {
+  fc.assert(
+    fc.property(
+      someParts.chain((parts) => fc.tuple(fc.constant(parts), inSomeCase(parts.backendId), inSomeCase(parts.resourceGroupName))),
+      ([parts, backendId, resourceGroupName]) => {
+        const key = partitionKeyOf(aBackend(parts).key)
+        assert.match(key, /^[0-9a-f]{32}$/)
+        assert.equal(partitionKeyOf(aBackend({ ...parts, backendId, resourceGroupName }).key), key)
+      },
+    ),
+  )
+})
+
+test('two backends have two partitions', () => {
+  assert.notEqual(partitionKeyOf(aBackend({ backendId: 'orders' }).key), partitionKeyOf(aBackend({ backendId: 'orders2' }).key))
+})
+
+test('property: an id leads back to where its row is', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 253_402_300_799_999 }), (epochMs) => {
+      const id = createOperationId(PARTITION, epochMs)
+      assert.equal(parseOperationId(id), id)
+      const keys = operationKeysOf(id)
+      assert.equal(keys.partitionKey, PARTITION)
+      assert.equal(keys.requestedAtEpochMs, epochMs)
+      assert.match(keys.rowKey, LEGAL_KEY)
+      assert.match(historyKeysOf(id).rowKey, LEGAL_KEY)
+      assert.equal(historyKeysOf(id).partitionKey, monthOf(epochMs))
+    }),
+  )
+})
+
+test('property: newest first, in the rows of a backend and in the copies of a month', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: NOW - 1e12, max: NOW + 1e12 }), fc.integer({ min: 1, max: 1e10 }), (epochMs, later) => {
+      const [older, newer] = [createOperationId(PARTITION, epochMs), createOperationId(PARTITION, epochMs + later)]
+      assert.ok(operationKeysOf(newer).rowKey < operationKeysOf(older).rowKey)
+      assert.ok(historyKeysOf(newer).rowKey < historyKeysOf(older).rowKey)
+      assert.equal(invertedTime(epochMs).length, 12)
+    }),
+  )
+})
+
+test('ids of the same backend and moment differ, by 16 random bytes', () => {
+  const ids = new Set(Array.from({ length: 1_000 }, () => createOperationId(PARTITION, NOW)))
+  assert.equal(ids.size, 1_000)
+  const sizes: number[] = []
+  createOperationId(PARTITION, NOW, (size) => (sizes.push(size), Buffer.alloc(size)))
+  assert.deepEqual(sizes, [16])
+})
+
+test('an id shows neither the backend nor anything that would need escaping in a URL', () => {
+  const id = createOperationId(PARTITION, NOW)
+  assert.match(id, /^[A-Za-z0-9_-]{51}$/)
+  assert.ok(!Buffer.from(id, 'base64url').toString('latin1').includes('orders'))
+})
+
+test('a copy’s row key tells nothing of the random part of the id', () => {
+  const zero = createOperationId(PARTITION, NOW, (size) => Buffer.alloc(size))
+  const mark = historyKeysOf(zero).rowKey.split('-')[1] ?? ''
+  assert.equal(mark.length, 16)
+  const { rowKey } = operationKeysOf(zero)
+  assert.ok(!rowKey.includes(mark))
+  assert.ok(!Buffer.from(zero, 'base64url').toString('hex').includes(mark))
+})
+
+test('what is no id of ours is none: other lengths, other letters, spare bits that are set', () => {
+  const id = createOperationId(PARTITION, NOW, (size) => Buffer.alloc(size, 1))
+  for (const text of ['', id.slice(1), `${id}A`, `${id.slice(0, 50)}=`, `${id.slice(0, 50)}/`, `${id.slice(0, 50)}'`, ` ${id.slice(1)}`, `${id}\n`]) {
+    assert.equal(parseOperationId(text), undefined, JSON.stringify(text))
+  }
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const last = alphabet.indexOf(id[50] as string)
+  assert.equal(last % 4, 0)
+  for (const spare of [1, 2, 3]) assert.equal(parseOperationId(id.slice(0, 50) + alphabet[last + spare]), undefined)
+})
+
+test('months are told in UTC', () => {
+  assert.equal(monthOf(Date.UTC(2026, 11, 31, 23, 59, 59, 999)), '2026-12')
+  assert.equal(monthOf(Date.UTC(2027, 0, 1)), '2027-01')
+})
