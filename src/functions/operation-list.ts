@@ -11,6 +11,8 @@ export const operationList: Handle = (request, context) =>
   admitReader(request, context, async ({ app, caller, correlationId }) => {
     const query = parseOperationQuery(request.query)
     if (!query.ok) return toFailureReply(query.error, correlationId, app.challenge)
+    // Who may read nothing learns nothing, also not from how many pages of it there are.
+    if (!app.ports.grants.grantsAnywhere(caller.principals, 'read')) return json(200, { value: [] })
     const listed = await app.history.list(query.value, (operation) => isGranted(caller, 'read', backendOf(operation), app.ports.grants))
     return json(200, {
       value: listed.operations,

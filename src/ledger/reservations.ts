@@ -38,7 +38,7 @@ export interface Reservation {
   /** ARM accepted. False: the lease was lost, and what was sent does not count. */
   settle(scheduled: Scheduled, operation: Operation): Promise<boolean>
   /** ARM refused, or nobody knows. */
-  release(operation: Operation): Promise<boolean>
+  release(operation: Operation): Promise<void>
 }
 
 export interface ReservationOptions {
@@ -136,13 +136,14 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
           (slot) => slot.scheduled?.operationId === scheduled.operationId,
           operation,
         ),
-      release: (operation) =>
-        end(
+      async release(operation) {
+        // A slot without our flight is ours no longer, and does not tell whether our operation was written with it: that is always seen to.
+        await end(
           (slot) => release(slot, nonce),
-          // A slot without our flight is ours no longer, and does not tell whether our operation was written with it.
           () => false,
           operation,
-        ),
+        )
+      },
     }
   }
 

@@ -11,19 +11,24 @@ export interface GrantIndex {
    * however many grants there are.
    */
   find(principals: readonly Principal[], action: Action, backend: Backend): Grant | undefined
+  /** Whether one of `principals` may do `action` anywhere at all. */
+  grantsAnywhere(principals: readonly Principal[], action: Action): boolean
 }
 
 /** Maps throughout: a role may be called `__proto__` or `constructor`, and then it is a role like any other. */
 export function createGrantIndex(grants: readonly Grant[]): GrantIndex {
   const byScope = new Map<string, Map<Principal, Map<Action, Grant>>>()
+  const anywhere = new Map<Principal, Set<Action>>()
   for (const grant of grants) {
     const byPrincipal = byScope.get(grant.scope.key) ?? new Map<Principal, Map<Action, Grant>>()
     byScope.set(grant.scope.key, byPrincipal)
     const byAction = byPrincipal.get(grant.principal) ?? new Map<Action, Grant>()
     byPrincipal.set(grant.principal, byAction)
     for (const action of grant.actions) if (!byAction.has(action)) byAction.set(action, grant)
+    anywhere.set(grant.principal, new Set([...(anywhere.get(grant.principal) ?? []), ...grant.actions]))
   }
   return {
+    grantsAnywhere: (principals, action) => principals.some((principal) => anywhere.get(principal)?.has(action) === true),
     find(principals, action, backend) {
       for (const key of scopeKeysCovering(backend)) {
         const byPrincipal = byScope.get(key)

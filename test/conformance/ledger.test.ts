@@ -229,7 +229,7 @@ describe('x-reconnect-force: true', { concurrency: 3 }, () => {
   it('does not join, and becomes the one that counts', async () => {
     const { room, backend, asked } = await fresh()
     const first = told(await room.knock({ backend, ...AFTER('PT5M') }))
-    const forced = told(await room.knock({ backend, ...AFTER('PT5M'), ...FORCE, headers: { ...FORCE.headers } }))
+    const forced = told(await room.knock({ backend, ...AFTER('PT5M'), ...FORCE }))
     assert.deepEqual([first.outcome, forced.outcome, asked()], ['forwarded', 'forwarded', 2])
     const next = await room.knock({ backend, ...AFTER('PT10M') })
     assert.deepEqual([told(next).due, (await room.decision(next))['joined']], [forced.due, forced.operation])
@@ -270,6 +270,14 @@ describe('across instances', { concurrency: 2 }, () => {
     assertRefused(await one.knock(), 502, 'BadGateway')
     assert.equal(told(await other.knock()).outcome, 'forwarded')
     assert.equal(told(await one.knock()).outcome, 'joined', 'and the first learns of it')
+  })
+
+  it('what was scheduled before a failure of one is what the other joins', async (t) => {
+    const [one, other] = await startTwo(t)
+    const first = told(await one.knock(AFTER('PT10M')))
+    one.sandbox.azure.faults.set([{ target: 'arm', kind: '409', times: 1 }])
+    assertRefused(await one.knock(AFTER('PT5M')), 409, 'Conflict')
+    assert.deepEqual([told(await other.knock(AFTER('PT15M'))).due, other.reached().arm], [first.due, 0])
   })
 
   it('a shorter after of one is what the other joins, whatever it remembers', async (t) => {

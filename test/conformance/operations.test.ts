@@ -20,10 +20,10 @@ interface Page {
   readonly nextLink?: string
 }
 
-const read = (room: Conversation, path: string, as: TokenKind | string = 'operator'): Promise<Answer> =>
+const read = (room: Conversation, path: string, as = 'operator'): Promise<Answer> =>
   room.get(path, { authorization: `Bearer ${room.sandbox.info.tokens[as as TokenKind] ?? as}` })
 
-async function list(room: Conversation, filters: Readonly<Record<string, string>> = {}, as: TokenKind | string = 'operator'): Promise<Page> {
+async function list(room: Conversation, filters: Readonly<Record<string, string>> = {}, as = 'operator'): Promise<Page> {
   const answer = await read(room, `/operations?${new URLSearchParams(filters).toString()}`, as)
   assert.equal(answer.status, 200, answer.text)
   assert.equal(answer.headers['content-type'], 'application/json')
@@ -172,7 +172,7 @@ describe('GET /operations/{operationId}', { concurrency: 3 }, () => {
     ])
     for (const answer of answers) {
       assert.deepEqual([answer.status, answer.headers['x-ms-error-code'], answer.text], [404, 'OperationNotFound', answers[0]?.text])
-      assert.deepEqual(Object.keys(answer.headers).toSorted(), Object.keys((answers[0] as Answer).headers).toSorted())
+      assert.deepEqual(Object.keys(answer.headers).toSorted(), Object.keys(answers[0].headers).toSorted())
     }
     assert.equal((await read(room, `/operations/${operation}`)).status, 200)
   })

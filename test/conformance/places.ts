@@ -19,7 +19,7 @@ export function createPlaces(scope: Scope, options: SandboxOptions = {}): () => 
   return async () => {
     starting = starting.then(async (left) => (left.length > 0 ? left : placesOf(await startConversation(scope, options))))
     const left = await starting
-    return (left.shift() as Place | undefined) ?? assert.fail('no place is left')
+    return left.shift() ?? assert.fail('no place is left')
   }
 }
 

@@ -104,7 +104,7 @@ describe('storage is away', { concurrency: 4 }, () => {
     assertNotRecorded(await room.knock(AFTER('PT10M')), 'joined')
     assertNotRecorded(await room.knock(AFTER('PT5M')), 'forwarded')
     assertNotRecorded(await room.knock(AFTER('PT5M')), 'joined')
-    assertNotRecorded(await room.knock({ ...AFTER('PT5M'), headers: FORCE.headers }), 'forwarded')
+    assertNotRecorded(await room.knock({ ...AFTER('PT5M'), ...FORCE }), 'forwarded')
     assertNotRecorded(await room.knock(DRY_RUN), 'dry-run')
     assert.equal(asked(), 3)
   })

@@ -59,6 +59,7 @@ export async function tell(story: Story = {}): Promise<Told> {
       return story.caller ?? ok(aCaller())
     },
     grants: {
+      ...grants,
       find(...args) {
         step('grants')
         return grants.find(...args)

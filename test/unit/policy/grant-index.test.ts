@@ -20,6 +20,18 @@ describe('grants', () => {
     assert.equal(createGrantIndex([]).find([], 'reconnect', aBackend()), undefined)
   })
 
+  it('say whether a principal may do something anywhere at all', () => {
+    const index = createGrantIndex([
+      ...grantsOf({ principal: 'role:a', scope: BACKEND_ID, actions: ['read'] }),
+      ...grantsOf({ principal: 'role:a', scope: SERVICE_ID, actions: ['force'] }),
+    ])
+    assert.deepEqual(
+      (['read', 'force', 'reconnect'] as const).map((action) => index.grantsAnywhere(as('role:b', 'role:a'), action)),
+      [true, true, false],
+    )
+    assert.equal(index.grantsAnywhere(as('role:b'), 'read'), false)
+  })
+
   for (const scope of [`/subscriptions/${SUBSCRIPTION}`, GROUP_ID, SERVICE_ID, BACKEND_ID]) {
     it(`allow at ${scope.split('/').length - 1} segments what is below, in whatever case`, () => {
       fc.assert(
