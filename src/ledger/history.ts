@@ -11,8 +11,8 @@ export const RETENTION_MS = 90 * 86_400_000
 const MAX_ROWS_READ = 1_000
 /** Operations are stamped by the instance that writes them: a little ahead of our own clock is not the future. */
 const CLOCKS_APART_MS = 5_000
-/** Calls to storage that one page makes at most: months without operations cost a call each. */
-const MAX_CALLS = 10
+/** Calls to storage that one page makes at most: a month without operations costs one, and so does an operation that is read again. */
+const MAX_CALLS = 50
 /** One call reads at least this many rows, so that a filter which few rows pass does not take a call for each. */
 const MIN_ROWS_PER_CALL = 100
 
@@ -88,6 +88,7 @@ export function createHistory(store: OperationStore, now: () => number): History
             rowsRead += 1
             after = rowKey
             if (!matches(operation, query) || !mayRead(operation)) continue
+            if (operation.state === 'accepted') calls += 1
             const shown = await current(operation)
             if (query.state !== undefined && shown.state !== query.state) continue
             found.push(shown)

@@ -19,7 +19,11 @@ export interface TableStoreOptions {
 /** Rows in Azure Table storage. Tables that are missing are created when they are first missed. */
 export function createTableStore({ open, clock, storageClock }: TableStoreOptions): SlotStore & OperationStore & ExpiryStore {
   let opening: Promise<Tables> | undefined
-  const tables = (): Promise<Tables> => (opening ??= open())
+  const tables = (): Promise<Tables> =>
+    (opening ??= open().catch((fault: unknown) => {
+      opening = undefined
+      throw new StorageFault(fault)
+    }))
 
   /** One call; once more when the table had to be created first. Each step is bounded by itself. */
   async function call<T>(choose: (tables: Tables) => TableClient, work: (table: TableClient, options: CallOptions) => Promise<T>): Promise<T> {

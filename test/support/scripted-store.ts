@@ -6,9 +6,10 @@ import { aBackend } from './builders.ts'
 
 /**
  * What goes wrong with one call. `refused`: not applied, and said so. `lost`: applied, and said that it failed. `repeated`: applied, and met as a
- * stranger's by its own repetition (409, 412). `late`: given up, and applied when the test says so. A function: what somebody else does just before.
+ * stranger's by its own repetition (409, 412). `late`: given up, and applied when the test says so.
+ * `hang`: nothing is heard of it any more. A function: what somebody else does just before.
  */
-export type Mishap = 'fine' | 'refused' | 'lost' | 'repeated' | 'late' | (() => void)
+export type Mishap = 'fine' | 'refused' | 'lost' | 'repeated' | 'late' | 'hang' | (() => void)
 
 /** One backend's rows in memory; its mishaps come in the order in which they are listed, and then nothing goes wrong any more. */
 export interface ScriptedStore extends SlotStore, Pick<OperationStore, 'writeCopies'> {
@@ -40,6 +41,7 @@ export function createScriptedStore(): ScriptedStore {
     const mishap = mishaps[kind].shift() ?? 'fine'
     if (typeof mishap === 'function') mishap()
     if (mishap === 'late') late.push(effect)
+    if (mishap === 'hang') return new Promise(() => undefined)
     if (mishap === 'refused' || mishap === 'late') throw new StorageFault(new Error(mishap))
     const value = effect()
     if (mishap === 'lost') throw new StorageFault(new Error(mishap))
@@ -74,10 +76,12 @@ export function createScriptedStore(): ScriptedStore {
 
 /** Moves time on until the promise has ended. */
 export async function ending<T>(clock: { advance(ms: number): Promise<void> }, promise: Promise<T>, stepMs = 50): Promise<T> {
-  let ended = false
-  const note = (): void => void (ended = true)
+  const seen = { ended: false }
+  const note = (): void => {
+    seen.ended = true
+  }
   void promise.then(note, note)
-  for (let steps = 0; !ended; steps += 1) {
+  for (let steps = 0; !seen.ended; steps += 1) {
     if (steps > 2_000) throw new Error('it does not end')
     await clock.advance(stepMs)
   }

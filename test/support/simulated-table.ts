@@ -66,7 +66,7 @@ export function createSimulatedTable(simulation: Simulation, weather: () => Tabl
           if (dice < refused) return void simulation.after(there, fail)
           if (dice < refused + late) {
             simulation.after(CALL_TIMEOUT_MS, () => !dead() && reject(new StorageFault(new Error('time-out'))))
-            simulation.after(CALL_TIMEOUT_MS * (0.5 + 3 * simulation.random()), () => void attempt(effect))
+            simulation.after(CALL_TIMEOUT_MS * (0.5 + 3 * simulation.random()), () => attempt(effect))
             return undefined
           }
           simulation.after(there, () => {
@@ -74,7 +74,7 @@ export function createSimulatedTable(simulation: Simulation, weather: () => Tabl
             try {
               value = effect()
             } catch (fault) {
-              return answer(() => reject(fault as Error))
+              return answer(() => reject(fault))
             }
             if (dice < refused + late + lost) return fail()
             const date = new Date(simulation.now()).toUTCString()

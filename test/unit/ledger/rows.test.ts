@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { OperationId } from '../../../src/domain/operation.ts'
+import { fromOperationRow, fromSlotRow, toOperationRow, toSlotRow } from '../../../src/ledger/rows.ts'
+import type { Slot } from '../../../src/ledger/slot.ts'
+import { anOperation } from './an-operation.ts'
+
+const someId = fc.string().map((text) => text as OperationId)
+const someTime = fc.integer({ min: 0, max: 253_402_300_799_999 })
+const someSlot: fc.Arbitrary<Slot> = fc.record(
+  {
+    flight: fc.record({ operationId: someId, nonce: fc.string(), leaseUntilEpochMs: someTime }, { noNullPrototype: true }),
+    scheduled: fc.record({ operationId: someId, dueEpochMs: someTime }, { noNullPrototype: true }),
+  },
+  { requiredKeys: [], noNullPrototype: true },
+)
+
+test('property: a slot comes back from its row as it was', () => {
+  fc.assert(fc.property(someSlot, (slot) => assert.deepEqual(fromSlotRow(toSlotRow('p', slot)), slot)))
+})
+
+test('a slot’s row is written in words: who looks into the table reads times', () => {
+  const row = toSlotRow('p', { scheduled: { operationId: 'x' as OperationId, dueEpochMs: 1_795_392_000_000 } })
+  assert.deepEqual(row, { partitionKey: 'p', rowKey: 'slot', scheduledOperation: 'x', scheduledDue: '2026-11-23T00:00:00.000Z' })
+})
+
+test('half a flight is none', () => {
+  assert.deepEqual(fromSlotRow({ flightOperation: 'x', flightNonce: 'y' }), {})
+  assert.deepEqual(fromSlotRow({ scheduledOperation: 'x', etag: 'W/"1"', timestamp: 't' }), {})
+})
+
+test('an operation comes back from its row as it was, with its state beside it', () => {
+  const operation = anOperation({ state: 'failed', error: { code: 'x', message: '"\u0000\u2028' } })
+  const row = toOperationRow({ partitionKey: 'p', rowKey: 'r' }, operation)
+  assert.deepEqual(fromOperationRow(row), operation)
+  assert.deepEqual(Object.keys(row), ['partitionKey', 'rowKey', 'state', 'operation'])
+  assert.equal(row.state, 'failed')
+})
