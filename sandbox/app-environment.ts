@@ -26,6 +26,7 @@ export function simulatedEnvironment(user: Environment, { azure, caFile, storage
   return {
     ...passed,
     FUNCTIONS_WORKER_RUNTIME: 'node',
+    AzureWebJobsDisableHomepage: 'true',
     AzureWebJobsStorage: storage,
     IDENTITY_ENDPOINT: azure.identityEndpoint,
     IDENTITY_HEADER: azure.identityHeader,

@@ -41,6 +41,9 @@ interface Passing {
   readonly askHere: () => Ask
 }
 
+/** Of the time of a request for which nothing is sent: what has not been written by then is not waited for. */
+const NOTE_SHARE = 0.25
+
 /** What this process remembers: due by its own clock, and as everybody is told it, word for word, whatever the clocks learn meanwhile. */
 interface Remembered extends Scheduled {
   readonly told: Scheduled
@@ -147,7 +150,8 @@ export function createLedger({ store, records, storageClock, clock, deadlineMs, 
         passing,
         failure === undefined ? { kind: 'dry-run', dueEpochMs: passing.ask().wantedByEpochMs } : { kind: 'failed', error: describe(failure) },
       )
-      return { operation, recorded: await records.write(operation) }
+      const recorded = await within(records.write(operation), deadlineMs * NOTE_SHARE, clock)
+      return { operation, recorded: recorded === true }
     },
   }
 }

@@ -39,9 +39,17 @@ export function fromSlotRow(row: Record<string, unknown>): Slot {
 
 /** An operation is one JSON text: it is only ever read whole. The state stands beside it for whoever looks into the table. */
 export function toOperationRow(keys: { readonly partitionKey: string; readonly rowKey: string }, operation: Operation): { partitionKey: string; rowKey: string; state: string; operation: string } {
-  return { partitionKey: keys.partitionKey, rowKey: keys.rowKey, state: operation.state, operation: JSON.stringify(operation) }
+  return { partitionKey: keys.partitionKey, rowKey: keys.rowKey, state: operation.state, operation: toAsciiJson(operation) }
 }
 
 export function fromOperationRow({ operation }: { readonly operation: string }): Operation {
   return JSON.parse(operation) as Operation
+}
+
+/**
+ * JSON in printable ASCII: a transaction's body is split into lines by whoever reads it, and U+2028 in a caller's name has been seen to
+ * break one for everybody.
+ */
+function toAsciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[^ -~]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -37,3 +37,10 @@ test('an operation comes back from its row as it was, with its state beside it',
   assert.deepEqual(Object.keys(row), ['partitionKey', 'rowKey', 'state', 'operation'])
   assert.equal(row.state, 'failed')
 })
+
+test('an operation is stored in printable ASCII, whatever its caller is called, and read back as it was', () => {
+  const operation = anOperation({ caller: { kind: 'user', id: 'x', name: 'Anna\u2028B\u0000 \u00e9\ud83d\ude00\ud800' } })
+  const row = toOperationRow({ partitionKey: 'p', rowKey: 'r' }, operation)
+  assert.match(row.operation, /^[ -~]*$/)
+  assert.deepEqual(fromOperationRow(row), operation)
+})
