@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { LogRecord } from '../../sandbox/host/core-types.ts'
 import { createSandbox, type Sandbox } from '../../sandbox/create-sandbox.ts'
-import { NO_STORAGE } from '../support/start-sandbox.ts'
+import { NO_STORAGE, startSandbox } from '../support/start-sandbox.ts'
 import { call, sendBytes } from './raw-http.ts'
 
 const FIXTURE_APP = fileURLToPath(new URL('fixture-app', import.meta.url))
@@ -66,8 +66,14 @@ describe('the local Functions host', () => {
       })
     }
 
-    it('has a home page at / unless a function has', async () => {
+    it('has no home page at / where AzureWebJobsDisableHomepage says so', async () => {
       const answer = await call(origin, '/')
+      assert.deepEqual([answer.status, answer.text, answer.headers['cache-control']], [204, '', 'no-store'])
+    })
+
+    it('has a home page at / otherwise, unless a function has', async (t) => {
+      const other = await startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, env: { AzureWebJobsDisableHomepage: undefined } })
+      const answer = await call(other.info.proxy, '/')
       assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'text/html'])
     })
   })

@@ -65,7 +65,7 @@ describe('the app’s environment', () => {
 
   it('keeps back what says another platform, another identity, another storage account, a proxy, weaker TLS or a test runner', () => {
     const leaked = Object.keys(environment).filter((name) => /^(WEBSITE_|AZURE|MSI_|npm_|NODE_T)|proxy/i.test(name))
-    assert.deepEqual(leaked.toSorted(), ['AzureWebJobsStorage', 'WEBSITE_AUTH_ENABLED'], 'but for its own storage, and the switch of App Service Authentication, which a user may try')
+    assert.deepEqual(leaked.toSorted(), ['AzureWebJobsDisableHomepage', 'AzureWebJobsStorage', 'WEBSITE_AUTH_ENABLED'], 'but for its own storage and home page, and the switch of App Service Authentication, which a user may try')
   })
 })
 
