@@ -8,6 +8,7 @@ import type { Reply } from '../http/reply.ts'
 import { readRequestIds } from '../http/request-ids.ts'
 import { StorageFault } from '../ledger/store.ts'
 import { createDeadline } from '../shared/deadline.ts'
+import { TIMED_OUT, within } from '../shared/within.ts'
 
 export interface Reading {
   readonly app: App
@@ -32,7 +33,8 @@ export async function admitReader(request: HttpRequest, context: InvocationConte
     const caller = await app.value.ports.authenticate({ authorization: header('authorization'), clientPrincipal: header('x-ms-client-principal') }, deadline)
     if (!caller.ok) return refuse(caller.error)
     try {
-      return await read({ app: app.value, caller: caller.value, correlationId })
+      const reply = await within(read({ app: app.value, caller: caller.value, correlationId }), deadline.remainingMs(), app.value.ports.clock)
+      return reply === TIMED_OUT ? refuse({ reason: 'storage_unavailable', detail: 'storage did not answer within the deadline' }) : reply
     } catch (fault) {
       if (!(fault instanceof StorageFault)) throw fault
       return refuse({ reason: 'storage_unavailable', detail: fault.message })

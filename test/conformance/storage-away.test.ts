@@ -38,6 +38,20 @@ async function ready(room: Conversation): Promise<{ status: number; storage: unk
 
 /** Nearly all of it is waiting. */
 describe('storage is away', { concurrency: 4 }, () => {
+  it('and hangs, with a second to go: reading and dry runs end within the deadline too', async (t) => {
+    const { room, storage } = await aScene(t, { RECONNECT_DEADLINE_SECONDS: '1' })
+    await storage.become('hang')
+    const startedAt = performance.now()
+    const [list, dryRun] = await Promise.all([
+      room.get('/operations', { authorization: `Bearer ${room.sandbox.info.tokens.operator}` }),
+      room.knock({ headers: { 'x-reconnect-dry-run': 'true' } }),
+    ])
+    const tookMs = performance.now() - startedAt
+    assert.deepEqual([list.status, list.headers['x-ms-error-code']], [503, 'ServiceUnavailable'])
+    assertNotRecorded(dryRun, 'dry-run')
+    assert.ok(tookMs < 1_700, `took ${tookMs} ms`)
+  })
+
   for (const mood of AWAY) {
     it(`from the beginning (${mood}): 202 forwarded, not-recorded, no Location, and later ones join within the process`, async (t) => {
       const { room, storage, asked } = await aScene(t)
