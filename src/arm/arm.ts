@@ -8,7 +8,7 @@ import { err, ok } from '../shared/result.ts'
 import type { ArmAnswer } from './answer.ts'
 import type { createClientPool } from './client-pool.ts'
 import type { createCredential } from './credential.ts'
-import { decideRetry, MIN_ATTEMPT_MS } from './decide-retry.ts'
+import { decideRetry, MAX_ATTEMPTS, MIN_ATTEMPT_MS } from './decide-retry.ts'
 import { interpretReconnect } from './interpret-reconnect.ts'
 import type { sendReconnect } from './send-reconnect.ts'
 import { createTokenSource } from './token-source.ts'
@@ -49,11 +49,17 @@ export function createArm({ endpoint, credential }: ArmConfig, clock: Clock, loa
     return { credential: createCredential(credential), send: (permit, ids, timeoutMs) => sendReconnect(permit, ids, { clients, clock, timeoutMs }) }
   }
 
-  async function forward(...[permit, ids, deadline]: Parameters<Forward>): Promise<Forwarded> {
+  async function forward(...[permit, ids, deadline, maxAttempts = MAX_ATTEMPTS]: Parameters<Forward>): Promise<Forwarded> {
     let attempts = 0
     let ambiguous = false
     let trace: ArmTrace | undefined
-    const ended = (result: Forwarded['result']): Forwarded => ({ result, attempts, ambiguous, ...(trace === undefined ? {} : { arm: trace }) })
+    const ended = (result: Forwarded['result'], retryAfterMs?: number): Forwarded => ({
+      result,
+      attempts,
+      ambiguous,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(trace === undefined ? {} : { arm: trace }),
+    })
 
     const token = await tokens.get(deadline)
     if (!token.ok) return ended(err({ reason: 'identity_unavailable', detail: token.error }))
@@ -63,15 +69,15 @@ export function createArm({ endpoint, credential }: ArmConfig, clock: Clock, loa
     for (;;) {
       attempts += 1
       // Half of what is left for the first attempt: a connection that hangs leaves room for the one repetition.
-      const timeoutMs = attempts === 1 ? Math.max(MIN_ATTEMPT_MS, deadline.remainingMs() / 2) : deadline.remainingMs()
+      const timeoutMs = attempts === 1 && maxAttempts > 1 ? Math.max(MIN_ATTEMPT_MS, deadline.remainingMs() / 2) : deadline.remainingMs()
       const answer = await send(permit, ids, timeoutMs)
       trace = traceOf(answer) ?? trace
       const interpretation = interpretReconnect(answer, permit.command.backend.resourceId, clock.now())
       if (interpretation.result.ok) return ended(ok({ acceptedAtEpochMs: clock.now() }))
-      const waitMs = decideRetry(interpretation, { attempts, ambiguous, remainingMs: deadline.remainingMs(), random: random() })
+      const waitMs = decideRetry(interpretation, { attempts, maxAttempts, ambiguous, remainingMs: deadline.remainingMs(), random: random() })
       const before = ambiguous
       if (interpretation.repeat === 'once') ambiguous = true
-      if (waitMs === undefined) return ended(err(honest(interpretation.result.error, before)))
+      if (waitMs === undefined) return ended(err(honest(interpretation.result.error, before)), interpretation.waitMs)
       await clock.sleep(waitMs, deadline.signal)
     }
   }

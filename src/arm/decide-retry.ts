@@ -11,6 +11,8 @@ const FIRST_BACKOFF_MS = 400
 export interface RetrySituation {
   /** POSTs made so far, this one included. */
   readonly attempts: number
+  /** Where it is fewer than {@link MAX_ATTEMPTS}. */
+  readonly maxAttempts?: number
   /** An earlier POST may have been processed: the one repetition that it allowed was this one. */
   readonly ambiguous: boolean
   readonly remainingMs: number
@@ -19,9 +21,9 @@ export interface RetrySituation {
 }
 
 /** Milliseconds to wait before another POST, or undefined: stop. A wait that does not fit is not begun. */
-export function decideRetry(interpretation: Interpretation, { attempts, ambiguous, remainingMs, random }: RetrySituation): number | undefined {
+export function decideRetry(interpretation: Interpretation, { attempts, maxAttempts = MAX_ATTEMPTS, ambiguous, remainingMs, random }: RetrySituation): number | undefined {
   const { repeat, waitMs } = interpretation
-  if (repeat === 'no' || ambiguous || attempts >= MAX_ATTEMPTS) return undefined
+  if (repeat === 'no' || ambiguous || attempts >= maxAttempts) return undefined
   const backoffMs = FIRST_BACKOFF_MS * 2 ** (attempts - 1) * (0.5 + random)
   const throttled = !interpretation.result.ok && interpretation.result.error.reason === 'arm_throttled'
   // What ARM asked for is never undercut, only spread; without a word of its own, throttling waits at least a second.

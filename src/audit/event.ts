@@ -1,7 +1,14 @@
 import type { Fault, Reason } from '../domain/failure.ts'
+import type { Trigger } from '../domain/trigger.ts'
 
-/** How a request ended. */
-export type DecisionOutcome = 'forwarded' | 'joined' | 'dry-run' | 'refused' | 'failed'
+/** How a request, an alert or a delivery ended. */
+export type DecisionOutcome = 'forwarded' | 'joined' | 'dry-run' | 'refused' | 'failed' | AlertOutcome | DeliveryOutcome
+
+/** Of an alert, beside those. */
+export type AlertOutcome = 'accepted' | 'resolved' | 'unmatched' | 'switched-off'
+
+/** Of a delivery: `deferred` to a later try, or dropped because another message of the queue was faster (`duplicate`). */
+export type DeliveryOutcome = 'exhausted' | 'abandoned' | 'deferred' | 'duplicate'
 
 /** The one structured record of a decision (contract, section 9). Exact here, vague on the wire. */
 export interface AuditEvent {
@@ -14,7 +21,7 @@ export interface AuditEvent {
   readonly correlationId: string
   readonly clientRequestId?: string
   readonly caller?: { readonly kind: string; readonly id: string; readonly name?: string }
-  readonly trigger: { readonly kind: 'http' }
+  readonly trigger: Trigger
   readonly backend?: string
   readonly after?: string
   readonly mode?: string
@@ -27,6 +34,9 @@ export interface AuditEvent {
   readonly armStatus?: number
   readonly armRequestId?: string
   readonly armCorrelationId?: string
+  /** Of a delivery: tries before this one, and how long the next one waits. */
+  readonly tries?: number
+  readonly delayMs?: number
   readonly durationMs: number
   readonly due?: string
 }

@@ -10,6 +10,6 @@ export function writeAudit(context: Pick<InvocationContext, 'info' | 'warn' | 'e
   const line = JSON.stringify(event, (_, value: unknown) => (typeof value === 'string' ? printable(value) : value))
   // Switched off is a decision of ours, not a fault to be woken for.
   if (event.fault === 'us' && event.reason !== 'switched_off') context.error(line)
-  else if (event.outcome === 'failed') context.warn(line)
+  else if (event.outcome === 'failed' || event.outcome === 'deferred') context.warn(line)
   else context.info(line)
 }

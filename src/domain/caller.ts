@@ -38,3 +38,10 @@ export interface Caller {
   readonly name?: string
   readonly principals: readonly Principal[]
 }
+
+/** An alert sender, as the policy knows it: by its webhook's name, whatever it proved itself with. */
+export function webhookCaller(name: string, senderName?: string): Caller {
+  const principal = parsePrincipal(`webhook:${name}`)
+  if (principal === undefined) throw new TypeError('a webhook has a name that the policy admits')
+  return { kind: 'webhook', id: name, ...(senderName === undefined ? {} : { name: senderName }), principals: [principal] }
+}

@@ -2,7 +2,10 @@ import type { SegmentName } from './segments.ts'
 import type { DurationFault } from './duration.ts'
 
 /** Everything that can end a request other than with a 202. Each arm carries what an operator would ask for, and never a credential. */
-export type Failure = RequestFailure | AuthenticationFailure | AuthorizationFailure | AvailabilityFailure | ArmFailure | Defect
+export type Failure = RequestFailure | TargetFailure | AuthenticationFailure | AuthorizationFailure | AvailabilityFailure | ArmFailure | Defect
+
+/** Everything that the record may say: nobody waits for an answer to the last ones. */
+export type RecordedFailure = Failure | DeliveryFailure
 
 /** The request itself is wrong; nothing was sent. */
 export type RequestFailure =
@@ -17,6 +20,15 @@ export type RequestFailure =
   | { readonly reason: 'segment_invalid'; readonly segment: SegmentName | 'resourceId' }
   | { readonly reason: 'api_version_invalid'; readonly supported: readonly string[] }
   | { readonly reason: 'duration_invalid'; readonly fault: DurationFault }
+  /** The payload is not what the webhook's format says. */
+  | { readonly reason: 'payload_invalid'; readonly expectation: string }
+  | { readonly reason: 'too_many_alerts'; readonly limit: number }
+
+/** What an alert selects is no backend that may be sent for; the sender's other alerts may be well. */
+export interface TargetFailure {
+  readonly reason: 'target_invalid'
+  readonly detail: string
+}
 
 /** Why a credential was not believed. The wire says the same for all of them; the audit event names the one. */
 export type CredentialFault =
@@ -35,6 +47,17 @@ export type CredentialFault =
   | 'token_claims'
   | 'token_scope'
   | 'principal_header_invalid'
+  | WebhookFault
+
+/** Why a webhook's sender was not believed. From outside an unknown webhook and a wrong proof are one. */
+export type WebhookFault =
+  | 'webhook_unknown'
+  | 'webhook_proof_missing'
+  | 'webhook_secret'
+  | 'webhook_signature'
+  | 'webhook_timestamp'
+  /** A good token of an application that this webhook is not for. */
+  | 'webhook_sender'
 
 export type AuthenticationFailure = CredentialRefused | KeysUnavailable
 
@@ -66,6 +89,15 @@ export type AvailabilityFailure =
   | { readonly reason: 'in_flight_elsewhere' }
   /** The ledger cannot be read. (Reconnects go on without it.) */
   | { readonly reason: 'storage_unavailable'; readonly detail: string }
+
+/** Why an accepted alert came to an end without a reconnect of its own. */
+export type DeliveryFailure =
+  /** Alerts have had this backend reconnected as often as they may: the reconnects do not help. */
+  | { readonly reason: 'loop_guard'; readonly count: number; readonly window: string }
+  /** `deliverWithin` has passed; `detail` is the last trouble. */
+  | { readonly reason: 'delivery_expired'; readonly deliverWithin: string; readonly detail: string }
+  /** The message went to the poison queue: it was tried again and again and nobody could tell why it failed. */
+  | { readonly reason: 'delivery_poisoned'; readonly detail: string }
 
 /** What came of asking ARM, as far as it was not a 202. */
 export type ArmFailure =
@@ -112,7 +144,7 @@ export interface Defect {
 }
 
 export type Fault = 'caller' | 'dependency' | 'us'
-export type Reason = Failure['reason']
+export type Reason = RecordedFailure['reason']
 
 /** Whose fault a failure is: audit, log level and alerting read this. The compiler asks for every new reason. */
 const FAULTS: Readonly<Record<Reason, Fault>> = {
@@ -126,6 +158,9 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
   segment_invalid: 'caller',
   api_version_invalid: 'caller',
   duration_invalid: 'caller',
+  payload_invalid: 'caller',
+  too_many_alerts: 'caller',
+  target_invalid: 'caller',
   credential_missing: 'caller',
   credential_malformed: 'caller',
   token_too_large: 'caller',
@@ -141,12 +176,22 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
   token_claims: 'caller',
   token_scope: 'caller',
   principal_header_invalid: 'caller',
+  webhook_unknown: 'caller',
+  webhook_proof_missing: 'caller',
+  webhook_secret: 'caller',
+  webhook_signature: 'caller',
+  webhook_timestamp: 'caller',
+  webhook_sender: 'caller',
   keys_unavailable: 'dependency',
   not_granted: 'caller',
   switched_off: 'us',
   configuration_invalid: 'us',
   in_flight_elsewhere: 'dependency',
   storage_unavailable: 'dependency',
+  // Somebody has to look at the backend, or at the rule.
+  loop_guard: 'us',
+  delivery_expired: 'us',
+  delivery_poisoned: 'us',
   identity_unavailable: 'dependency',
   // Our identity lacks a role: whoever runs this app has to assign it.
   arm_refused_identity: 'us',
@@ -162,6 +207,6 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
   defect: 'us',
 }
 
-export function faultOf(failure: Failure): Fault {
+export function faultOf(failure: RecordedFailure): Fault {
   return FAULTS[failure.reason]
 }

@@ -1,3 +1,5 @@
+import type { Trigger } from './trigger.ts'
+
 declare const opaque: unique symbol
 
 /** Opaque, URL-safe and unguessable: it names an operation to whoever may read it. */
@@ -23,7 +25,9 @@ export interface Operation {
   /** ARM may have accepted more often than was asked, or nobody knows whether it did. */
   readonly ambiguous?: true
   readonly caller: { readonly kind: string; readonly id: string; readonly name?: string }
-  readonly trigger: { readonly kind: 'http' }
+  readonly trigger: Trigger
+  /** Alerts that joined this operation without an operation of their own. */
+  readonly joinedCount?: number
   /** POSTs that may have reached ARM. */
   readonly attempts: number
   readonly arm?: { readonly status: number; readonly requestId?: string; readonly correlationId?: string }

@@ -1,4 +1,4 @@
-import type { ArmError, Failure, Reason, Relayed } from '../domain/failure.ts'
+import type { ArmError, DeliveryFailure, Failure, Reason, RecordedFailure, Relayed } from '../domain/failure.ts'
 import { SEGMENT_EXPECTATION } from '../domain/segments.ts'
 import { json, type Reply } from './reply.ts'
 
@@ -13,7 +13,7 @@ const UNAVAILABLE: Wire = { status: 503, code: 'ServiceUnavailable' }
 const TIMEOUT: Wire = { status: 504, code: 'GatewayTimeout' }
 
 /** The one place where an internal reason becomes a public status and code (contract, section 3). ARM's own are relayed. */
-export const WIRE: Readonly<Record<Exclude<Reason, 'arm_rejected' | 'arm_throttled'>, Wire>> = {
+export const WIRE: Readonly<Record<Exclude<Reason, 'arm_rejected' | 'arm_throttled' | DeliveryFailure['reason']>, Wire>> = {
   body_too_large: { status: 413, code: 'RequestEntityTooLarge' },
   length_required: { status: 411, code: 'LengthRequired' },
   media_type_unsupported: { status: 415, code: 'UnsupportedMediaType' },
@@ -24,6 +24,10 @@ export const WIRE: Readonly<Record<Exclude<Reason, 'arm_rejected' | 'arm_throttl
   segment_invalid: { status: 400, code: 'InvalidResourceId' },
   api_version_invalid: { status: 400, code: 'InvalidApiVersionParameter' },
   duration_invalid: { status: 400, code: 'InvalidDuration' },
+  payload_invalid: { status: 400, code: 'InvalidRequestContent' },
+  too_many_alerts: { status: 413, code: 'RequestEntityTooLarge' },
+  // Of an alert among others, which has no status of its own: for the record.
+  target_invalid: { status: 400, code: 'InvalidResourceId' },
   credential_missing: UNAUTHENTICATED,
   credential_malformed: UNAUTHENTICATED,
   token_too_large: UNAUTHENTICATED,
@@ -39,6 +43,12 @@ export const WIRE: Readonly<Record<Exclude<Reason, 'arm_rejected' | 'arm_throttl
   token_claims: UNAUTHENTICATED,
   token_scope: UNAUTHENTICATED,
   principal_header_invalid: UNAUTHENTICATED,
+  webhook_unknown: UNAUTHENTICATED,
+  webhook_proof_missing: UNAUTHENTICATED,
+  webhook_secret: UNAUTHENTICATED,
+  webhook_signature: UNAUTHENTICATED,
+  webhook_timestamp: UNAUTHENTICATED,
+  webhook_sender: UNAUTHENTICATED,
   keys_unavailable: UNAVAILABLE,
   not_granted: { status: 403, code: 'AuthorizationFailed' },
   switched_off: UNAVAILABLE,
@@ -57,6 +67,13 @@ export const WIRE: Readonly<Record<Exclude<Reason, 'arm_rejected' | 'arm_throttl
   defect: { status: 500, code: 'InternalServerError' },
 }
 
+/** Nobody waits for the answer to these: they are for the operation, which whoever may read it looks up. */
+const RECORDED: Readonly<Record<DeliveryFailure['reason'], string>> = {
+  loop_guard: 'ReconnectLimitExceeded',
+  delivery_expired: 'DeliveryExpired',
+  delivery_poisoned: 'DeliveryFailed',
+}
+
 /** Seconds after which a retry may help, for 503s that bring no better knowledge. */
 const DEFAULT_RETRY_AFTER_SECONDS = 10
 const SWITCHED_OFF_RETRY_AFTER_SECONDS = 300
@@ -67,9 +84,13 @@ export interface Challenge {
 }
 
 /** What the caller is told of a failure, and what the record keeps for it. */
-export function describeFailure(failure: Failure): ArmError {
+export function describeFailure(failure: RecordedFailure): ArmError {
   if (failure.reason === 'arm_rejected' || failure.reason === 'arm_throttled') return failure.error
-  return { code: WIRE[failure.reason].code, message: messageOf(failure), ...targetOf(failure) }
+  return { code: isRecorded(failure) ? RECORDED[failure.reason] : WIRE[failure.reason].code, message: messageOf(failure), ...targetOf(failure) }
+}
+
+function isRecorded(failure: RecordedFailure): failure is DeliveryFailure {
+  return Object.hasOwn(RECORDED, failure.reason)
 }
 
 /** A failure as ARM would word it: status, envelope and headers. */
@@ -101,7 +122,7 @@ function retryAfterOf(failure: Failure, status: number): string | undefined {
   }
 }
 
-function targetOf(failure: Failure): { target?: string } {
+function targetOf(failure: RecordedFailure): { target?: string } {
   switch (failure.reason) {
     case 'segment_invalid':
       return { target: failure.segment }
@@ -118,7 +139,7 @@ function targetOf(failure: Failure): { target?: string } {
   }
 }
 
-type Own = Exclude<Failure, Relayed<string>>
+type Own = Exclude<RecordedFailure, Relayed<string>>
 
 /** What the caller is told. Values from the request are not repeated: the caller has them, and a log may show the answer. */
 function messageOf(failure: Own): string {
@@ -145,6 +166,18 @@ function messageOf(failure: Own): string {
       return `The api-version is invalid. The supported versions are '${failure.supported.join(',')}'.`
     case 'duration_invalid':
       return DURATION_MESSAGES[failure.fault]
+    case 'payload_invalid':
+      return `The payload is not what this webhook expects: expected ${failure.expectation}.`
+    case 'too_many_alerts':
+      return `The payload holds more than ${failure.limit} alerts.`
+    case 'target_invalid':
+      return `The alert does not name an API Management backend: ${failure.detail}`
+    case 'loop_guard':
+      return `Alerts have had this backend reconnected ${failure.count} times within ${failure.window}, which does not help: somebody has to look at it. Nothing was sent. People and tools are not limited.`
+    case 'delivery_expired':
+      return `The reconnect could not be delivered within ${failure.deliverWithin}. Last trouble: ${failure.detail}`
+    case 'delivery_poisoned':
+      return 'The delivery of this alert failed again and again for a reason that could not be handled, and was given up. The log says more.'
     case 'not_granted':
       return `The caller does not have authorization to perform action '${failure.action}' over scope '${failure.scope}'.`
     case 'keys_unavailable':
@@ -156,7 +189,7 @@ function messageOf(failure: Own): string {
     case 'in_flight_elsewhere':
       return 'Another request for this backend was on its way to Azure Resource Manager until the time for this one ran out. Nothing was sent. Try again.'
     case 'storage_unavailable':
-      return 'The record of operations cannot be read at the moment. Try again.'
+      return 'Storage does not answer at the moment, so nothing can be looked up or kept for later. Try again.'
     case 'identity_unavailable':
       return 'No token could be had for the managed identity of this app. Nothing was sent. Try again.'
     case 'arm_refused_identity':

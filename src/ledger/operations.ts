@@ -1,4 +1,5 @@
 import type { Operation, OperationId } from '../domain/operation.ts'
+import type { Trigger } from '../domain/trigger.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { Forwarded } from '../reconnect/ports.ts'
 import type { Scheduled } from './slot.ts'
@@ -7,11 +8,16 @@ import type { Scheduled } from './slot.ts'
 export type Ending =
   | { readonly kind: 'joined'; readonly scheduled: Scheduled }
   | { readonly kind: 'forwarded'; readonly dueEpochMs: number; readonly forwarded: Forwarded }
-  | { readonly kind: 'failed'; readonly error: { readonly code: string; readonly message: string }; readonly forwarded?: Forwarded }
+  | { readonly kind: 'failed'; readonly error: OperationError; readonly forwarded?: Forwarded }
   | { readonly kind: 'dry-run'; readonly dueEpochMs: number }
+  | { readonly kind: 'exhausted' | 'abandoned'; readonly error: OperationError }
+  /** Not ended at all: ARM has not accepted, and the delivery will be tried again. */
+  | { readonly kind: 'accepted'; readonly error: OperationError; readonly forwarded?: Forwarded }
+
+type OperationError = NonNullable<Operation['error']>
 
 /** An operation as it begins: authorized, and nothing known of what will become of it. */
-export function startOperation({ command, caller }: AuthorizedReconnect, id: OperationId, nowEpochMs: number): Operation {
+export function startOperation({ command, caller }: AuthorizedReconnect, id: OperationId, nowEpochMs: number, trigger: Trigger = { kind: 'http' }): Operation {
   const now = toRfc3339(nowEpochMs)
   return {
     id,
@@ -21,29 +27,35 @@ export function startOperation({ command, caller }: AuthorizedReconnect, id: Ope
     requestedAt: now,
     updatedAt: now,
     caller: { kind: caller.kind, id: caller.id, ...(caller.name === undefined ? {} : { name: caller.name }) },
-    trigger: { kind: 'http' },
+    trigger,
     attempts: 0,
   }
 }
 
 export function endOperation(started: Operation, ending: Ending, nowEpochMs: number): Operation {
-  const ended = { ...started, state: ending.kind, updatedAt: toRfc3339(nowEpochMs) }
+  const { error: _, ...unmarked } = started
+  const ended = { ...unmarked, state: ending.kind, updatedAt: toRfc3339(nowEpochMs) }
   switch (ending.kind) {
     case 'joined':
       return { ...ended, joined: ending.scheduled.operationId, due: toRfc3339(ending.scheduled.dueEpochMs) }
     case 'dry-run':
       return { ...ended, due: toRfc3339(ending.dueEpochMs) }
     case 'forwarded':
-      return { ...ended, due: toRfc3339(ending.dueEpochMs), ...sent(ending.forwarded) }
+      return { ...ended, due: toRfc3339(ending.dueEpochMs), ...sent(started, ending.forwarded) }
     case 'failed':
-      return { ...ended, error: ending.error, ...(ending.forwarded === undefined ? {} : sent(ending.forwarded)) }
+    case 'accepted':
+      return { ...ended, error: ending.error, ...(ending.forwarded === undefined ? {} : sent(started, ending.forwarded)) }
+    case 'exhausted':
+    case 'abandoned':
+      return { ...ended, error: ending.error }
   }
 }
 
-function sent({ attempts, ambiguous, arm }: Forwarded): Pick<Operation, 'attempts' | 'ambiguous' | 'arm'> {
+/** A delivery that is tried again adds to what its earlier tries have cost. */
+function sent(started: Operation, { attempts, ambiguous, arm }: Forwarded): Pick<Operation, 'attempts' | 'ambiguous' | 'arm'> {
   return {
-    attempts,
-    ...(ambiguous ? { ambiguous: true } : {}),
+    attempts: started.attempts + attempts,
+    ...(ambiguous || started.ambiguous === true ? { ambiguous: true } : {}),
     ...(arm === undefined
       ? {}
       : {

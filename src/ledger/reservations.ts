@@ -24,6 +24,8 @@ export interface ReservationRequest {
   /** The operation as it is written when the slot is taken. */
   readonly operation: () => Operation
   readonly deadline: Deadline
+  /** Whether the operation has come to its end already, by way of another message of the queue. */
+  readonly isOver?: () => Promise<boolean>
 }
 
 export type Acquired =
@@ -31,6 +33,10 @@ export type Acquired =
   | { readonly kind: 'start'; readonly reservation: Reservation }
   /** Somebody else's request was in flight until our time ran out. */
   | { readonly kind: 'busy' }
+  /** Alerts have had this backend reconnected as often as they may. */
+  | { readonly kind: 'exhausted' }
+  /** The operation has come to its end already. */
+  | { readonly kind: 'over' }
   | { readonly kind: 'unavailable'; readonly detail: string }
 
 /** The right to send one reconnect for a backend, until the lease ends. */
@@ -75,7 +81,8 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
     return isOurs(after.slot) ? after : undefined
   }
 
-  async function acquire({ partitionKey, ask, operation, deadline }: ReservationRequest): Promise<Acquired> {
+  async function acquire(request: ReservationRequest): Promise<Acquired> {
+    const { partitionKey, ask, operation, deadline, isOver } = request
     // One nonce for all tries: a first write that is applied after its time-out is still recognised as ours.
     const nonce = createNonce()
     let conflicts = 0
@@ -86,9 +93,11 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
       try {
         const read = await inTime(store.readSlot(partitionKey), deadline)
         // An earlier try of ours got through, and neither its answer nor the look behind it did.
-        if (read.slot.flight?.nonce === nonce) return { kind: 'start', reservation: createReservation(partitionKey, read, nonce) }
+        if (read.slot.flight?.nonce === nonce) return { kind: 'start', reservation: createReservation(request, read, nonce) }
+        // Looked at after the slot: whoever ends the operation changes the slot with it, and the compare-and-set below then fails.
+        if (isOver !== undefined && (await inTime(isOver(), deadline))) return { kind: 'over' }
         const decision = decideSlot(read.slot, ask())
-        if (decision.kind === 'join') return decision
+        if (decision.kind === 'join' || decision.kind === 'exhausted') return decision
         if (decision.kind === 'wait') {
           conflicts = 0
           faults = 0
@@ -99,7 +108,7 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
         const taken = operation()
         const slot = reserve(read.slot, { operationId: taken.id, nonce, leaseUntilEpochMs: ask().nowEpochMs + leaseMs })
         const held = await inTime(change(partitionKey, read, slot, taken, ({ flight }) => flight?.nonce === nonce), deadline)
-        if (held !== undefined) return { kind: 'start', reservation: createReservation(partitionKey, held, nonce) }
+        if (held !== undefined) return { kind: 'start', reservation: createReservation(request, held, nonce) }
         faults = 0
         if (++conflicts >= MAX_CONFLICTS) return { kind: 'unavailable', detail: `${conflicts} conflicts in a row` }
         await clock.sleep(random() * Math.min(200, 10 * 2 ** conflicts), deadline.signal)
@@ -109,7 +118,7 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
     }
   }
 
-  function createReservation(partitionKey: string, held: SlotRead, nonce: string): Reservation {
+  function createReservation({ partitionKey, ask }: ReservationRequest, held: SlotRead, nonce: string): Reservation {
     /** Ends the flight: with the slot as we left it, or as we find it. */
     async function end(next: (slot: Slot) => Slot | undefined, isDone: (slot: Slot) => boolean, operation: Operation): Promise<boolean> {
       let read = held
@@ -130,12 +139,14 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
     }
 
     return {
-      settle: (scheduled, operation) =>
-        end(
-          (slot) => settle(slot, nonce, scheduled),
+      settle(scheduled, operation) {
+        const { nowEpochMs, limit } = ask()
+        return end(
+          (slot) => settle(slot, nonce, scheduled, limit && { nowEpochMs, limit }),
           (slot) => slot.scheduled?.operationId === scheduled.operationId,
           operation,
-        ),
+        )
+      },
       async release(operation) {
         // A slot without our flight is ours no longer, and does not tell whether our operation was written with it: that is always seen to.
         await end(

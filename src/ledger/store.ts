@@ -43,6 +43,14 @@ export interface SlotStore {
   writeOperations(partitionKey: string, operations: readonly Operation[]): Promise<void>
 }
 
+/** What accepting alerts needs. */
+export interface AcceptanceStore {
+  /** Writes an operation unless there is one of this id: whoever delivers it may have been faster, and has the last word. */
+  insertOperation(operation: Operation): Promise<void>
+  /** So many alerts in all have joined this operation by way of this instance. An operation that is not there counts none. */
+  countJoined(id: OperationId, instance: string, count: number): Promise<void>
+}
+
 /** Operations as they are looked up afterwards. */
 export interface OperationStore {
   readOperation(id: OperationId): Promise<Operation | undefined>

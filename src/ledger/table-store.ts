@@ -1,9 +1,9 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables'
 import type { Clock } from '../shared/clock.ts'
 import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from './keys.ts'
-import { fromOperationRow, fromSlotRow, SLOT_ROW_KEY, toOperationRow, toSlotRow } from './rows.ts'
+import { fromOperationRow, fromSlotRow, joinedColumn, SLOT_ROW_KEY, toOperationRow, toSlotRow, type OperationRow } from './rows.ts'
 import type { StorageClock } from './storage-clock.ts'
-import { StorageFault, type ExpiryStore, type OperationPage, type OperationRange, type OperationStore, type SlotStore } from './store.ts'
+import { StorageFault, type AcceptanceStore, type ExpiryStore, type OperationPage, type OperationRange, type OperationStore, type SlotStore } from './store.ts'
 import type { Tables } from './tables.ts'
 
 /** One call to storage. Slower is as good as down while somebody waits. */
@@ -17,7 +17,7 @@ export interface TableStoreOptions {
 }
 
 /** Rows in Azure Table storage. Tables that are missing are created when they are first missed. */
-export function createTableStore({ open, clock, storageClock }: TableStoreOptions): SlotStore & OperationStore & ExpiryStore {
+export function createTableStore({ open, clock, storageClock }: TableStoreOptions): SlotStore & OperationStore & AcceptanceStore & ExpiryStore {
   let opening: Promise<Tables> | undefined
   const tables = (): Promise<Tables> =>
     (opening ??= open().catch((fault: unknown) => {
@@ -52,16 +52,16 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
   }
 
   async function upsert(choose: (tables: Tables) => TableClient, rows: readonly object[]): Promise<void> {
-    const actions = rows.map((row) => ['upsert', row, 'Replace'] as TransactionAction)
+    const actions = rows.map(toUpsert)
     await call(choose, (table, options) => table.submitTransaction(actions, options))
   }
 
   async function list(choose: (tables: Tables) => TableClient, filter: string, top: number): Promise<OperationPage> {
     return call(choose, async (table, options) => {
-      const pages = table.listEntities<{ operation: string }>({ ...options, queryOptions: { filter } }).byPage({ maxPageSize: top })
+      const pages = table.listEntities<OperationRow>({ ...options, queryOptions: { filter } }).byPage({ maxPageSize: top })
       for await (const page of pages) {
         // A page may be short, or empty, although there is more ("Query timeout and pagination"): the token tells, not the number of rows.
-        const rows = page as readonly { rowKey: string; operation: string }[]
+        const rows = page as readonly (OperationRow & { rowKey: string })[]
         const more = (page as { continuationToken?: string }).continuationToken !== undefined
         if (rows.length > 0 || !more) return { rows: rows.map((row) => ({ rowKey: row.rowKey, operation: fromOperationRow(row) })), more }
       }
@@ -83,7 +83,7 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
     async changeSlot(partitionKey, { from, to }, operations) {
       const row = toSlotRow(partitionKey, to)
       const slot: TransactionAction = from.etag === undefined ? ['create', row] : ['update', row, 'Replace', { etag: from.etag }]
-      const actions = [slot, ...operations.map((operation) => ['upsert', toOperationRow(operationKeysOf(operation.id), operation), 'Replace'] as TransactionAction)]
+      const actions = [slot, ...operations.map((operation) => toUpsert(toOperationRow(operationKeysOf(operation.id), operation)))]
       try {
         const answer = await call(backends, (table, options) => table.submitTransaction(actions, options))
         const etag = answer.getResponseForEntity(SLOT_ROW_KEY)?.etag ?? answer.subResponses[0]?.etag
@@ -100,10 +100,28 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
 
     writeCopies: (_, operations) => upsert(history, operations.map((operation) => toOperationRow(historyKeysOf(operation.id), operation))),
 
+    async insertOperation(operation) {
+      const row = toOperationRow(operationKeysOf(operation.id), operation)
+      try {
+        await call(backends, (table, options) => table.createEntity(row, options))
+      } catch (fault) {
+        // There already, by whoever delivers it or by our own write, whose answer was lost.
+        if (!(fault instanceof StorageFault) || fault.status !== 409) throw fault
+      }
+    },
+
+    async countJoined(id, instance, count) {
+      const column = { [joinedColumn(instance)]: count }
+      const { partitionKey, rowKey } = operationKeysOf(id)
+      // Whatever else has become of the row: the column is this instance's own.
+      await unlessMissing(call(backends, (table, options) => table.updateEntity({ partitionKey, rowKey, ...column }, 'Merge', { ...options, etag: '*' })))
+      await unlessMissing(call(history, (table, options) => table.updateEntity({ ...historyKeysOf(id), ...column }, 'Merge', { ...options, etag: '*' })))
+    },
+
     async readOperation(id) {
       const { partitionKey, rowKey } = operationKeysOf(id)
       try {
-        return fromOperationRow(await call(backends, (table, options) => table.getEntity<{ operation: string }>(partitionKey, rowKey, options)))
+        return fromOperationRow(await call(backends, (table, options) => table.getEntity<OperationRow>(partitionKey, rowKey, options)))
       } catch (fault) {
         if (fault instanceof StorageFault && fault.status === 404) return undefined
         throw fault
@@ -147,6 +165,11 @@ async function unlessMissing(removal: Promise<unknown>): Promise<void> {
   } catch (fault) {
     if (!(fault instanceof StorageFault) || fault.status !== 404) throw fault
   }
+}
+
+/** Merged, so that the columns stay in which other instances count. */
+function toUpsert(row: object): TransactionAction {
+  return ['upsert', row, 'Merge'] as TransactionAction
 }
 
 const backends = (tables: Tables): TableClient => tables.backends

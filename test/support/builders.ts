@@ -20,6 +20,9 @@ export const PARTS: BackendParts = {
 export const TOOL_ID = '11112222-bbbb-3333-cccc-4444dddd5555'
 export const IDS: RequestIds = { correlationId: 'c0ffee00-0000-4000-8000-000000000001', clientRequestId: 'c0ffee00-0000-4000-8000-000000000002' }
 
+/** The loop guard as the policy has it by default. */
+export const A_LIMIT = { count: 6, window: 'PT1H', windowMs: 3_600_000 }
+
 export function aBackend(change: Partial<BackendParts> = {}): Backend {
   const backend = parseBackendParts({ ...PARTS, ...change })
   if (!backend.ok) throw new TypeError(`the builder was given an invalid ${backend.error.segment}`)

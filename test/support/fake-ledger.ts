@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { DEFAULT_AFTER_MS } from '../../src/domain/duration.ts'
 import type { Failure } from '../../src/domain/failure.ts'
 import type { OperationId } from '../../src/domain/operation.ts'
+import type { Trigger } from '../../src/domain/trigger.ts'
 import { describeFailure } from '../../src/http/failure-reply.ts'
 import { createOperationId, partitionKeyOf } from '../../src/ledger/keys.ts'
 import { endOperation, startOperation, type Ending } from '../../src/ledger/operations.ts'
@@ -33,10 +34,10 @@ export function createFakeLedger({ clock, passage, recorded, called }: FakeLedge
   let passed = false
 
   /** As the real one: an operation begins with the request and ends with what became of it. */
-  function begin(permit: AuthorizedReconnect): (ending: Ending) => Noted {
+  function begin(permit: AuthorizedReconnect, trigger?: Trigger): (ending: Ending) => Noted {
     assert.equal(passed, false, 'one request passes the ledger once')
     passed = true
-    const started = startOperation(permit, OPERATION_ID, clock.now())
+    const started = startOperation(permit, OPERATION_ID, clock.now(), trigger)
     return (ending) => ({ operation: endOperation(started, ending, clock.now()), recorded })
   }
   const wantedBy = ({ command }: AuthorizedReconnect): number => clock.now() + (command.after?.ms ?? DEFAULT_AFTER_MS)
@@ -53,9 +54,9 @@ export function createFakeLedger({ clock, passage, recorded, called }: FakeLedge
       const { result } = forwarded
       return { kind: 'sent', forwarded, dueEpochMs, ...end(result.ok ? { kind: 'forwarded', dueEpochMs, forwarded } : failed(result.error, forwarded)) }
     },
-    async note(permit, failure) {
+    async note(permit, failure, trigger) {
       called('note')
-      return begin(permit)(failure === undefined ? { kind: 'dry-run', dueEpochMs: wantedBy(permit) } : failed(failure))
+      return begin(permit, trigger)(failure === undefined ? { kind: 'dry-run', dueEpochMs: wantedBy(permit) } : failed(failure))
     },
   }
 }

@@ -14,7 +14,7 @@ import type { Forwarded } from '../../src/reconnect/ports.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { createDeadline } from '../../src/shared/deadline.ts'
 import { err, ok } from '../../src/shared/result.ts'
-import { aBackend, aPermit } from './builders.ts'
+import { A_LIMIT, aBackend, aPermit } from './builders.ts'
 
 export interface Setup {
   readonly connectionString: string
@@ -69,6 +69,7 @@ const ledger = createLedger({
   clock: systemClock,
   deadlineMs: 5_000,
   describe: ({ reason }) => ({ code: reason, message: reason }),
+  limit: A_LIMIT,
 })
 
 async function pass(go: Go): Promise<Said> {

@@ -1,7 +1,7 @@
 import type { Operation, OperationId } from '../../src/domain/operation.ts'
 import { partitionKeyOf } from '../../src/ledger/keys.ts'
 import type { Slot } from '../../src/ledger/slot.ts'
-import { StorageFault, type OperationStore, type SlotStore } from '../../src/ledger/store.ts'
+import { StorageFault, type AcceptanceStore, type OperationStore, type SlotStore } from '../../src/ledger/store.ts'
 import { aBackend } from './builders.ts'
 
 /**
@@ -12,9 +12,12 @@ import { aBackend } from './builders.ts'
 export type Mishap = 'fine' | 'refused' | 'lost' | 'repeated' | 'late' | 'hang' | (() => void)
 
 /** One backend's rows in memory; its mishaps come in the order in which they are listed, and then nothing goes wrong any more. */
-export interface ScriptedStore extends SlotStore, Pick<OperationStore, 'writeCopies'> {
-  readonly mishaps: Record<'read' | 'change' | 'write' | 'copy', Mishap[]>
-  readonly calls: Record<'read' | 'change' | 'write' | 'copy', number>
+type Call = 'read' | 'change' | 'write' | 'copy' | 'find' | 'insert' | 'count'
+export interface ScriptedStore extends SlotStore, AcceptanceStore, Pick<OperationStore, 'writeCopies' | 'readOperation'> {
+  readonly mishaps: Record<Call, Mishap[]>
+  readonly calls: Record<Call, number>
+  /** Alerts that joined, by operation. */
+  readonly joined: Map<OperationId, number>
   readonly operations: Map<OperationId, Operation>
   readonly copies: Map<OperationId, Operation>
   slot(partitionKey?: string): Slot
@@ -30,8 +33,9 @@ export function createScriptedStore(): ScriptedStore {
   const slots = new Map<string, { readonly slot: Slot; readonly etag: string }>()
   const operations = new Map<OperationId, Operation>()
   const copies = new Map<OperationId, Operation>()
-  const mishaps: ScriptedStore['mishaps'] = { read: [], change: [], write: [], copy: [] }
-  const calls = { read: 0, change: 0, write: 0, copy: 0 }
+  const joined = new Map<OperationId, number>()
+  const mishaps: ScriptedStore['mishaps'] = { read: [], change: [], write: [], copy: [], find: [], insert: [], count: [] }
+  const calls = { read: 0, change: 0, write: 0, copy: 0, find: 0, insert: 0, count: 0 }
   const late: (() => unknown)[] = []
   let version = 0
   const nextEtag = (): string => `W/"${(version += 1)}"`
@@ -53,6 +57,7 @@ export function createScriptedStore(): ScriptedStore {
     calls,
     operations,
     copies,
+    joined,
     slot: (partitionKey = PARTITION) => slots.get(partitionKey)?.slot ?? {},
     put: (slot) => void slots.set(PARTITION, { slot, etag: nextEtag() }),
     applyLate: () => late.splice(0).forEach((effect) => effect()),
@@ -70,6 +75,9 @@ export function createScriptedStore(): ScriptedStore {
         () => ({ kind: 'conflict' }),
       ),
     writeOperations: (_, written) => call('write', () => written.forEach((operation) => operations.set(operation.id, operation))),
+    readOperation: (id) => call('find', () => operations.get(id)),
+    insertOperation: (operation) => call('insert', () => void (operations.has(operation.id) || operations.set(operation.id, operation))),
+    countJoined: (id, _, count) => call('count', () => void joined.set(id, count)),
     writeCopies: (_, written) => call('copy', () => written.forEach((operation) => copies.set(operation.id, operation))),
   }
 }

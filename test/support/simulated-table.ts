@@ -2,7 +2,7 @@ import type { Operation } from '../../src/domain/operation.ts'
 import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from '../../src/ledger/keys.ts'
 import type { Slot } from '../../src/ledger/slot.ts'
 import type { StorageClock } from '../../src/ledger/storage-clock.ts'
-import { StorageFault, type ExpiryStore, type OperationPage, type OperationRange, type OperationStore, type SlotStore } from '../../src/ledger/store.ts'
+import { StorageFault, type AcceptanceStore, type ExpiryStore, type OperationPage, type OperationRange, type OperationStore, type SlotStore } from '../../src/ledger/store.ts'
 import type { Clock } from '../../src/shared/clock.ts'
 import type { Simulation } from './simulation.ts'
 
@@ -20,7 +20,7 @@ export const FAIR: TableWeather = { refused: 0, lost: 0, late: 0 }
 
 /** One table for many instances: compare-and-set on ETags, latencies and faults by the simulation's dice. As strict as the real one. */
 export interface SimulatedTable {
-  connect(instance: number, clock: Clock, storageClock: StorageClock, dead: () => boolean): SlotStore & OperationStore & ExpiryStore
+  connect(instance: number, clock: Clock, storageClock: StorageClock, dead: () => boolean): SlotStore & OperationStore & AcceptanceStore & ExpiryStore
   readonly slots: ReadonlyMap<string, { readonly slot: Slot; readonly etag: string }>
   readonly operations: ReadonlyMap<string, Operation>
   /** When a write by which this instance takes the slot was applied last, in true time. */
@@ -42,6 +42,7 @@ export function createSimulatedTable(simulation: Simulation, weather: () => Tabl
   const slots = new Map<string, { slot: Slot; etag: string }>()
   const operations = new Map<string, Operation>()
   const copies = new Map<string, Operation>()
+  const joined = new Map<string, number>()
   let version = 0
   const reserved = new Map<number, number>()
   let calls = 0
@@ -111,6 +112,8 @@ export function createSimulatedTable(simulation: Simulation, weather: () => Tabl
             if (written.some(({ id }) => historyKeysOf(id).partitionKey !== month)) throw new StorageFault({ statusCode: 400 })
             for (const operation of written) copies.set(operation.id, operation)
           }),
+        insertOperation: (operation) => call(() => void (operations.has(operation.id) || operations.set(operation.id, operation))),
+        countJoined: (id, _, count) => call(() => void joined.set(id, count)),
         readOperation: (id) => call(() => operations.get(id)),
         listBackend: (partitionKey, range) => call(() => pageOf(rowsOf(operations, operationKeysOf), partitionKey, 'op-', range)),
         listMonth: (month, range) => call(() => pageOf(rowsOf(copies, historyKeysOf), month, '', range)),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { CredentialFault, Failure, Reason } from '../../../src/domain/failure.ts'
+import type { CredentialFault, Failure } from '../../../src/domain/failure.ts'
 import { describeFailure, toFailureReply, WIRE, type Challenge } from '../../../src/http/failure-reply.ts'
 import type { Reply } from '../../../src/http/reply.ts'
 import { aBackend } from '../../support/builders.ts'
@@ -25,7 +25,7 @@ interface Expectation {
 }
 
 /** The contract's table (section 3), one line per reason: the compiler asks for a line for every new one. */
-const TABLE: { readonly [R in Reason]: Expectation } = {
+const TABLE: { readonly [R in Failure['reason']]: Expectation } = {
   body_too_large: { failure: { reason: 'body_too_large', limitBytes: 65_536 }, status: 413, code: 'RequestEntityTooLarge' },
   length_required: { failure: { reason: 'length_required' }, status: 411, code: 'LengthRequired' },
   media_type_unsupported: { failure: { reason: 'media_type_unsupported' }, status: 415, code: 'UnsupportedMediaType' },
@@ -51,6 +51,15 @@ const TABLE: { readonly [R in Reason]: Expectation } = {
     target: 'api-version',
   },
   duration_invalid: { failure: { reason: 'duration_invalid', fault: 'too_long' }, status: 400, code: 'InvalidDuration', target: 'properties.after' },
+  payload_invalid: { failure: { reason: 'payload_invalid', expectation: 'JSON' }, status: 400, code: 'InvalidRequestContent' },
+  too_many_alerts: { failure: { reason: 'too_many_alerts', limit: 500 }, status: 413, code: 'RequestEntityTooLarge' },
+  target_invalid: { failure: { reason: 'target_invalid', detail: 'backend: …' }, status: 400, code: 'InvalidResourceId' },
+  webhook_unknown: unauthenticated('webhook_unknown'),
+  webhook_proof_missing: unauthenticated('webhook_proof_missing'),
+  webhook_secret: unauthenticated('webhook_secret'),
+  webhook_signature: unauthenticated('webhook_signature'),
+  webhook_timestamp: unauthenticated('webhook_timestamp'),
+  webhook_sender: unauthenticated('webhook_sender'),
   credential_missing: unauthenticated('credential_missing'),
   credential_malformed: unauthenticated('credential_malformed'),
   token_too_large: unauthenticated('token_too_large'),
@@ -201,7 +210,7 @@ test('a 503 always says when to come back', () => {
 })
 
 test('what is not known is said to be not known; what was not sent is said not to have been', () => {
-  const message = (reason: Reason): string => String(errorOf(reply(TABLE[reason].failure))['message'])
+  const message = (reason: Failure['reason']): string => String(errorOf(reply(TABLE[reason].failure))['message'])
   for (const reason of ['arm_failed', 'arm_unavailable', 'arm_connection_lost', 'arm_answer_invalid'] as const)
     assert.match(message(reason), /not known whether/)
   assert.match(message('outcome_unknown'), /outcome is unknown/)

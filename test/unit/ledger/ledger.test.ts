@@ -8,7 +8,7 @@ import { LEASE_MARGIN_MS } from '../../../src/ledger/reservations.ts'
 import { createStorageClock } from '../../../src/ledger/storage-clock.ts'
 import type { Forwarded, Passage } from '../../../src/reconnect/ports.ts'
 import { err, ok } from '../../../src/shared/result.ts'
-import { aBackend, aDeadline, aDuration, aPermit, TOOL_ID } from '../../support/builders.ts'
+import { A_LIMIT, aBackend, aDeadline, aDuration, aPermit, TOOL_ID } from '../../support/builders.ts'
 import { createFakeClock, START_EPOCH_MS } from '../../support/fake-clock.ts'
 import { createScriptedStore, ending } from '../../support/scripted-store.ts'
 
@@ -21,7 +21,7 @@ function room() {
   const store = createScriptedStore()
   const records = createRecords(store, clock, QUIET, () => undefined)
   const storageClock = createStorageClock(clock)
-  const ledger = createLedger({ store, records, storageClock, clock, deadlineMs: DEADLINE_MS, describe: ({ reason }) => ({ code: reason, message: reason }), random: () => 0.5 })
+  const ledger = createLedger({ store, records, storageClock, clock, deadlineMs: DEADLINE_MS, describe: ({ reason }) => ({ code: reason, message: reason }), limit: A_LIMIT, random: () => 0.5 })
   let sends = 0
   /** ARM accepts a second later. */
   const accept = async (): Promise<Forwarded> => {
@@ -41,7 +41,7 @@ function room() {
 /** Another instance on the same store. */
 function beside({ clock, store }: ReturnType<typeof room>) {
   const records = createRecords(store, clock, QUIET, () => undefined)
-  return createLedger({ store, records, storageClock: createStorageClock(clock), clock, deadlineMs: DEADLINE_MS, describe: ({ reason }) => ({ code: reason, message: reason }), random: () => 0.5 })
+  return createLedger({ store, records, storageClock: createStorageClock(clock), clock, deadlineMs: DEADLINE_MS, describe: ({ reason }) => ({ code: reason, message: reason }), limit: A_LIMIT, random: () => 0.5 })
 }
 
 test('the first is sent, recorded, and due two minutes after ARM accepted', async () => {

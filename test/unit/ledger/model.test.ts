@@ -13,7 +13,7 @@ import { createStorageClock } from '../../../src/ledger/storage-clock.ts'
 import type { Forwarded, Ledger, Passage } from '../../../src/reconnect/ports.ts'
 import type { Deadline } from '../../../src/shared/deadline.ts'
 import { err, ok } from '../../../src/shared/result.ts'
-import { aDuration, aPermit } from '../../support/builders.ts'
+import { A_LIMIT, aDuration, aPermit } from '../../support/builders.ts'
 import { START_EPOCH_MS } from '../../support/fake-clock.ts'
 import { createSimulatedTable, FAIR, type TableWeather } from '../../support/simulated-table.ts'
 import { createSimulation, type Simulation } from '../../support/simulation.ts'
@@ -81,7 +81,7 @@ function createWorld(seed: number, climate: Climate): World {
     const store = table.connect(index, clock, storageClock, dead)
     const records = createRecords(store, clock, SILENT, () => undefined)
     const describe = (): { code: string; message: string } => ({ code: 'Failed', message: 'failed' })
-    const ledger = createLedger({ store, records, storageClock, clock, deadlineMs: DEADLINE_MS, describe, random: simulation.random })
+    const ledger = createLedger({ store, records, storageClock, clock, deadlineMs: DEADLINE_MS, describe, limit: A_LIMIT, random: simulation.random })
     world.instances.push({ ledger, dead: false, sentAtEpochMs: 0, skewMs })
   }
   return world

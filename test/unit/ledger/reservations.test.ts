@@ -54,7 +54,7 @@ test('takes an idle slot with its lease and its operation, and settles it: one r
   assert.equal(await reservation.settle(due, forwarded), true)
   assert.deepEqual(store.slot(), { scheduled: due })
   assert.equal(store.operations.get(accepted.id)?.state, 'forwarded')
-  assert.deepEqual(store.calls, { read: 1, change: 2, write: 0, copy: 0 })
+  assert.deepEqual(store.calls, { read: 1, change: 2, write: 0, copy: 0, find: 0, insert: 0, count: 0 })
 })
 
 test('release keeps what was scheduled before, and writes the operation', async () => {

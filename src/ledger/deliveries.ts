@@ -1,0 +1,88 @@
+import type { Operation } from '../domain/operation.ts'
+import type { Delivered, Deliveries, Delivery, Forwarded } from '../reconnect/ports.ts'
+import type { Deadline } from '../shared/deadline.ts'
+import { operationKeysOf } from './keys.ts'
+import type { LedgerOptions } from './ledger.ts'
+import { endOperation } from './operations.ts'
+import type { Met, Passages, Taken } from './passages.ts'
+
+/** Longer than storage is left alone after it has failed. */
+const WRITE_AGAIN_MS = 6_000
+/** What ARM has answered is not known twice: it is written down with more patience than anything else, while the lease runs. */
+const WRITE_TRIES = 4
+
+/**
+ * Operations of alerts on their way. The same passage as that of a request over HTTP, with three differences: the operation exists already
+ * and may be delivered twice; alerts are limited; and nothing is sent that storage does not know of.
+ */
+export function createDeliveries(passages: Passages, { store, records, storageClock, clock, describe, limit }: LedgerOptions): Deliveries {
+  async function take(met: Met, passing: ReturnType<Passages['begin']>, deadline: Deadline, send: () => Promise<Forwarded>, judge: Parameters<Deliveries['deliver']>[3]): Promise<Taken<Delivered>> {
+    /** What could not be written down has not happened: the message comes again. */
+    const written = async <D extends { readonly operation: Operation }>(delivered: D): Promise<(D & { readonly recorded: true }) | { readonly kind: 'unavailable'; readonly detail: string }> =>
+      (await passages.inTime(deadline, records.write(delivered.operation))) ? { ...delivered, recorded: true } : { kind: 'unavailable', detail: 'storage did not take it' }
+
+    switch (met.kind) {
+      case 'join': {
+        const { scheduled } = met
+        if (scheduled.operationId === passing.started.id) return { passage: { kind: 'over' } }
+        return { passage: await written({ kind: 'joined' as const, operation: passages.ended(passing, { kind: 'joined', scheduled }), dueEpochMs: scheduled.dueEpochMs }) }
+      }
+      case 'exhausted': {
+        const failure = { reason: 'loop_guard', count: limit.count, window: limit.window } as const
+        return { passage: await written({ kind: 'exhausted' as const, failure, operation: passages.ended(passing, { kind: 'exhausted', error: describe(failure) }) }) }
+      }
+      case 'start': {
+        const { passage, ...taken } = await passages.sendOn(met, passing, deadline, send, (failed, { result }) =>
+          !result.ok && judge(result.error) === 'retry' ? { ...failed, kind: 'accepted' } : failed,
+        )
+        return { passage: { kind: 'sent', ...passage }, ...taken }
+      }
+      case 'busy':
+      case 'over':
+      case 'unavailable':
+        return { passage: met }
+    }
+  }
+
+  async function insist(operation: Operation): Promise<boolean> {
+    for (let tries = 0; tries < WRITE_TRIES; tries += 1) {
+      await clock.sleep(WRITE_AGAIN_MS)
+      if (await records.write(operation)) return true
+    }
+    return false
+  }
+
+  return {
+    async deliver({ permit, accepted }: Delivery, deadline, send, judge) {
+      const passing = passages.begin(permit, operationKeysOf(accepted.id).partitionKey, accepted, limit)
+      async function isOver(): Promise<boolean> {
+        passing.started = (await store.readOperation(accepted.id)) ?? accepted
+        return passing.started.state !== 'accepted'
+      }
+      const delivered = await passages.pass(passing, deadline, (met) => take(met, passing, deadline, send, judge), isOver)
+      return delivered.kind === 'sent' && !delivered.recorded ? { ...delivered, recorded: await insist(delivered.operation) } : delivered
+    },
+
+    async find(accepted) {
+      if (records.resting()) return undefined
+      try {
+        return (await store.readOperation(accepted.id)) ?? accepted
+      } catch (fault) {
+        records.rest(String(fault))
+        return undefined
+      }
+    },
+
+    async end(operation, ending) {
+      const now = storageClock.now()
+      const ended = endOperation(
+        operation,
+        ending.state === 'dry-run'
+          ? { kind: 'dry-run', dueEpochMs: now + ending.afterMs }
+          : { kind: ending.state, error: describe(ending.failure) },
+        now,
+      )
+      return { operation: ended, recorded: await records.write(ended) }
+    },
+  }
+}
