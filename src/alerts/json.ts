@@ -1,0 +1,41 @@
+import { MAX_ID_CHARS } from './alert.ts'
+
+/** A JSON object as something that may hold anything under any name. */
+export type Members = Readonly<Record<string, unknown>>
+
+export function members(value: unknown): Members | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : undefined
+}
+
+/** An own member: `constructor` and `__proto__` of a payload are what the payload says, or absent. */
+export function member(value: unknown, name: string): unknown {
+  const object = members(value)
+  return object !== undefined && Object.hasOwn(object, name) ? object[name] : undefined
+}
+
+export function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : []
+}
+
+/** What can be an attribute: a text, or a number or truth value as its text. Empty is absent. */
+export function scalar(value: unknown): string | undefined {
+  if (typeof value === 'string') return value === '' ? undefined : value
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined
+}
+
+/** A sender's id or a rule's name, for the record. */
+export function shortText(value: unknown): string | undefined {
+  return scalar(value)?.slice(0, MAX_ID_CHARS)
+}
+
+/** Names that are not there yet, each with its value: who comes first stays. */
+export function addMissing(attributes: Map<string, string>, entries: Iterable<readonly [string, unknown]>, prefix = ''): void {
+  for (const [name, value] of entries) {
+    const text = scalar(value)
+    if (text !== undefined && !attributes.has(prefix + name)) attributes.set(prefix + name, text)
+  }
+}
+
+export function entriesOf(value: unknown): readonly (readonly [string, unknown])[] {
+  return Object.entries(members(value) ?? {})
+}
