@@ -1,4 +1,4 @@
-import type { PolicyDocument } from '../policy/policy-document.ts'
+import type { PolicyDocument, Webhook } from '../policy/policy-document.ts'
 
 export type Mode = 'on' | 'dry-run' | 'off'
 
@@ -8,6 +8,8 @@ export interface Config {
   /** The platform says that App Service Authentication is on (`WEBSITE_AUTH_ENABLED`). */
   readonly appServiceAuthentication: boolean
   readonly policy: PolicyDocument
+  /** The policy's webhooks with the secrets that they name. */
+  readonly webhooks: readonly WebhookConfig[]
   readonly mode: Mode
   readonly deadlineMs: number
   /** Origin without trailing slash under which callers reach the app. Absent: answers name no absolute address. */
@@ -15,6 +17,9 @@ export interface Config {
   readonly arm: ArmConfig
   readonly storage: StorageConfig
 }
+
+/** An alert sender, with the values of its secrets: the current one first. None for `entra`. */
+export type WebhookConfig = Webhook & { readonly secrets: readonly string[] }
 
 export interface EntraConfig {
   /** Lower-case GUID. */
@@ -38,7 +43,7 @@ export interface ArmConfig {
 /** The Functions host's own storage account (`AzureWebJobsStorage`). */
 export type StorageConfig =
   | { readonly kind: 'connection-string'; readonly connectionString: string; readonly allowHttp: boolean }
-  | { readonly kind: 'identity'; readonly tableUri: string; readonly credential: ArmCredential }
+  | { readonly kind: 'identity'; readonly tableUri: string; readonly queueUri: string | undefined; readonly credential: ArmCredential }
 
 /** Which identity asks ARM, or storage. */
 export type ArmCredential =

@@ -5,6 +5,7 @@ import { deepFreeze } from './deep-freeze.ts'
 import { parseOrigin, type Plaintext } from './origin.ts'
 import { readMode, readPolicy, type ReadFile } from './read-policy.ts'
 import { readStorage } from './read-storage.ts'
+import { readWebhooks } from './read-webhooks.ts'
 import { createSettings, parseList, type Environment, type Reading, type Settings } from './settings.ts'
 
 const DEFAULT_AUTHORITY = 'https://login.microsoftonline.com'
@@ -65,14 +66,16 @@ export function readConfig(env: Environment, readFile: ReadFile, { appRoot = '' 
   const deadlineSeconds = settings.optional('RECONNECT_DEADLINE_SECONDS', DEADLINE) ?? DEFAULT_DEADLINE_SECONDS
   const publicUrl = settings.optional('RECONNECT_PUBLIC_URL', origin('on-loopback', 'https://reconnect.example.com'))
   const arm = readArm(settings)
-  const storage = readStorage(settings, arm.credential.kind)
   const source = readPolicy(settings, readFile, appRoot)
+  const webhooks = readWebhooks(settings, source?.policy.webhooks ?? [])
+  const storage = readStorage(settings, arm.credential.kind, { needsQueue: webhooks.length > 0 })
   if (settings.problems.length > 0 || source === undefined || storage === undefined) return err(settings.problems)
   return ok(
     deepFreeze({
       entra,
       appServiceAuthentication: foldAscii(env['WEBSITE_AUTH_ENABLED']?.trim() ?? '') === 'true',
       policy: source.policy,
+      webhooks,
       mode,
       deadlineMs: deadlineSeconds * 1000,
       ...(publicUrl === undefined ? {} : { publicUrl }),

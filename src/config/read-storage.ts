@@ -20,27 +20,43 @@ const TABLE_URI: Reading<string> = {
   expectation: 'the https origin of the table service',
   example: 'https://streconnect.table.core.windows.net',
 }
+const QUEUE_URI: Reading<string> = {
+  parse: (text) => parseOrigin(text, 'never'),
+  expectation: 'the https origin of the queue service',
+  example: 'https://streconnect.queue.core.windows.net',
+}
 const CREDENTIAL: Reading<string> = { parse: (text) => (text === 'managedidentity' ? text : undefined), expectation: "'managedidentity'", example: 'managedidentity' }
 const CLIENT_ID: Reading<string> = { parse: (text) => (isGuid(text) ? text : undefined), expectation: 'a GUID', example: '11111111-2222-3333-4444-555555555555' }
 
 /**
  * The settings by which the Functions host finds its own storage account: a connection string, or a name or table URI that is reached
- * with an identity (Azure Functions: "Connecting to host storage with an identity").
+ * with an identity (Azure Functions: "Connecting to host storage with an identity"). A queue service is needed where there are webhooks only.
  */
-export function readStorage(settings: Settings, platform: ArmCredential['kind']): StorageConfig | undefined {
+export function readStorage(settings: Settings, platform: ArmCredential['kind'], { needsQueue = false } = {}): StorageConfig | undefined {
   const connectionString = settings.optional(CONNECTION, CONNECTION_STRING)
   const accountName = settings.optional(`${CONNECTION}__accountName`, ACCOUNT_NAME)
   const named = settings.optional(`${CONNECTION}__tableServiceUri`, TABLE_URI)
   const chosen = settings.optional(`${CONNECTION}__credential`, CREDENTIAL)
   const clientId = settings.optional(`${CONNECTION}__clientId`, CLIENT_ID)
+  const namedQueue = settings.optional(`${CONNECTION}__queueServiceUri`, QUEUE_URI)
   // As the host: where both ways are set, the connection string is the one.
-  if (connectionString !== undefined) return { kind: 'connection-string', connectionString, allowHttp: isLocal(connectionString) }
+  if (connectionString !== undefined) {
+    if (needsQueue && !namesService(membersOf(connectionString), 'queueendpoint')) {
+      settings.complain({ name: CONNECTION, expectation: 'a storage connection string that names the queue service too: there are webhooks', example: CONNECTION_STRING.example })
+    }
+    return { kind: 'connection-string', connectionString, allowHttp: isLocal(connectionString) }
+  }
   const tableUri = named ?? (accountName === undefined ? undefined : `https://${accountName}.table.core.windows.net`)
+  const queueUri = namedQueue ?? (accountName === undefined ? undefined : `https://${accountName}.queue.core.windows.net`)
   if (tableUri !== undefined) {
+    if (needsQueue && queueUri === undefined) {
+      settings.complain({ name: `${CONNECTION}__queueServiceUri`, expectation: `${QUEUE_URI.expectation}: there are webhooks`, example: QUEUE_URI.example })
+    }
     const managed = chosen !== undefined || clientId !== undefined || platform === 'managed-identity'
     return {
       kind: 'identity',
       tableUri,
+      queueUri,
       credential: managed ? { kind: 'managed-identity', ...(clientId === undefined ? {} : { clientId }) } : { kind: 'developer' },
     }
   }
@@ -60,10 +76,16 @@ function membersOf(text: string): ReadonlyMap<string, string> | undefined {
   )
   const has = (name: string): boolean => (members.get(name) ?? '') !== ''
   const endpoint = members.get('tableendpoint') ?? ''
-  const isNamed = endpoint === '' ? has('endpointsuffix') : URL.canParse(endpoint)
+  const isNamed = namesService(members, 'tableendpoint')
   const byKey = has('accountname') && has('accountkey') && /^https?$/.test(members.get('defaultendpointsprotocol') ?? '') && isNamed
   const bySignature = endpoint !== '' && isNamed && has('sharedaccesssignature') && !has('accountkey')
   return byKey || bySignature || members.get('usedevelopmentstorage') === 'true' ? members : undefined
+}
+
+/** Whether the SDK could make this service's address of it. */
+function namesService(members: ReadonlyMap<string, string> | undefined, endpointName: string): boolean {
+  const endpoint = members?.get(endpointName) ?? ''
+  return endpoint === '' ? (members?.get('endpointsuffix') ?? '') !== '' || members?.get('usedevelopmentstorage') === 'true' : URL.canParse(endpoint)
 }
 
 /** http only where nobody between here and there could listen. */

@@ -19,6 +19,7 @@ describe('readConfig', () => {
       },
       appServiceAuthentication: false,
       policy: { grants: [], webhooks: [], limits: { perBackend: { count: 6, window: 'PT1H' } }, deliverWithin: 'PT6H' },
+      webhooks: [],
       mode: 'on',
       deadlineMs: 30_000,
       arm: {

@@ -62,11 +62,40 @@ describe('storage by identity', () => {
     ['not as the identity that asks ARM', { [`${NAME}__accountName`]: 'streconnect', AZURE_CLIENT_ID: CLIENT }, TABLES, { kind: 'managed-identity' }],
   ]
   for (const [what, env, tableUri, credential] of cases) {
-    it(what, () => assert.deepEqual(storageOf(env), { kind: 'identity', tableUri, credential }))
+    it(what, () => assert.deepEqual(storageOf(env), { kind: 'identity', tableUri, queueUri: `https://${env[`${NAME}__accountName`]}.queue.core.windows.net`, credential }))
   }
 
   it('gives way to a connection string that is set as well, as in the host', () => {
     assert.equal(configOf({ [`${NAME}__accountName`]: 'streconnect' }).storage.kind, 'connection-string')
+  })
+})
+
+describe('the queue service', () => {
+  const WEBHOOK = { format: 'alertmanager', authentication: { type: 'bearer', secret: 'TOKEN' }, backend: '{id}' }
+  const WITH_WEBHOOKS: Environment = { RECONNECT_POLICY: JSON.stringify({ webhooks: { a: WEBHOOK } }), TOKEN: 'k3jhw87fhKJh3782jsd92' }
+  const queueOf = (env: Environment): string | undefined => {
+    const storage = storageOf(env)
+    return storage.kind === 'identity' ? storage.queueUri : undefined
+  }
+
+  it('is that of the account, or the one that is named', () => {
+    assert.equal(queueOf({ [`${NAME}__accountName`]: 'streconnect' }), 'https://streconnect.queue.core.windows.net')
+    assert.equal(queueOf({ [`${NAME}__accountName`]: 'streconnect', [`${NAME}__queueServiceUri`]: 'https://queues.example.com/' }), 'https://queues.example.com')
+  })
+
+  it('is not needed without webhooks', () => {
+    assert.equal(queueOf({ [`${NAME}__tableServiceUri`]: TABLES }), undefined)
+    assert.equal(storageOf({ [NAME]: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;TableEndpoint=https://tables.example.com' }).kind, 'connection-string')
+  })
+
+  it('is needed with webhooks', () => {
+    assert.deepEqual(problemsWithout({ [`${NAME}__tableServiceUri`]: TABLES, ...WITH_WEBHOOKS }), [`${NAME}__queueServiceUri`])
+    assert.deepEqual(problemsWithout({ [NAME]: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;TableEndpoint=https://tables.example.com', ...WITH_WEBHOOKS }), [NAME])
+    for (const good of [{ [`${NAME}__accountName`]: 'streconnect' }, { [NAME]: CONNECTION }, { [NAME]: 'UseDevelopmentStorage=true' }]) assert.deepEqual(problemsWithout({ ...good, ...WITH_WEBHOOKS }), [])
+  })
+
+  it('is an https origin', () => {
+    assert.deepEqual(problemsWithout({ [`${NAME}__accountName`]: 'streconnect', [`${NAME}__queueServiceUri`]: 'http://queues.example.com' }), [`${NAME}__queueServiceUri`])
   })
 })
 

@@ -1,0 +1,51 @@
+import type { Webhook } from '../policy/policy-document.ts'
+import type { WebhookConfig } from './config.ts'
+import type { Reading, Settings } from './settings.ts'
+
+const MIN_SECRET_CHARS = 16
+/** What people leave in a setting that they meant to come back to. Only as a whole or at its beginning: a random secret may contain any word. */
+const PLACEHOLDER =
+  /^(?:<.*>|\{\{.*\}\}|\$\{.*\}|\$\(.*\)|%.*%|\[.*\]|(?:change|replace|insert|enter|put)[-_ ]?(?:me|this|it|here|with|your|the|secret)(?:[-_ ].*)?|your[-_ ].*|(?:example|sample|placeholder|dummy|todo|fixme|tbd|test|my)[-_ ]?(?:secret|token|key|password|value)?[-_ 0-9]*|(?:secret|password|token)[-_ 0-9]*|(.)\1*)$/i
+
+const SECRET: Reading<string> = {
+  parse: (text) => (text.length >= MIN_SECRET_CHARS && !PLACEHOLDER.test(text) ? text : undefined),
+  expectation: `a secret of at least ${MIN_SECRET_CHARS} characters that is no placeholder`,
+  example: 'the output of: openssl rand -base64 32',
+}
+/** Standard Webhooks, "Symmetric signatures": 24 to 64 random bytes in Base64, with the prefix `whsec_` or without. */
+const STANDARD_WEBHOOKS_SECRET: Reading<string> = {
+  parse: (text) => (SECRET.parse(text) !== undefined && isKey(text.replace(/^whsec_/, '')) ? text : undefined),
+  expectation: 'a secret of Standard Webhooks: whsec_ and 24 to 64 random bytes in Base64',
+  example: 'the output of: echo "whsec_$(openssl rand -base64 32)"',
+}
+
+function isKey(base64: string): boolean {
+  const key = Buffer.from(base64, 'base64')
+  return key.toString('base64') === base64 && key.byteLength >= 24 && key.byteLength <= 64
+}
+
+/**
+ * The policy's webhooks with the values of the secrets that they name. A `nextSecret` whose setting is not there is none: nothing is being rotated.
+ * A secret that two webhooks share would let the sender of one speak for the other.
+ */
+export function readWebhooks(settings: Settings, webhooks: readonly Webhook[]): readonly WebhookConfig[] {
+  const owners = new Map<string, string>()
+
+  function read(name: string, webhook: Webhook, isRequired: boolean): readonly string[] {
+    const reading = webhook.authentication.type === 'standard-webhooks' ? STANDARD_WEBHOOKS_SECRET : SECRET
+    const secret = isRequired ? settings.required(name, reading) : settings.optional(name, reading)
+    if (secret === undefined) return []
+    const owner = owners.get(secret)
+    owners.set(secret, owner ?? webhook.name)
+    if (owner === undefined || owner === webhook.name) return [secret]
+    settings.complain({ name, expectation: `a secret of webhook '${webhook.name}' alone: webhook '${owner}' has the same`, example: reading.example })
+    return []
+  }
+
+  return webhooks.map((webhook) => {
+    const { authentication } = webhook
+    if (authentication.type === 'entra') return { ...webhook, secrets: [] }
+    const { secret, nextSecret } = authentication
+    return { ...webhook, secrets: [...read(secret, webhook, true), ...(nextSecret === undefined ? [] : read(nextSecret, webhook, false))] }
+  })
+}
