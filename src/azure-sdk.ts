@@ -5,4 +5,5 @@
 export { createClientPool } from './arm/client-pool.ts'
 export { createCredential } from './arm/credential.ts'
 export { sendReconnect } from './arm/send-reconnect.ts'
+export { openQueue } from './delivery/open-queue.ts'
 export { openTables } from './ledger/tables.ts'

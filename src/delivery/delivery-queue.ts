@@ -1,0 +1,68 @@
+import type { QueueClient } from '@azure/storage-queue'
+import type { AcceptedAlert } from '../domain/accepted-alert.ts'
+import type { Enqueue } from '../reconnect/ports.ts'
+import type { Clock } from '../shared/clock.ts'
+import { err, ok, type Result } from '../shared/result.ts'
+import { toMessage } from './message.ts'
+
+/** One call to the queue service. A sender has to be answered within two seconds. */
+const CALL_TIMEOUT_MS = 1_500
+const MAX_TRIES = 2
+/** A second try is begun only while there is time for it. */
+const TRY_AGAIN_WITHIN_MS = 1_000
+/** After the queue has failed, who comes next is told so at once for this long: a storm must not wait for one time-out after the other. */
+const REST_MS = 1_000
+/** A message lives until it is delivered: whether it is too old is for the delivery to say, which reports it. */
+const FOR_EVER = -1
+
+/** Stores messages for `reconnect-deliver`. A message whose answer was lost may be stored twice, which its delivery minds nothing. */
+export function createDeliveryQueue({ open, clock }: { readonly open: () => Promise<QueueClient>; readonly clock: Clock }): Enqueue {
+  let opening: Promise<QueueClient> | undefined
+  let failed: { readonly detail: string; readonly untilEpochMs: number } | undefined
+  const queue = (): Promise<QueueClient> =>
+    (opening ??= open().catch((fault: unknown) => {
+      opening = undefined
+      throw fault
+    }))
+
+  async function bounded<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const timeout = new AbortController()
+    const done = new AbortController()
+    void clock.sleep(CALL_TIMEOUT_MS, done.signal).then(() => timeout.abort())
+    try {
+      return await call(timeout.signal)
+    } finally {
+      done.abort()
+    }
+  }
+
+  async function send(text: string, delayMs: number): Promise<void> {
+    const client = await queue()
+    const options = { visibilityTimeout: Math.ceil(delayMs / 1_000), messageTimeToLive: FOR_EVER }
+    try {
+      await bounded((abortSignal) => client.sendMessage(text, { ...options, abortSignal }))
+    } catch (fault) {
+      if ((fault as { code?: unknown }).code !== 'QueueNotFound') throw fault
+      await bounded((abortSignal) => client.createIfNotExists({ abortSignal }))
+      await bounded((abortSignal) => client.sendMessage(text, { ...options, abortSignal }))
+    }
+  }
+
+  return async function enqueue(alert: AcceptedAlert, delayMs = 0): Promise<Result<void, string>> {
+    const text = toMessage(alert)
+    const beganAt = clock.now()
+    if (failed !== undefined && beganAt < failed.untilEpochMs) return err(failed.detail)
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await send(text, delayMs)
+        failed = undefined
+        return ok(undefined)
+      } catch (fault) {
+        if (tries < MAX_TRIES && clock.now() - beganAt < TRY_AGAIN_WITHIN_MS) continue
+        const detail = fault instanceof Error ? `${fault.name}: ${fault.message}` : String(fault)
+        failed = { detail, untilEpochMs: clock.now() + REST_MS }
+        return err(detail)
+      }
+    }
+  }
+}
