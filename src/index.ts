@@ -1,5 +1,5 @@
 import { app } from '@azure/functions'
-import { ROUTES } from './functions/routes.ts'
+import { QUEUES, ROUTES } from './functions/routes.ts'
 import { readApplication, warmUp } from './warm-up.ts'
 
 for (const { name, route, methods } of ROUTES) {
@@ -9,6 +9,15 @@ for (const { name, route, methods } of ROUTES) {
     authLevel: 'anonymous',
     // Read with the first request, or a moment after registration: registering costs no more than the table.
     handler: async (request, context) => (await readApplication()).handle(name, request, context),
+  })
+}
+
+for (const { name, queueName } of QUEUES) {
+  app.storageQueue(name, {
+    queueName,
+    // The name of the setting, or the beginning of the names where an identity is used: the host's own storage.
+    connection: 'AzureWebJobsStorage',
+    handler: async (message, context) => (await readApplication()).handleMessage(name, message, context),
   })
 }
 

@@ -63,7 +63,7 @@ describe('what is evaluated when', () => {
   test('the SDK, most of what is deployed, is read with the first reconnect and not before', () => {
     const evaluated = evaluatedWith('src/functions/handle.ts')
     assert.ok(evaluated.has('src/arm/arm.ts') && evaluated.has('src/ledger/table-store.ts'))
-    for (const name of ['@azure/arm-apimanagement', '@azure/core-rest-pipeline', '@azure/data-tables', '@azure/identity', 'undici', 'src/azure-sdk.ts'])
+    for (const name of ['@azure/arm-apimanagement', '@azure/core-rest-pipeline', '@azure/data-tables', '@azure/identity', '@azure/storage-queue', 'undici', 'src/azure-sdk.ts'])
       assert.ok(!evaluated.has(name), `${name} is read too early`)
   })
 })
@@ -111,6 +111,9 @@ describe('the rules notice', () => {
     ['a value of the history in http', 'src/http/x.ts', "import { createHistory } from '../ledger/history.ts'"],
     ['the ledger itself in a function', 'src/functions/x.ts', "import { createLedger } from '../ledger/ledger.ts'"],
     ['the door to the SDK in a room', 'src/ledger/x.ts', "const sdk = await import('../azure-sdk.ts')"],
+    ['the queue outside its file', 'src/delivery/x.ts', "import { QueueClient } from '@azure/storage-queue'"],
+    ['the queue in the story', 'src/reconnect/x.ts', "import { createDeliveryQueue } from '../delivery/delivery-queue.ts'"],
+    ['permission in the alerts', 'src/alerts/x.ts', "import { authorize } from '../policy/authorize.ts'"],
     ['undici outside arm', 'src/identity/x.ts', "import { fetch } from 'undici'"],
     ['a package that has no home', 'src/domain/x.ts', "import _ from 'lodash'"],
     ['the environment outside config', 'src/arm/x.ts', "const endpoint = process.env['ARM_ENDPOINT']"],

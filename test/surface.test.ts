@@ -21,13 +21,15 @@ interface Surface {
   readonly authLevel: unknown
 }
 
+const isHttp = ({ type }: Pick<Surface, 'type'>): boolean => type === 'httpTrigger'
+
 test('the surface is the table of the contract, section 2: everything authenticates for itself', () => {
   const surface = [...worker.functions.values()].map(({ metadata }): Surface => {
     const trigger = Object.values(metadata.bindings).find(({ direction }) => direction === 'in')
     return { name: metadata.name, type: trigger?.type, route: trigger?.['route'], methods: trigger?.['methods'], authLevel: trigger?.['authLevel'] }
   })
   const http = { type: 'httpTrigger', authLevel: 'anonymous' }
-  assert.deepEqual(surface, [
+  assert.deepEqual(surface.filter(isHttp), [
     {
       ...http,
       name: 'backend-reconnect',
@@ -35,6 +37,7 @@ test('the surface is the table of the contract, section 2: everything authentica
         'subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ApiManagement/service/{serviceName}/backends/{backendId}/reconnect',
       methods: ['POST'],
     },
+    { ...http, name: 'alert-receive', route: 'alerts/{webhook}', methods: ['POST', 'OPTIONS'] },
     { ...http, name: 'operation-list', route: 'operations', methods: ['GET'] },
     { ...http, name: 'operation-get', route: 'operations/{operationId}', methods: ['GET'] },
     { ...http, name: 'health-live', route: 'health/live', methods: ['GET'] },
@@ -43,14 +46,22 @@ test('the surface is the table of the contract, section 2: everything authentica
   ])
 })
 
-test('a function has one trigger and one answer, and no other binding', () => {
+test('the queues: accepted alerts, and what the host has given up of them, in the storage account of the host', () => {
+  const queues = [...worker.functions.values()].flatMap(({ metadata }) =>
+    Object.values(metadata.bindings)
+      .filter(({ type }) => type === 'queueTrigger')
+      .map(({ queueName, connection }) => ({ name: metadata.name, queueName, connection })),
+  )
+  assert.deepEqual(queues, [
+    { name: 'reconnect-deliver', queueName: 'reconnects', connection: 'AzureWebJobsStorage' },
+    { name: 'reconnect-abandon', queueName: 'reconnects-poison', connection: 'AzureWebJobsStorage' },
+  ])
+})
+
+test('a function has one trigger, those over HTTP an answer, and no other binding', () => {
   for (const { metadata } of worker.functions.values()) {
-    assert.deepEqual(
-      Object.values(metadata.bindings)
-        .map(({ type, direction }) => `${direction} ${type}`)
-        .toSorted(),
-      ['in httpTrigger', 'out http'],
-    )
+    const bindings = Object.values(metadata.bindings).map(({ type, direction }) => `${direction} ${type}`)
+    assert.ok([['in httpTrigger', 'out http'], ['in queueTrigger']].some((expected) => expected.join() === bindings.toSorted().join()), bindings.join())
   }
 })
 
@@ -67,4 +78,20 @@ test('routes begin at the root, and the answers that the host makes without us a
   const headers = Object.fromEntries(Object.entries(host.extensions.http.customHeaders).map(([name, value]) => [name.toLowerCase(), value]))
   assert.equal(headers['cache-control'], 'no-store')
   assert.equal(headers['x-content-type-options'], 'nosniff')
+})
+
+test('the queue settings: an alert does not wait, trouble does, and our own trouble has time to pass', () => {
+  const host = JSON.parse(readFileSync('host.json', 'utf8')) as { extensions: { queues: Record<string, unknown> } }
+  assert.deepEqual(host.extensions.queues, {
+    // Alerts are for incidents: the default looks into an idle queue once a minute.
+    maxPollingInterval: '00:00:02',
+    // The default is 0: five failures within a second, and the message is given up. A message fails only where storage or configuration do.
+    visibilityTimeout: '00:00:30',
+    // Ten minutes of that, before what was accepted counts as undeliverable.
+    maxDequeueCount: 20,
+    // 24 at once at the most: three seconds' worth of ARM's write budget, so that a delivery never waits long for its turn.
+    batchSize: 16,
+    newBatchThreshold: 8,
+    messageEncoding: 'base64',
+  })
 })

@@ -2,21 +2,30 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import { printable } from '../audit/redact.ts'
 import { composition } from '../composition.ts'
 import { toFailureReply } from '../http/failure-reply.ts'
+import { alertReceive } from './alert-receive.ts'
 import { backendReconnect } from './backend-reconnect.ts'
 import { healthLive } from './health-live.ts'
 import { healthReady } from './health-ready.ts'
 import { openapiGet } from './openapi-get.ts'
 import { operationGet } from './operation-get.ts'
 import { operationList } from './operation-list.ts'
-import type { FunctionName, Handle } from './routes.ts'
+import { reconnectAbandon } from './reconnect-abandon.ts'
+import { reconnectDeliver } from './reconnect-deliver.ts'
+import type { FunctionName, Handle, HandleMessage, QueueFunctionName } from './routes.ts'
 
 const HANDLES: Readonly<Record<FunctionName, Handle>> = {
   'backend-reconnect': backendReconnect,
+  'alert-receive': alertReceive,
   'operation-list': operationList,
   'operation-get': operationGet,
   'health-live': healthLive,
   'health-ready': healthReady,
   'openapi-get': openapiGet,
+}
+
+const MESSAGE_HANDLES: Readonly<Record<QueueFunctionName, HandleMessage>> = {
+  'reconnect-deliver': reconnectDeliver,
+  'reconnect-abandon': reconnectAbandon,
 }
 
 /** The last wrapper: a defect is written down and answered 500 with an id to find it by; nothing is ever thrown at the host. */
@@ -25,10 +34,24 @@ export async function handle(name: FunctionName, request: HttpRequest, context: 
     return { ...(await HANDLES[name](request, context)) }
   } catch (error) {
     const correlationId = context.invocationId
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    context.error(JSON.stringify({ event: 'reconnect.defect', correlationId, function: name, error: printable(text, 4_096) }))
+    context.error(describeDefect(name, correlationId, error))
     return { ...toFailureReply({ reason: 'defect', detail: '' }, correlationId, undefined) }
   }
+}
+
+/** What is thrown here goes to the host, which delivers the message again; why is written down first. */
+export async function handleMessage(name: QueueFunctionName, message: unknown, context: InvocationContext): Promise<void> {
+  try {
+    await MESSAGE_HANDLES[name](message, context)
+  } catch (error) {
+    context.error(describeDefect(name, context.invocationId, error))
+    throw error
+  }
+}
+
+function describeDefect(name: string, correlationId: string, error: unknown): string {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return JSON.stringify({ event: 'reconnect.defect', correlationId, function: name, error: printable(text, 4_096) })
 }
 
 /** Reads what the first request will need. */

@@ -1,7 +1,7 @@
 import type { HttpMethod, HttpRequest, InvocationContext } from '@azure/functions'
 import type { Reply } from '../http/reply.ts'
 
-export type FunctionName = 'backend-reconnect' | 'operation-list' | 'operation-get' | 'health-live' | 'health-ready' | 'openapi-get'
+export type FunctionName = 'backend-reconnect' | 'alert-receive' | 'operation-list' | 'operation-get' | 'health-live' | 'health-ready' | 'openapi-get'
 
 /** One HTTP function as the host sees it. */
 export interface Route {
@@ -21,9 +21,22 @@ export const ROUTES: readonly Route[] = [
     route:
       'subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ApiManagement/service/{serviceName}/backends/{backendId}/reconnect',
   },
+  // OPTIONS is the handshake of CloudEvents (HTTP 1.1 Web Hooks for Event Delivery, section 4), and no CORS preflight.
+  { name: 'alert-receive', methods: ['POST', 'OPTIONS'], route: 'alerts/{webhook}' },
   { name: 'operation-list', methods: ['GET'], route: 'operations' },
   { name: 'operation-get', methods: ['GET'], route: 'operations/{operationId}' },
   { name: 'health-live', methods: ['GET'], route: 'health/live' },
   { name: 'health-ready', methods: ['GET'], route: 'health/ready' },
   { name: 'openapi-get', methods: ['GET'], route: 'openapi.json' },
+]
+
+export type QueueFunctionName = 'reconnect-deliver' | 'reconnect-abandon'
+
+/** What a queue function's file exports: the message as the trigger hands it over. To throw is to ask for it again. */
+export type HandleMessage = (message: unknown, context: InvocationContext) => Promise<void>
+
+/** The queues (docs/storage.md). The second one is the Functions host's own: what has failed too often goes there. */
+export const QUEUES: readonly { readonly name: QueueFunctionName; readonly queueName: string }[] = [
+  { name: 'reconnect-deliver', queueName: 'reconnects' },
+  { name: 'reconnect-abandon', queueName: 'reconnects-poison' },
 ]

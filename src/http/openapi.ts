@@ -21,6 +21,7 @@ export function openApiDocument({ supported, fallback }: ApiVersions): object {
     },
     paths: {
       [RECONNECT_PATH]: { post: reconnectOperation(supported, fallback) },
+      '/alerts/{webhook}': { post: alertOperation(), options: handshakeOperation() },
       '/operations': { get: operationListOperation() },
       '/operations/{operationId}': { get: operationGetOperation() },
       '/health/live': { get: healthOperation('health-live', 'The process runs.') },
@@ -30,7 +31,7 @@ export function openApiDocument({ supported, fallback }: ApiVersions): object {
       },
     },
     components: {
-      schemas: { ErrorResponse: ERROR_RESPONSE, Operation: OPERATION },
+      schemas: { ErrorResponse: ERROR_RESPONSE, Operation: OPERATION, AlertAnswers: ALERT_ANSWERS },
       securitySchemes: {
         entra: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token of Microsoft Entra ID for this app.' },
       },
@@ -55,6 +56,10 @@ const ERROR_RESPONSE = { type: 'object', required: ['error'], properties: { erro
 
 /** Reasons that only the operation routes have. */
 const READING_ONLY = ['parameter_invalid', 'operation_not_found', 'storage_unavailable']
+/** Reasons that only alerts and their deliveries have. */
+const ALERTS_ONLY = ['payload_invalid', 'too_many_alerts', 'target_invalid']
+/** Reasons that a sender may be answered with; each webhook's proof is its own, and every fault of it is the same on the wire. */
+const POSTING = ['webhook_secret', 'keys_unavailable', 'configuration_invalid', 'storage_unavailable', 'defect', 'body_too_large', 'length_required', 'media_type_unsupported', 'payload_invalid', 'too_many_alerts']
 /** Reasons that both of them have; every credential's fault is the same on the wire. */
 const READING = ['credential_missing', 'keys_unavailable', 'configuration_invalid', 'storage_unavailable', 'defect']
 
@@ -81,7 +86,7 @@ function reconnectOperation(supported: readonly string[], fallback: string): obj
     requestBody: { required: false, content: jsonOf(bodySchema()) },
     responses: {
       202: { description: 'Azure Resource Manager accepted the reconnect, or an earlier one covers it, or it would have been asked (dry run). No body.', headers: ACCEPTED_HEADERS },
-      ...failureResponses((reason) => !READING_ONLY.includes(reason)),
+      ...failureResponses((reason) => ![...READING_ONLY, ...ALERTS_ONLY].includes(reason)),
       '4XX': errorResponse("What Azure Resource Manager said, relayed: status, code, message and details, with its Retry-After."),
     },
   }
@@ -127,13 +132,70 @@ const OPERATION = {
     updatedAt: TIME,
     ambiguous: { type: 'boolean', description: 'It is not known whether, or how often, Azure Resource Manager accepted it.' },
     caller: { type: 'object', required: ['kind', 'id'], properties: { kind: { type: 'string' }, id: { type: 'string' }, name: { type: 'string' } } },
-    trigger: { type: 'object', required: ['kind'], properties: { kind: { type: 'string' } } },
+    trigger: {
+      type: 'object',
+      required: ['kind'],
+      properties: { kind: { type: 'string', enum: ['http', 'webhook'] }, webhook: { type: 'string' }, alertId: { type: 'string' }, alertRule: { type: 'string' } },
+    },
+    joinedCount: { type: 'integer', description: 'Alerts that joined this operation without one of their own.' },
     attempts: { type: 'integer' },
     arm: { type: 'object', properties: { status: { type: 'integer' }, requestId: { type: 'string' }, correlationId: { type: 'string' } } },
     error: { type: 'object', required: ['code', 'message'], properties: { code: { type: 'string' }, message: { type: 'string' } } },
   },
 }
 const OPERATION_REF = { $ref: '#/components/schemas/Operation' }
+
+const ALERT_ANSWERS = {
+  type: 'object',
+  required: ['alerts'],
+  properties: {
+    alerts: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['backend', 'outcome'],
+        properties: {
+          backend: { type: ['string', 'null'], description: 'Resource id; null where the alert selects none.' },
+          outcome: { type: 'string', enum: ['accepted', 'resolved', 'unmatched', 'denied', 'invalid', 'dry-run', 'switched-off'] },
+          operation: { type: 'string', description: 'The operation; several alerts may share one.' },
+          reason: { type: 'string' },
+        },
+      },
+    },
+  },
+}
+const WEBHOOK_PARAMETER = { name: 'webhook', in: 'path', required: true, description: "A webhook's name in the policy.", schema: { type: 'string', pattern: '^[a-z0-9-]{1,63}$' } }
+
+function alertOperation(): object {
+  const answers = jsonOf({ $ref: '#/components/schemas/AlertAnswers' })
+  return {
+    operationId: 'alert-receive',
+    summary: 'Takes in alerts, and has the backends that they select reconnected.',
+    description: 'Body and proof are what the configuration of the webhook says. A 2xx means that what is to be done is held durably.',
+    security: [],
+    parameters: [WEBHOOK_PARAMETER],
+    requestBody: { required: true, content: jsonOf({}) },
+    responses: {
+      200: { description: 'Nothing is to be done. (Event Grid: the answer to a validation event.)', content: answers },
+      202: { description: 'One alert at least was accepted: it will be delivered, or its operation says why not.', content: answers },
+      403: errorResponse('Every firing alert was denied: AuthorizationFailed. `alerts` stands beside `error`.'),
+      ...failureResponses((reason) => POSTING.includes(reason)),
+    },
+  }
+}
+
+function handshakeOperation(): object {
+  return {
+    operationId: 'alert-handshake',
+    summary: 'The handshake of CloudEvents (HTTP 1.1 Web Hooks for Event Delivery, section 4), for webhooks of format event-grid.',
+    security: [],
+    parameters: [WEBHOOK_PARAMETER, { name: 'WebHook-Request-Origin', in: 'header', required: true, schema: { type: 'string' } }],
+    responses: {
+      200: { description: 'Events are welcome.', headers: { 'webhook-allowed-origin': { schema: { type: 'string' } }, 'webhook-allowed-rate': { schema: { type: 'string' } } } },
+      ...failureResponses((reason) => ['webhook_secret', 'keys_unavailable', 'configuration_invalid', 'header_invalid', 'defect'].includes(reason)),
+    },
+  }
+}
 
 function operationListOperation(): object {
   const parameter = (name: string, schema: object, description: string): object => ({ name, in: 'query', schema, description })

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../audit/event.ts'
 import type { Mode } from '../config/config.ts'
-import { faultOf, type Failure } from '../domain/failure.ts'
+import { faultOf, type Failure, type RecordedFailure } from '../domain/failure.ts'
 import type { Result } from '../shared/result.ts'
 import type { RequestIds } from './ports.ts'
 import type { Settled, Trail } from './decision.ts'
@@ -48,7 +48,7 @@ function ending(result: Ended['result']): Pick<AuditEvent, 'outcome' | 'reason' 
 }
 
 /** The fact behind the reason that an operator would ask for. */
-function detailOf(failure: Failure): string | undefined {
+export function detailOf(failure: RecordedFailure): string | undefined {
   switch (failure.reason) {
     case 'not_granted':
       return `action ${failure.action}`

@@ -51,7 +51,8 @@ test('describes every route of the surface and no other, under its registered na
   const described = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { operationId }]) => `${operationId}: ${method.toUpperCase()} ${path}`),
   )
-  const registered = ROUTES.flatMap(({ name, route, methods }) => methods.map((method) => `${name}: ${method} /${route}`))
+  const registered = ROUTES.flatMap(({ name, route, methods }) => // Ids of operations are unique, names of functions have two methods here and there.
+    methods.map((method) => `${method === 'OPTIONS' ? 'alert-handshake' : name}: ${method} /${route}`))
   assert.deepEqual(described.toSorted(), registered.toSorted())
 })
 
@@ -129,6 +130,7 @@ describe('the schema of the body', () => {
 describe('the codes of the failure table', () => {
   const list = document.paths['/operations']?.['get'] as Operation
   const get = document.paths['/operations/{operationId}']?.['get'] as Operation
+  const alert = document.paths['/alerts/{webhook}']?.['post'] as Operation
   const codesOf = ({ responses }: Operation): string[] =>
     Object.entries(responses).flatMap(([status, { description, content }]) =>
       JSON.stringify(content ?? {}).includes('ErrorResponse') && status !== '4XX' ? description.split(', ').map((code) => `${status} ${code}`) : [],
@@ -136,7 +138,7 @@ describe('the codes of the failure table', () => {
 
   test('stand under their status where they occur, every one of them somewhere', () => {
     const all = Object.values(WIRE).map(({ status, code }) => `${status} ${code}`)
-    assert.deepEqual([...new Set([reconnect, list, get].flatMap(codesOf))].toSorted(), [...new Set(all)].toSorted())
+    assert.deepEqual([...new Set([reconnect, list, get, alert].flatMap(codesOf).filter((code) => !code.includes(':')))].toSorted(), [...new Set(all)].toSorted())
   })
 
   test('of reading are not those of reconnecting', () => {
@@ -145,6 +147,12 @@ describe('the codes of the failure table', () => {
     assert.deepEqual(codesOf(get).toSorted(), ['404 OperationNotFound', ...both].toSorted())
     for (const code of ['400 InvalidQueryParameterValue', '404 OperationNotFound']) assert.ok(!codesOf(reconnect).includes(code), code)
   })
+})
+
+test('shows what senders of alerts are answered', () => {
+  const alert = document.paths['/alerts/{webhook}']?.['post'] as Operation
+  assert.deepEqual(Object.keys(alert.responses), ['200', '202', '400', '401', '403', '411', '413', '415', '500', '503'])
+  assert.ok(!('429' in alert.responses), 'senders drop an alert for good on it')
 })
 
 test('shows a 202 with its outcomes and the way to the operation', () => {
@@ -161,8 +169,9 @@ test('shows an operation as it is answered: every member that one can have, and 
     endOperation(started, { kind: 'joined', scheduled: JOINED }, START_EPOCH_MS),
     endOperation(started, { kind: 'failed', error: { code: 'C', message: 'm' }, forwarded: { ...ACCEPTED, ambiguous: true, arm } }, START_EPOCH_MS),
   ]
+  const counted = { ...members[0], joinedCount: 2 }
   for (const operation of members) for (const name of schema.required) assert.ok(Object.hasOwn(operation, name), name)
-  assert.deepEqual([...new Set(members.flatMap((operation) => Object.keys(operation)))].toSorted(), Object.keys(schema.properties).toSorted())
+  assert.deepEqual([...new Set([...members, counted].flatMap((operation) => Object.keys(operation)))].toSorted(), Object.keys(schema.properties).toSorted())
 })
 
 test('leaves room for what ARM says, and shows 202 without a body', () => {
