@@ -18,10 +18,10 @@ export interface Question {
 /** More would be a listing of the policy, not an explanation. */
 const MAX_MISSES = 5
 
-const MODES: Readonly<Record<Mode, string>> = {
+export const MODES: Readonly<Record<Mode, string>> = {
   on: 'on: what is allowed is sent to ARM',
   'dry-run': 'dry-run: everything is decided, nothing is sent',
-  off: 'off: a reconnect is answered 503 ServiceUnavailable, whoever asks',
+  off: 'off: a reconnect is answered 503 ServiceUnavailable, whoever asks; an alert 200 switched-off',
 }
 
 const MISSES: Readonly<Record<MissReason, string>> = {
@@ -36,7 +36,7 @@ export function explanationText(question: Question, explanation: Explanation): s
   const { mode, source, grants, caller, action, backend } = question
   return [
     line('Mode', MODES[mode]),
-    line('Policy', source === undefined ? 'none: nobody may do anything' : `${source} (${count(grants.length, 'grant')})`),
+    policyLine(source, grants.length),
     line('Caller', caller.principals.join(', ')),
     line('Action', action),
     line('Backend', backend.backendId),
@@ -50,11 +50,11 @@ export function explanationText(question: Question, explanation: Explanation): s
   ].join('\n')
 }
 
-function because(decidedBy: Extract<Explanation, { allowed: true }>['decidedBy']): string[] {
+export function because(decidedBy: Extract<Explanation, { allowed: true }>['decidedBy']): string[] {
   return decidedBy.map(({ action, grant }) => line('Because', `${place(grant)} gives '${action}' to ${grant.principal}\n${line('', `at ${grant.scope.resourceId}`)}`))
 }
 
-function nearest(missing: Action, misses: Extract<Explanation, { allowed: false }>['misses']): string[] {
+export function nearest(missing: Action, misses: Extract<Explanation, { allowed: false }>['misses']): string[] {
   const shown = misses.slice(0, MAX_MISSES)
   const more = misses.length - shown.length
   return [
@@ -68,6 +68,15 @@ function nearest(missing: Action, misses: Extract<Explanation, { allowed: false 
   ]
 }
 
+export function policyLine(source: string | undefined, grants: number): string {
+  return line('Policy', source === undefined ? 'none: nobody may do anything' : `${source} (${count(grants, 'grant')})`)
+}
+
+/** What comes from a payload: bounded, and without what a terminal would obey. */
+export function printableLine(text: string): string {
+  return text.slice(0, 300).replace(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
 const place = (grant: Grant): string => `grants[${grant.index}]`
 const count = (many: number, what: string): string => `${many} ${what}${many === 1 ? '' : 's'}`
-const line = (label: string, text: string): string => `${label.padEnd(17)}${text}`
+export const line = (label: string, text: string): string => `${label.padEnd(17)}${text}`

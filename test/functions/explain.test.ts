@@ -91,7 +91,7 @@ describe('npm run explain', () => {
     const { status, stdout } = explain(['--help'])
     assert.equal(status, 0)
     assert.match(stdout, /--as PRINCIPAL/)
-    assert.match(stdout, /Exit code: 0 allowed, 1 denied, 2 /)
+    assert.match(stdout, /Exit code: 0 allowed \(an alert at least would act\), 1 denied \(none would\), 2 /)
   })
 
   const refused: readonly (readonly [string, readonly string[], RegExp])[] = [
