@@ -1,6 +1,7 @@
 import { API_AUDIENCE, TENANT_ID } from './azure/directory.ts'
 import type { SimulatedAzure } from './azure/simulated-azure.ts'
 import { SANDBOX_POLICY } from './policy.ts'
+import { WEBHOOK_SECRETS } from './webhooks.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -35,6 +36,7 @@ export function simulatedEnvironment(user: Environment, { azure, caFile, storage
     ENTRA_AUTHORITY: azure.issuer,
     ARM_ENDPOINT: azure.arm,
     NODE_EXTRA_CA_CERTS: caFile,
+    ...(!hasPolicy && policy === undefined && WEBHOOK_SECRETS),
     ...(!hasPolicy && { RECONNECT_POLICY: JSON.stringify(policy ?? SANDBOX_POLICY), RECONNECT_POLICY_FILE: undefined }),
   }
 }

@@ -13,6 +13,8 @@ export interface AppProcessOptions {
   readonly port: number
   readonly orFreePort: boolean
   readonly tls?: { readonly port: number; readonly key: string; readonly cert: string }
+  /** How long a queue message is hidden while it runs: ten minutes, unless a test cannot wait as long. */
+  readonly queueHiddenMs?: number
   /** Structured log of the app and its host. Without it none is sent. */
   readonly onLog?: (record: LogRecord) => void
   /** What the app prints past its log. */
@@ -28,6 +30,8 @@ export interface AppProcess {
   /** Resolves when the process has ended, for whatever reason. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>
   stop(): Promise<void>
+  /** As a machine that fails: nothing gets to end what it began. */
+  crash(): Promise<void>
 }
 
 /** The app could not be started; the message says why in a sentence. */
@@ -63,8 +67,8 @@ export async function startAppProcess(options: AppProcessOptions): Promise<AppPr
       else reject(new AppStartError(report.message, report.takenPort))
     })
     void ended.then(({ code }) => reject(new AppStartError(`The function app's process ended while starting (exit code ${code}).`)))
-    const { appRoot, port, orFreePort, tls, onLog } = options
-    child.send({ type: 'start', appRoot, port, orFreePort, logs: onLog !== undefined, ...(tls !== undefined && { tls }) } satisfies HostCommand)
+    const { appRoot, port, orFreePort, tls, queueHiddenMs, onLog } = options
+    child.send({ type: 'start', appRoot, port, orFreePort, logs: onLog !== undefined, ...(tls !== undefined && { tls }), ...(queueHiddenMs !== undefined && { queueHiddenMs }) } satisfies HostCommand)
   }).catch(async (error: unknown) => {
     child.kill('SIGKILL')
     await ended
@@ -82,6 +86,10 @@ export async function startAppProcess(options: AppProcessOptions): Promise<AppPr
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
       await ended
       clearTimeout(timer)
+    },
+    async crash() {
+      child.kill('SIGKILL')
+      await ended
     },
   }
 }

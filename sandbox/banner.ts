@@ -43,6 +43,16 @@ ${curl('operator', `-X POST '${info.proxy}${LOCKED}/reconnect'`)}
 curl -X PUT '${info.control}/faults' -d '{"target":"arm","kind":"409","times":1}'
 ${curl('operator', `-X POST '${info.proxy}${info.backends[2]}/reconnect'`)}
 
+# an alert of every sender: accepted (202), delivered a moment later
+npm run -s alert -- azure-monitor --backend '${info.backends[4]}'
+npm run -s alert -- alertmanager --backend '${info.backends[4]}'
+npm run -s alert -- grafana --backend '${info.backends[5]}'
+npm run -s alert -- event-grid --backend '${info.backends[5]}'
+npm run -s alert -- generic --backend '${info.backends[2]}'
+
+# Alertmanager by hand; the alert is over, so that nothing is done: 200
+curl -i -X POST '${info.proxy}/alerts/alertmanager' -H 'Authorization: Bearer ${info.webhookSecrets.ALERTMANAGER_TOKEN}' ${json} -d '{"alerts":[{"status":"resolved","labels":{"apim_service":"apim-prod","backend_id":"orders"}}]}'
+
 # the history: what was asked, by whom, and what became of it
 curl ${bearer('operator')} '${info.proxy}/operations'
 

@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { simulatedEnvironment, type Environment } from './app-environment.ts'
 import { startAppProcess, type AppProcess, type AppProcessOptions } from './app-process.ts'
-import { API_AUDIENCE, TENANT_ID } from './azure/directory.ts'
+import { ACTION_GROUP, ACTION_GROUP_ROLE, API_AUDIENCE, TENANT_ID } from './azure/directory.ts'
 import { RECONNECTABLE_BACKENDS } from './azure/resources.ts'
 import { startStorage, type Storage } from './azure/storage.ts'
 import { startSimulatedAzure, type SimulatedAzure, type SimulatedAzureOptions } from './azure/simulated-azure.ts'
+import type { TokenRequest } from './azure/tokens.ts'
 import type { LogRecord } from './host/core-types.ts'
+import { WEBHOOK_SECRETS } from './webhooks.ts'
 
 export const PROJECT_ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** The tokens of the info file are for people who leave a sandbox running. */
@@ -30,6 +32,7 @@ export interface SandboxOptions {
   /** Settings on top of everything; undefined removes one. */
   readonly env?: Environment
   readonly now?: () => number
+  readonly queueHiddenMs?: number
   /** Who hosts the app; the sandbox's own host by default. */
   readonly startApp?: (options: AppProcessOptions) => Promise<AppProcess>
   /** Called for each log line. `false` sends none, for measurements. */
@@ -52,7 +55,9 @@ export interface SandboxInfo {
   /** Connection string of the storage account. */
   readonly storage: string
   readonly backends: readonly string[]
-  readonly tokens: { readonly operator: string; readonly tool: string; readonly stranger: string }
+  readonly tokens: { readonly operator: string; readonly tool: string; readonly stranger: string; readonly actionGroup: string }
+  /** Of the sandbox's own webhooks, by the app settings that hold them. */
+  readonly webhookSecrets: typeof WEBHOOK_SECRETS
 }
 
 export interface Sandbox {
@@ -60,6 +65,8 @@ export interface Sandbox {
   /** The simulated Azure, in this process: faults, journal, keys, tokens. */
   readonly azure: SimulatedAzure
   readonly app: AppProcess
+  /** One more process of the app, on free ports, in the same surroundings; its log is in `logs` too. */
+  startAnother(env?: Environment): Promise<AppProcess>
   /** What the app has logged so far, oldest first. */
   readonly logs: readonly LogRecord[]
   /** What the app printed past its log. */
@@ -90,24 +97,43 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
     const caFile = join(folder, 'ca.pem')
     await writeFile(caFile, azure.caCertificate)
     const user = options.environment ?? { PATH: process.env['PATH'] }
-    const app = await (options.startApp ?? startAppProcess)({
-      appRoot: options.appRoot ?? PROJECT_ROOT,
-      environment: { ...simulatedEnvironment(user, { azure, caFile, storage, policy: options.policy }), ...options.env },
-      port: appPort,
-      orFreePort: options.orFreeAppPort ?? false,
-      tls: { port: appTlsPort, ...azure.frontEnd },
-      ...(options.onLog !== false && {
-        onLog(record: LogRecord) {
-          logs.push(record)
-          if (typeof options.onLog === 'function') options.onLog(record)
+    const others: AppProcess[] = []
+    const start = (port: number, tlsPort: number, env: Environment): Promise<AppProcess> =>
+      (options.startApp ?? startAppProcess)({
+        appRoot: options.appRoot ?? PROJECT_ROOT,
+        environment: { ...simulatedEnvironment(user, { azure, caFile, storage, policy: options.policy }), ...options.env, ...env },
+        port,
+        orFreePort: options.orFreeAppPort ?? false,
+        tls: { port: tlsPort, ...azure.frontEnd },
+        ...(options.queueHiddenMs !== undefined && { queueHiddenMs: options.queueHiddenMs }),
+        ...(options.onLog !== false && {
+          onLog(record: LogRecord) {
+            logs.push(record)
+            if (typeof options.onLog === 'function') options.onLog(record)
+          },
+        }),
+        onOutput(text) {
+          output += text
+          options.onOutput?.(text)
         },
-      }),
-      onOutput(text) {
-        output += text
-        options.onOutput?.(text)
+      })
+    const app = await start(appPort, appTlsPort, {})
+    return {
+      info: await toInfo(azure, app, caFile, storage),
+      azure,
+      app,
+      logs,
+      output: () => output,
+      async startAnother(env = {}) {
+        const another = await start(0, 0, env)
+        others.push(another)
+        return another
       },
-    })
-    return { info: await toInfo(azure, app, caFile, storage), azure, app, logs, output: () => output, stop: () => tearDown(app) }
+      async stop() {
+        await Promise.all(others.map((another) => another.stop()))
+        await tearDown(app)
+      },
+    }
   } catch (error) {
     await tearDown()
     throw error
@@ -115,9 +141,8 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
 }
 
 async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string, storage: string): Promise<SandboxInfo> {
-  const [operator, tool, stranger] = await Promise.all(
-    (['operator', 'tool', 'stranger'] as const).map((kind) => azure.mint({ kind, expiresInSeconds: INFO_TOKEN_LIFETIME_SECONDS })),
-  )
+  const callers: readonly TokenRequest[] = [{ kind: 'operator' }, { kind: 'tool' }, { kind: 'stranger' }, { kind: 'tool', app: ACTION_GROUP.clientId, roles: [ACTION_GROUP_ROLE] }]
+  const [operator, tool, stranger, actionGroup] = await Promise.all(callers.map((caller) => azure.mint({ ...caller, expiresInSeconds: INFO_TOKEN_LIFETIME_SECONDS })))
   return {
     proxy: `http://127.0.0.1:${app.port}`,
     proxyTls: `https://127.0.0.1:${app.tlsPort}`,
@@ -131,7 +156,8 @@ async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string, st
     control: azure.control,
     storage,
     backends: RECONNECTABLE_BACKENDS,
-    tokens: { operator: operator as string, tool: tool as string, stranger: stranger as string },
+    tokens: { operator: operator as string, tool: tool as string, stranger: stranger as string, actionGroup: actionGroup as string },
+    webhookSecrets: WEBHOOK_SECRETS,
   }
 }
 

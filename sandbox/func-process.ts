@@ -35,7 +35,7 @@ export async function startFuncProcess({ appRoot, environment, port, tls }: AppP
     await stop().catch(() => undefined)
     throw error
   }
-  return { pid: child.pid as number, port, tlsPort: (front?.address() as AddressInfo | undefined)?.port, functions: [], ended, stop }
+  return { pid: child.pid as number, port, tlsPort: (front?.address() as AddressInfo | undefined)?.port, functions: [], ended, stop, crash: stop }
 }
 
 async function untilAnswers(port: number, ended: Promise<{ readonly code: number | null }>): Promise<void> {

@@ -1,16 +1,20 @@
 import { OPERATOR_ROLE, TOOL } from './azure/directory.ts'
 import { RECONNECTABLE_BACKENDS, SUBSCRIPTION_ID } from './azure/resources.ts'
+import { SANDBOX_WEBHOOKS } from './webhooks.ts'
 
+const WEBHOOK_GRANTS = Object.keys(SANDBOX_WEBHOOKS).map((name) => ({ principal: `webhook:${name}`, scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim` }))
 const OPERATOR = { principal: `role:${OPERATOR_ROLE}`, actions: ['reconnect', 'read', 'force'] }
 
 /**
  * What the sandbox's callers may do: operators everything in the two resource groups – in `rg-locked` ARM then refuses our own
- * identity –, the tool one backend, strangers nothing.
+ * identity –, the tool one backend, alerts everything in `rg-apim`, strangers nothing.
  */
 export const SANDBOX_POLICY = {
   grants: [
     { ...OPERATOR, scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim` },
     { ...OPERATOR, scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-locked` },
     { principal: `app:${TOOL.clientId}`, scope: RECONNECTABLE_BACKENDS[0] as string },
+    ...WEBHOOK_GRANTS,
   ],
+  webhooks: SANDBOX_WEBHOOKS,
 }

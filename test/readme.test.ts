@@ -52,7 +52,7 @@ describe('quick start', { concurrency: true }, () => {
     const heard: (readonly [string, string])[] = []
     const lines = banner.split('\n')
     for (const [at, line] of lines.entries()) {
-      if (!line.startsWith('curl ')) continue
+      if (!/^(?:curl|npm) /.test(line)) continue
       const { code, stdout, stderr } = await bash(line, folder)
       assert.equal(code, 0, `${line}\n${stderr}`)
       const what = lines[at - 1]?.startsWith('#') === true ? lines[at - 1] as string : ''
@@ -68,6 +68,9 @@ describe('quick start', { concurrency: true }, () => {
       ['# ARM lacks a role for our own identity: 502, and it says which', '502'],
       ['# let ARM answer the next request with 409, see it relayed', '["value"]'],
       ['', '409'],
+      ['# an alert of every sender: accepted (202), delivered a moment later', '202'],
+      ...['alertmanager', 'grafana', 'event-grid', 'generic'].map(() => ['', '202']),
+      ['# Alertmanager by hand; the alert is over, so that nothing is done: 200', '200'],
       ['# the history: what was asked, by whom, and what became of it', '["value"]'],
       ['# what ARM has received', '["value","effects"]'],
       ['', '200'],
@@ -150,7 +153,7 @@ describe('calling it', async () => {
     const backend = info.backends[1] as string
     await call(info.proxy, `${backend}/reconnect`, { method: 'POST', headers: { authorization: `Bearer ${info.tokens.operator}`, 'content-type': 'application/json', 'x-ms-client-request-id': SUBSCRIPTION_ID }, body: '{"properties":{"after":"PT5M"}}' })
     await call(info.proxy, `${backend}/reconnect`, { method: 'POST' })
-    const [, said = ''] = /^Every request ends in one line of JSON([\s\S]*?)\n\n/m.exec(README) ?? []
+    const [, said = ''] = /^Every request, every alert and every delivery ends in one line of JSON([\s\S]*?)\n\n/m.exec(README) ?? []
     const named = quoted(said.replace(/\([^)]*\)/g, '')).filter((word) => /^[a-z][A-Za-z]+$/.test(word))
     assert.ok(named.length >= 16)
     const written = () => new Set(sandbox.logs.filter(({ message }) => message.startsWith('{"event":"reconnect.decision"')).flatMap(({ message }) => Object.keys(JSON.parse(message) as object)))

@@ -44,6 +44,9 @@ export const ROLE_ASSIGNMENTS: readonly RoleAssignment[] = [
   { objectId: MANAGED_IDENTITY.objectId, scope: `/subscriptions/${OTHER_SUBSCRIPTION_ID}`, actions: RECONNECT_ROLE_ACTIONS },
 ]
 
+/** Every service of `rg-apim`, by the label or attribute `apim_service`. */
+export const SERVICE_PATTERN = `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim/providers/Microsoft.ApiManagement/service/{apim_service}`
+
 export function serviceResourceId(service: Pick<Service, 'subscriptionId' | 'resourceGroup' | 'name'>): string {
   return `/subscriptions/${service.subscriptionId}/resourceGroups/${service.resourceGroup}/providers/Microsoft.ApiManagement/service/${service.name}`
 }

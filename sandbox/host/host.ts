@@ -1,14 +1,16 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { QueueServiceClient } from '@azure/storage-queue'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LogSink } from './core-types.ts'
 import { executeHooks, readOnly } from './hooks.ts'
 import { readHostJson } from './host-json.ts'
-import { createHttpRoutes, type HttpRoute } from './http-routes.ts'
+import { createHttpRoutes } from './http-routes.ts'
 import { createHttpTrigger, MAX_HEADER_BYTES } from './http-trigger.ts'
 import { AppLoadError, loadApp } from './load-app.ts'
-import { createWorker, type Worker } from './worker.ts'
+import { HIDDEN_MS, queueNameOf, startQueueTrigger, type QueueTrigger } from './queue-trigger.ts'
+import { createWorker, type RegisteredFunction, type Worker } from './worker.ts'
 
 const LOOPBACK = '127.0.0.1'
 const DEFAULT_MAX_BODY_BYTES = 104_857_600
@@ -27,6 +29,8 @@ export interface HostOptions {
   readonly tls?: { readonly port: number; readonly key: string; readonly cert: string }
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly log: LogSink
+  /** How long a queue message is hidden while it runs; the host's ten minutes by default. */
+  readonly queueHiddenMs?: number
 }
 
 export interface Host {
@@ -39,11 +43,15 @@ export interface Host {
 
 /** The Functions host for one app in this process: load, index, listen. One per process, since the worker's module is process-wide. */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const http = await readHostJson(options.appRoot)
+  const { http, queues } = await readHostJson(options.appRoot)
   const worker = createWorker(options.log)
   await loadApp(worker, options.appRoot)
   const routes = createHttpRoutes(worker.functions.values(), http.routePrefix)
-  refuseOtherTriggers(worker, routes)
+  const listeners = [...worker.functions.values()].flatMap((registered) => {
+    const queueName = queueNameOf(registered)
+    return queueName === undefined ? [] : [{ registered, queueName }]
+  })
+  refuseOtherTriggers(worker, [...routes.map((route) => route.function), ...listeners.map(({ registered }) => registered)])
   const limit = options.environment['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT']
   const trigger = createHttpTrigger(worker, routes, {
     ...http,
@@ -57,15 +65,31 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const [plain, secure] = servers as [Server, Server?]
   const port = await listen(plain, options.port, options.orFreePort)
   const tlsPort = secure === undefined ? undefined : await listen(secure, options.tls?.port ?? 0, false)
+  const triggers = listeners.length === 0 ? [] : await listenToQueues()
+
+  /** The SDK is read by apps alone that have a queue to be listened to. */
+  async function listenToQueues(): Promise<readonly QueueTrigger[]> {
+    const storage = options.environment['AzureWebJobsStorage']
+    if (storage === undefined || storage === '') throw new AppLoadError('AzureWebJobsStorage is not set: the queue triggers have no storage.')
+    const { QueueServiceClient } = await import('@azure/storage-queue')
+    const service = connect(QueueServiceClient, storage)
+    if (service === undefined) return []
+    return listeners.map(({ registered, queueName }) => startQueueTrigger(worker, registered, queueName, service, { ...queues, hiddenMs: options.queueHiddenMs ?? HIDDEN_MS }))
+  }
 
   return {
     port,
     tlsPort,
-    functions: routes.map((route) => ({ name: route.function.metadata.name, trigger: `${route.methods.join(',')} /${route.template.text}` })),
+    functions: [
+      ...routes.map((route) => ({ name: route.function.metadata.name, trigger: `${route.methods.join(',')} /${route.template.text}` })),
+      ...listeners.map(({ registered, queueName }) => ({ name: registered.metadata.name, trigger: `queue ${queueName}` })),
+    ],
     async stop() {
       const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)))
       servers.forEach((server) => server.closeIdleConnections())
-      for (let waitedMs = 0; trigger.inFlight() > 0 && waitedMs < DRAIN_MS; waitedMs += 20) await delay(20)
+      await Promise.all(triggers.map((queue) => queue.stop()))
+      const isBusy = (): boolean => trigger.inFlight() > 0 || triggers.some((queue) => queue.inFlight() > 0)
+      for (let waitedMs = 0; isBusy() && waitedMs < DRAIN_MS; waitedMs += 20) await delay(20)
       servers.forEach((server) => server.closeAllConnections())
       await Promise.all(closed)
       await executeHooks(worker, 'appTerminate', readOnly({ hookData: worker.appLevelOnlyHookData, appHookData: worker.appHookData }))
@@ -104,8 +128,17 @@ async function listen(server: Server, port: number, orFreePort: boolean): Promis
   return (server.address() as AddressInfo).port
 }
 
-function refuseOtherTriggers(worker: Worker, routes: readonly HttpRoute[]): void {
-  const served = new Set(routes.map((route) => route.function))
+/** Undefined for storage settings that name no queue service: then there is nothing to listen to. */
+function connect(client: typeof QueueServiceClient, connectionString: string): QueueServiceClient | undefined {
+  try {
+    return client.fromConnectionString(connectionString)
+  } catch {
+    return undefined
+  }
+}
+
+function refuseOtherTriggers(worker: Worker, functions: readonly RegisteredFunction[]): void {
+  const served = new Set(functions)
   const other = [...worker.functions.values()].find((registered) => !served.has(registered))
   if (other !== undefined) throw new AppLoadError(`Function "${other.metadata.name}" has a trigger that this host does not serve.`)
 }

@@ -16,6 +16,7 @@ export type HostCommand =
       readonly tls?: { readonly port: number; readonly key: string; readonly cert: string }
       /** Send log lines; without it nobody listens and they are dropped. */
       readonly logs: boolean
+      readonly queueHiddenMs?: number
     }
   | { readonly type: 'stop' }
 
