@@ -85,8 +85,10 @@ export function startQueueTrigger(worker: Worker, registered: RegisteredFunction
   async function giveUp(message: DequeuedMessageItem, popReceipt: string): Promise<void> {
     if (poison === undefined) return
     log('warning', `Message has reached MaxDequeueCount of ${options.maxDequeueCount}. Moving message to queue '${poison.name}'.`)
+    // The host's client for it encodes: what was no Base64 before is Base64 there.
+    const body = decode(message.messageText) === undefined ? Buffer.from(message.messageText).toString('base64') : message.messageText
     await poison.createIfNotExists()
-    await poison.sendMessage(message.messageText, { messageTimeToLive: -1 })
+    await poison.sendMessage(body, { messageTimeToLive: -1 })
     await queue.deleteMessage(message.messageId, popReceipt)
   }
 

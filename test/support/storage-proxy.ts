@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 /** `refuse`: nobody listens. `hang`: connections are taken and nothing is ever answered. `busy`: 503, as from an account that is throttled. */
 export type StorageMood = 'up' | 'refuse' | 'hang' | 'busy'
 
-/** The table service of a storage emulator, behind a door that can be shut. */
+/** One service of a storage emulator, the tables if nothing is said, behind a door that can be shut. */
 export interface StorageProxy {
-  /** The given one, with the table service behind the door. */
+  /** The given one, with the service behind the door. */
   readonly connectionString: string
   /** Requests that have come so far, whatever became of them. */
   calls(): number
@@ -14,11 +14,10 @@ export interface StorageProxy {
   stop(): Promise<void>
 }
 
-const TABLE_ENDPOINT = /TableEndpoint=http:\/\/([^:/;]+):([0-9]+)/
-
-export async function startStorageProxy(connectionString: string): Promise<StorageProxy> {
-  const [, hostname = '', upstreamPort = ''] = TABLE_ENDPOINT.exec(connectionString) ?? []
-  if (upstreamPort === '') throw new Error('the connection string names no table endpoint')
+export async function startStorageProxy(connectionString: string, service: 'Table' | 'Queue' = 'Table'): Promise<StorageProxy> {
+  const endpoint = new RegExp(`${service}Endpoint=http://([^:/;]+):([0-9]+)`)
+  const [, hostname = '', upstreamPort = ''] = endpoint.exec(connectionString) ?? []
+  if (upstreamPort === '') throw new Error(`the connection string names no ${service} endpoint`)
   const agent = new Agent({ keepAlive: true })
   let mood: StorageMood = 'up'
   let calls = 0
@@ -50,7 +49,7 @@ export async function startStorageProxy(connectionString: string): Promise<Stora
   await listen(0)
   const { port } = server.address() as AddressInfo
   return {
-    connectionString: connectionString.replace(TABLE_ENDPOINT, `TableEndpoint=http://127.0.0.1:${port}`),
+    connectionString: connectionString.replace(endpoint, `${service}Endpoint=http://127.0.0.1:${port}`),
     calls: () => calls,
     async become(next) {
       mood = next
