@@ -226,7 +226,7 @@ describe('crashes', { concurrency: 2 }, () => {
 describe('what nobody can deliver', { concurrency: 2 }, () => {
   it('a message that is not Base64 goes to the poison queue and is reported as an error', async () => {
     await ended(room, room.freshBackend())
-    await queueOf(room).sendMessage('{"not":"base64"}')
+    await queueOf(room).sendMessage('neither Base64 nor JSON')
     await eventually(() => room.sandbox.logs.some(({ message, level }) => level === 'error' && message.includes('"unreadable"') && message.includes('"message"')))
   })
 
