@@ -93,3 +93,34 @@ test('property: a decision to join names what is scheduled, one to wait names wh
     }),
   )
 })
+
+const LIMIT = { count: 2, windowMs: 3_600_000 }
+const forwards = (...agoMs: number[]): Slot => ({ alertForwards: agoMs.map((ms) => NOW - ms) })
+
+test('alerts that have started as often as they may start nothing more; people and tools do', () => {
+  assert.equal(decideSlot(forwards(60_000, 1), anAsk({ limit: LIMIT })).kind, 'exhausted')
+  assert.equal(decideSlot(forwards(60_000), anAsk({ limit: LIMIT })).kind, 'start')
+  assert.equal(decideSlot(forwards(60_000, 1), anAsk()).kind, 'start')
+})
+
+test('what lies a window back does not count, to the millisecond', () => {
+  assert.equal(decideSlot(forwards(3_599_999, 1), anAsk({ limit: LIMIT })).kind, 'exhausted')
+  assert.equal(decideSlot(forwards(3_600_000, 1), anAsk({ limit: LIMIT })).kind, 'start')
+  assert.equal(decideSlot(forwards(-5_000, -5_000), anAsk({ limit: LIMIT })).kind, 'exhausted', 'a time ahead of our clock counts')
+})
+
+test('joining and waiting go before the loop guard', () => {
+  assert.equal(decideSlot({ ...forwards(1, 1), scheduled: dueIn(60_000) }, anAsk({ limit: LIMIT })).kind, 'join')
+  assert.equal(decideSlot({ ...forwards(1, 1), flight: aFlight() }, anAsk({ limit: LIMIT })).kind, 'wait')
+})
+
+test('only what ARM accepted for an alert counts, and nothing that happens to the slot forgets it', () => {
+  const byAlert = { nowEpochMs: NOW, limit: LIMIT }
+  const flying = reserve(forwards(3_700_000, 60_000), aFlight())
+  assert.deepEqual(flying.alertForwards, [NOW - 3_700_000, NOW - 60_000])
+  assert.deepEqual(settle(flying, 'mine', dueIn(1), byAlert)?.alertForwards, [NOW - 60_000, NOW])
+  assert.deepEqual(settle(flying, 'mine', dueIn(1))?.alertForwards, flying.alertForwards)
+  assert.deepEqual(release(flying, 'mine')?.alertForwards, flying.alertForwards)
+  assert.deepEqual(settle({ flight: aFlight() }, 'mine', dueIn(1), byAlert)?.alertForwards, [NOW])
+  assert.equal(settle(flying, 'another', dueIn(1), byAlert), undefined)
+})
