@@ -6,7 +6,7 @@ import type { Operation, OperationId } from '../../src/domain/operation.ts'
 import { createOperationId, historyKeysOf, monthOf, operationKeysOf, partitionKeyOf } from '../../src/ledger/keys.ts'
 import type { Slot } from '../../src/ledger/slot.ts'
 import { createStorageClock } from '../../src/ledger/storage-clock.ts'
-import { MAX_BATCH, StorageFault, type ExpiryStore, type OperationStore, type SlotRead, type SlotStore } from '../../src/ledger/store.ts'
+import { MAX_BATCH, StorageFault, type AcceptanceStore, type ExpiryStore, type OperationStore, type SlotRead, type SlotStore } from '../../src/ledger/store.ts'
 import { createTableStore } from '../../src/ledger/table-store.ts'
 import { openTables } from '../../src/ledger/tables.ts'
 import { systemClock } from '../../src/shared/clock.ts'
@@ -17,7 +17,7 @@ import { createSimulation } from '../support/simulation.ts'
 import { claimStorage } from '../support/storage.ts'
 import { anOperation } from '../unit/ledger/an-operation.ts'
 
-type Store = SlotStore & OperationStore & ExpiryStore
+type Store = SlotStore & OperationStore & AcceptanceStore & ExpiryStore
 
 let own: Storage | undefined
 let accounts: string[] = []
@@ -166,6 +166,34 @@ for (const [name, connect] of [
       const end = await store.changeSlot(partitionKey, { from: { slot: {} }, to: FLYING }, [full])
       assert.equal(end.kind, 'written')
       assert.deepEqual(await store.readOperation(full.id), full)
+    })
+
+    it('an operation is inserted once; who comes second changes nothing, and that is no fault', async () => {
+      const { partitionKey, operation } = somewhere()
+      const accepted = operation()
+      await store.insertOperation(accepted)
+      assert.deepEqual(await store.readOperation(accepted.id), accepted)
+      await store.writeOperations(partitionKey, [{ ...accepted, state: 'forwarded' }])
+      await store.insertOperation(accepted)
+      assert.equal((await store.readOperation(accepted.id))?.state, 'forwarded')
+    })
+
+    it('alerts that joined are counted by instance, in absolute numbers, and stay when the operation is written again', async () => {
+      const { partitionKey, operation } = somewhere()
+      const accepted = operation()
+      await store.insertOperation(accepted)
+      for (const [instance, count] of [['a1', 2], ['b2', 5], ['a1', 3], ['a1', 3]] as const) await store.countJoined(accepted.id, instance, count)
+      assert.equal((await store.readOperation(accepted.id))?.joinedCount, 8)
+      await store.writeOperations(partitionKey, [{ ...accepted, state: 'forwarded' }])
+      const written = await store.readOperation(accepted.id)
+      assert.deepEqual([written?.state, written?.joinedCount], ['forwarded', 8])
+    })
+
+    it('alerts that joined an operation that is not there are counted nowhere', async () => {
+      const { operation } = somewhere()
+      const nobody = operation()
+      await store.countJoined(nobody.id, 'a1', 1)
+      assert.equal(await store.readOperation(nobody.id), undefined)
     })
 
     it('an operation that nobody wrote is not there', async () => {

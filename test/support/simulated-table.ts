@@ -42,7 +42,13 @@ export function createSimulatedTable(simulation: Simulation, weather: () => Tabl
   const slots = new Map<string, { slot: Slot; etag: string }>()
   const operations = new Map<string, Operation>()
   const copies = new Map<string, Operation>()
-  const joined = new Map<string, number>()
+  const joined = new Map<string, Map<string, number>>()
+
+  function counted(operation: Operation | undefined): Operation | undefined {
+    const counts = operation === undefined ? undefined : joined.get(operation.id)
+    return operation === undefined || counts === undefined ? operation : { ...operation, joinedCount: [...counts.values()].reduce((sum, count) => sum + count, 0) }
+  }
+
   let version = 0
   const reserved = new Map<number, number>()
   let calls = 0
@@ -113,8 +119,8 @@ export function createSimulatedTable(simulation: Simulation, weather: () => Tabl
             for (const operation of written) copies.set(operation.id, operation)
           }),
         insertOperation: (operation) => call(() => void (operations.has(operation.id) || operations.set(operation.id, operation))),
-        countJoined: (id, _, count) => call(() => void joined.set(id, count)),
-        readOperation: (id) => call(() => operations.get(id)),
+        countJoined: (id, by, count) => call(() => void (operations.has(id) && joined.set(id, new Map(joined.get(id)).set(by, count)))),
+        readOperation: (id) => call(() => counted(operations.get(id))),
         listBackend: (partitionKey, range) => call(() => pageOf(rowsOf(operations, operationKeysOf), partitionKey, 'op-', range)),
         listMonth: (month, range) => call(() => pageOf(rowsOf(copies, historyKeysOf), month, '', range)),
         listExpired: (beforeEpochMs, top) =>

@@ -18,3 +18,10 @@ test('what has not ended is accepted for five minutes, and then failed with an u
   const lost = presentOperation(operation, START_EPOCH_MS + 300_000)
   assert.deepEqual([lost.state, lost.ambiguous, lost.error?.code, lost.id], ['failed', true, 'OutcomeUnknown', operation.id])
 })
+
+test('an alert that has not ended is accepted for as long as any alert is delivered, and then abandoned', () => {
+  const operation = anOperation({ state: 'accepted', trigger: { kind: 'webhook', webhook: 'w' } })
+  assert.equal(presentOperation(operation, START_EPOCH_MS + 7 * 86_400_000), operation)
+  const lost = presentOperation(operation, START_EPOCH_MS + 8 * 86_400_000)
+  assert.deepEqual([lost.state, lost.ambiguous, lost.error?.code], ['abandoned', true, 'OutcomeUnknown'])
+})

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { OperationId } from '../../../src/domain/operation.ts'
-import { fromOperationRow, fromSlotRow, toOperationRow, toSlotRow } from '../../../src/ledger/rows.ts'
+import { fromOperationRow, fromSlotRow, toOperationRow, toSlotRow, joinedColumn } from '../../../src/ledger/rows.ts'
 import type { Slot } from '../../../src/ledger/slot.ts'
 import { anOperation } from './an-operation.ts'
 
@@ -43,4 +43,25 @@ test('an operation is stored in printable ASCII, whatever its caller is called, 
   const row = toOperationRow({ partitionKey: 'p', rowKey: 'r' }, operation)
   assert.match(row.operation, /^[ -~]*$/)
   assert.deepEqual(fromOperationRow(row), operation)
+})
+
+test('the times at which alerts were forwarded come back as they were, to the millisecond', () => {
+  const slot = { alertForwards: [1_795_392_000_001, 1_795_392_000_999] }
+  const row = toSlotRow('p', slot)
+  assert.equal(row.alertForwards, '1795392000001 1795392000999')
+  assert.deepEqual(fromSlotRow(row), slot)
+})
+
+test('a thousand of them, as many as the policy admits, fit into a column', () => {
+  const row = toSlotRow('p', { alertForwards: Array.from({ length: 1_000 }, (_, index) => 1_795_392_000_000 + index) })
+  // Azure Table: 64 KiB of UTF-16.
+  assert.ok((row.alertForwards?.length ?? 0) * 2 < 64 * 1024)
+})
+
+test('what instances have counted is added up, and never written into the operation itself', () => {
+  const operation = anOperation()
+  const row = toOperationRow({ partitionKey: 'p', rowKey: 'r' }, { ...operation, joinedCount: 99 })
+  assert.ok(!row.operation.includes('joinedCount'))
+  assert.equal(fromOperationRow({ ...row, [joinedColumn('a1')]: 3, [joinedColumn('b2')]: 4, joined_: 5, 'joined_x y': 6, joined_c3: '7' }).joinedCount, 7)
+  assert.equal(fromOperationRow(row).joinedCount, undefined)
 })
