@@ -131,7 +131,7 @@ async function listen(server: Server, port: number, orFreePort: boolean): Promis
 /** Undefined for storage settings that name no queue service: then there is nothing to listen to. */
 function connect(client: typeof QueueServiceClient, connectionString: string): QueueServiceClient | undefined {
   try {
-    return client.fromConnectionString(connectionString)
+    return client.fromConnectionString(connectionString, { retryOptions: { maxTries: 2, retryDelayInMs: 200 } })
   } catch {
     return undefined
   }
