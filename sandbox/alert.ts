@@ -1,5 +1,6 @@
 /** `npm run alert -- grafana`: posts one alert to the running sandbox, as that sender would, and prints the answer. */
 import { parseArgs } from 'node:util'
+import { ACTION_GROUP_TOKEN } from './azure/directory.ts'
 import { ALERT_PAYLOADS } from './azure/alert-payloads.ts'
 import type { SandboxInfo } from './create-sandbox.ts'
 import { DEFAULT_INFO_FILE, readInfoFile } from './info-file.ts'
@@ -33,9 +34,16 @@ async function post(args: readonly string[]): Promise<number> {
   const payload = ALERT_PAYLOADS[webhook]({ backend: values.backend ?? (info.backends[0] as string), firing: values.resolved !== true, nowEpochMs })
   if (values.print === true) return print(JSON.stringify(payload, null, 2))
   const body = JSON.stringify(payload)
-  const { headers, query } = signAlert(webhook, body, nowEpochMs, info.webhookSecrets, info.tokens.actionGroup)
+  const { headers, query } = signAlert(webhook, body, nowEpochMs, info.webhookSecrets, webhook === 'azure-monitor' ? await mintActionGroup(info) : '')
   const type = webhook === 'event-grid' ? 'application/cloudevents+json' : 'application/json'
   return show(info, webhook, { method: 'POST', headers: { ...headers, 'content-type': type }, body }, query)
+}
+
+async function mintActionGroup({ control }: SandboxInfo): Promise<string> {
+  const answer = await fetch(new URL('/tokens', control), { method: 'POST', body: JSON.stringify(ACTION_GROUP_TOKEN) }).catch(() => {
+    throw new UsageError(`No sandbox answers at ${control}: start one with "npm start".`)
+  })
+  return ((await answer.json()) as { token: string }).token
 }
 
 async function show(info: SandboxInfo, webhook: string, request: RequestInit, query: string): Promise<number> {

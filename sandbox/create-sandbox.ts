@@ -4,11 +4,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { simulatedEnvironment, type Environment } from './app-environment.ts'
 import { startAppProcess, type AppProcess, type AppProcessOptions } from './app-process.ts'
-import { ACTION_GROUP, ACTION_GROUP_ROLE, API_AUDIENCE, TENANT_ID } from './azure/directory.ts'
+import { API_AUDIENCE, TENANT_ID } from './azure/directory.ts'
 import { RECONNECTABLE_BACKENDS } from './azure/resources.ts'
 import { startStorage, type Storage } from './azure/storage.ts'
 import { startSimulatedAzure, type SimulatedAzure, type SimulatedAzureOptions } from './azure/simulated-azure.ts'
-import type { TokenRequest } from './azure/tokens.ts'
 import type { LogRecord } from './host/core-types.ts'
 import { WEBHOOK_SECRETS } from './webhooks.ts'
 
@@ -55,7 +54,7 @@ export interface SandboxInfo {
   /** Connection string of the storage account. */
   readonly storage: string
   readonly backends: readonly string[]
-  readonly tokens: { readonly operator: string; readonly tool: string; readonly stranger: string; readonly actionGroup: string }
+  readonly tokens: { readonly operator: string; readonly tool: string; readonly stranger: string }
   /** Of the sandbox's own webhooks, by the app settings that hold them. */
   readonly webhookSecrets: typeof WEBHOOK_SECRETS
 }
@@ -141,8 +140,9 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
 }
 
 async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string, storage: string): Promise<SandboxInfo> {
-  const callers: readonly TokenRequest[] = [{ kind: 'operator' }, { kind: 'tool' }, { kind: 'stranger' }, { kind: 'tool', app: ACTION_GROUP.clientId, roles: [ACTION_GROUP_ROLE] }]
-  const [operator, tool, stranger, actionGroup] = await Promise.all(callers.map((caller) => azure.mint({ ...caller, expiresInSeconds: INFO_TOKEN_LIFETIME_SECONDS })))
+  const [operator, tool, stranger] = await Promise.all(
+    (['operator', 'tool', 'stranger'] as const).map((kind) => azure.mint({ kind, expiresInSeconds: INFO_TOKEN_LIFETIME_SECONDS })),
+  )
   return {
     proxy: `http://127.0.0.1:${app.port}`,
     proxyTls: `https://127.0.0.1:${app.tlsPort}`,
@@ -156,7 +156,7 @@ async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string, st
     control: azure.control,
     storage,
     backends: RECONNECTABLE_BACKENDS,
-    tokens: { operator: operator as string, tool: tool as string, stranger: stranger as string, actionGroup: actionGroup as string },
+    tokens: { operator: operator as string, tool: tool as string, stranger: stranger as string },
     webhookSecrets: WEBHOOK_SECRETS,
   }
 }

@@ -13,6 +13,7 @@ import { SUBSCRIPTION_ID } from '../sandbox/azure/resources.ts'
 import { PROJECT_ROOT } from '../sandbox/create-sandbox.ts'
 import { readConfig } from '../src/config/read-config.ts'
 import { WIRE } from '../src/http/failure-reply.ts'
+import { openApiDocument } from '../src/http/openapi.ts'
 import { parsePolicy } from '../src/policy/policy-document.ts'
 import { call } from './sandbox/raw-http.ts'
 import { EXAMPLES, example, PROSE, quoted, README, table } from './support/readme.ts'
@@ -209,10 +210,38 @@ describe('configuration', () => {
   })
 
   it('npm run explain says that the example is allowed, and why', async () => {
-    const { code, stdout, stderr } = await bash(example('sh', 'npm run explain'))
+    const { code, stdout, stderr } = await bash(example('sh', '--as role:Reconnect.Operator'))
     assert.match(stdout, /Decision +ALLOWED/, `${stdout}${stderr}`)
     assert.equal(code, 0)
     assert.match(stdout, /Because +grants\[0\] gives 'reconnect' to role:Reconnect\.Operator/)
+  })
+})
+
+describe('alert webhooks', () => {
+  it('npm run explain says what the saved alert would come to', async () => {
+    const { code, stdout, stderr } = await bash(example('sh', '--webhook alertmanager'))
+    assert.match(stdout, /Answer +202/, `${stdout}${stderr}`)
+    assert.equal(code, 0)
+    assert.match(stdout, /Because +grants\[\d+\] gives 'reconnect' to webhook:alertmanager/)
+  })
+
+  it('lists every outcome that an alert can have', () => {
+    const listed = table('outcome', 'meaning').flatMap(([names = '']) => quoted(names))
+    const { AlertAnswers } = (openApiDocument({ supported: ['2024-05-01'], fallback: '2024-05-01' }) as { components: { schemas: { AlertAnswers: { properties: { alerts: { items: { properties: { outcome: { enum: string[] } } } } } } } } }).components.schemas
+    assert.deepEqual(listed.toSorted(), AlertAnswers.properties.alerts.items.properties.outcome.enum.toSorted())
+  })
+
+  it('shows authentication as the policy takes it', () => {
+    const shown = [...README.matchAll(/`(\{"type":"[^`]+\})`/g)].map(([, text = '']) => text.replaceAll('…', 'SECRET_OF_YOURS').replace('<client id>', SUBSCRIPTION_ID).replace('<client id of the caller>', SUBSCRIPTION_ID))
+    assert.ok(shown.length >= 7)
+    for (const text of shown) assert.equal(parsePolicy(`{"webhooks":{"a":{"format":"alertmanager","backend":"{id}","authentication":${text}}}}`).ok, true, text)
+    const [, azureMonitor = ''] = /`"azure-monitor": (\{.*?\})` and a grant/.exec(README) ?? []
+    assert.equal(parsePolicy(`{"webhooks":{"a":${azureMonitor}}}`).ok, true, azureMonitor)
+  })
+
+  it('has a page for each sender', () => {
+    const section = README.slice(README.indexOf('## Alert webhooks'), README.indexOf('## Security model'))
+    for (const sender of ['Azure Monitor', 'Alertmanager', 'Grafana', 'Event Grid', 'Anything else']) assert.ok(section.includes(`### ${sender}\n`), sender)
   })
 })
 
@@ -241,7 +270,7 @@ describe('what else is named', () => {
 
   it('is every example: none is shown that no test here uses', () => {
     const counts = EXAMPLES.map(({ language }) => language).reduce<Record<string, number>>((all, language) => ({ ...all, [language]: (all[language] ?? 0) + 1 }), {})
-    // The one without language is the picture of a request's life.
-    assert.deepEqual(counts, { '': 1, sh: 5, ts: 1, json: 1, kusto: 1 })
+    // Those without language are the pictures of a request's and an alert's life.
+    assert.deepEqual(counts, { '': 2, sh: 6, ts: 1, json: 1, kusto: 1 })
   })
 })

@@ -28,5 +28,7 @@ export const TOOL = { clientId: 'd27f6b18-93ac-4e50-8d1b-4a6c0e9f7358', objectId
 export const STRANGER = { clientId: '6c3e8f05-7a1d-42b9-bf64-0d5e9a2c8b71', objectId: '9f0a5d3c-2e7b-4816-8c4d-b7f1e6a39d52' } as const
 
 /** Azure Monitor's action groups: the application, and the role, with which secure webhooks are called. They are the same in every tenant. */
-export const ACTION_GROUP = { clientId: '461e8683-5575-4561-ac7f-899cc907d62a', objectId: '7d5a2c94-1f3e-4b68-9c07-5e8d2a6f1b43' } as const
+export const ACTION_GROUP = { clientId: '461e8683-5575-4561-ac7f-899cc907d62a' } as const
 export const ACTION_GROUP_ROLE = 'ActionGroupsSecureWebhook'
+/** What to mint for an action group. */
+export const ACTION_GROUP_TOKEN = { kind: 'tool', app: ACTION_GROUP.clientId, roles: [ACTION_GROUP_ROLE] } as const

@@ -240,9 +240,11 @@ describe('what nobody can deliver', { concurrency: 2 }, () => {
 
   it('what lies in the poison queue is recorded as abandoned', async (t) => {
     const own = await startConversation(t)
-    own.sandbox.azure.faults.add({ target: 'arm', kind: '503' })
+    // Its own delivery waits meanwhile.
+    own.sandbox.azure.faults.add({ target: 'arm', kind: '503', retryAfter: '600' })
     const backend = own.freshBackend()
     const { id } = await accepted(own, backend)
+    await operationWhen(own, id, (operation) => operation['error'] !== undefined)
     await queueOf(own, 'reconnects-poison').createIfNotExists()
     const message = { version: 1, operation: id, backend, webhook: 'alertmanager', acceptedAt: new Date().toISOString(), tries: 0, correlation: '11111111-2222-3333-4444-555555555555' }
     await queueOf(own, 'reconnects-poison').sendMessage(Buffer.from(JSON.stringify(message)).toString('base64'))

@@ -2,6 +2,7 @@ import { createHmac, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import assert from 'node:assert/strict'
 import { QueueServiceClient, type QueueClient } from '@azure/storage-queue'
+import { ACTION_GROUP_TOKEN } from '../../sandbox/azure/directory.ts'
 import { ALERT_PAYLOADS } from '../../sandbox/azure/alert-payloads.ts'
 import { signAlert } from '../../sandbox/sign-alert.ts'
 import type { SandboxWebhook } from '../../sandbox/webhooks.ts'
@@ -50,8 +51,16 @@ export async function post({ sandbox }: Conversation, webhook: string, { headers
 export async function alert(room: Conversation, webhook: SandboxWebhook, backend: string, { firing = true, ...change }: Post & { readonly firing?: boolean } = {}): Promise<Posted> {
   const now = Date.now()
   const body = change.body ?? JSON.stringify(ALERT_PAYLOADS[webhook]({ backend, firing, nowEpochMs: now }))
-  const { headers, query } = signAlert(webhook, String(body), now, room.sandbox.info.webhookSecrets, room.sandbox.info.tokens.actionGroup)
+  const { headers, query } = signAlert(webhook, String(body), now, room.sandbox.info.webhookSecrets, await actionGroup(room))
   return post(room, change.webhook ?? webhook, { ...change, headers: { ...headers, ...change.headers }, query: change.query ?? query, body })
+}
+
+const minted = new WeakMap<Conversation['sandbox'], Promise<string>>()
+/** An action group's token, minted once for each sandbox. */
+export function actionGroup({ sandbox }: Conversation): Promise<string> {
+  const token = minted.get(sandbox) ?? sandbox.azure.mint(ACTION_GROUP_TOKEN)
+  minted.set(sandbox, token)
+  return token
 }
 
 /** Alertmanager's payload about these backends, by the labels of the sandbox's policy. */

@@ -126,4 +126,64 @@ describe('npm run explain', () => {
     assert.equal(status, 2)
     for (const name of ['RECONNECT_MODE', 'RECONNECT_POLICY grants[0].principal', 'RECONNECT_POLICY grants[0].scope', 'RECONNECT_POLICY grant:']) assert.ok(stderr.includes(name), name)
   })
+
+  describe('of an alert', () => {
+    const ALERT = fileURLToPath(new URL('../../examples/alert.json', import.meta.url))
+    const about = (webhook: string, body = ALERT, env: Record<string, string> = {}) => explain(['--webhook', webhook, '--body', body, '--policy', EXAMPLE], env)
+    function saved(content: unknown): string {
+      const file = join(folder, 'body.json')
+      writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
+      return file
+    }
+    const alertFor = (labels: object, status = 'firing') => ({ status, labels })
+
+    it('says attributes, backend, decision and grant, and exits with 0', () => {
+      const { status, stdout, stderr } = about('alertmanager')
+      assert.deepEqual([status, stderr], [0, ''])
+      assert.match(stdout, /^Answer +202 \(1 of 1 alert would act\)$/m)
+      assert.match(stdout, /backend_id = orders/)
+      assert.match(stdout, /^ +Backend +\/subscriptions\/.*\/backends\/orders$/m)
+      assert.match(stdout, /Decision +ACCEPTED/)
+      assert.match(stdout, /grants\[\d+\] gives 'reconnect' to webhook:alertmanager/)
+    })
+
+    it('says why an alert does not act, alert by alert, and exits with 1 when none does', () => {
+      const body = saved({ alerts: [alertFor({}), alertFor({ apim_service: 'apim-prod', backend_id: '..' }), alertFor({ apim_service: 'other', backend_id: 'orders' }), alertFor({}, 'resolved')] })
+      const { status, stdout } = about('alertmanager', body)
+      assert.equal(status, 1)
+      assert.deepEqual([...stdout.matchAll(/Decision +(\w+)/g)].map(([, decision]) => decision), ['UNMATCHED', 'INVALID', 'DENIED', 'RESOLVED'])
+      assert.match(stdout, /^Answer +200 \(0 of 4 alerts would act\)$/m)
+      assert.match(stdout, /Near miss/)
+      assert.match(about('alertmanager', saved({ alerts: [alertFor({ apim_service: 'other', backend_id: 'orders' })] })).stdout, /^Answer +403 AuthorizationFailed/m)
+    })
+
+    it('says what the mode makes of it', () => {
+      for (const [mode, answer, decision] of [['dry-run', '200', 'DRY-RUN'], ['off', '200', 'SWITCHED-OFF']] as const) {
+        const { stdout, status } = about('alertmanager', ALERT, { RECONNECT_MODE: mode })
+        assert.match(stdout, new RegExp(`^Answer +${answer}`, 'm'))
+        assert.match(stdout, new RegExp(`Decision +${decision}`))
+        assert.equal(status, 0)
+      }
+    })
+
+    it('says that a payload is another format, or a handshake', () => {
+      assert.match(about('azure-monitor').stdout, /^Answer +400 InvalidRequestContent: .*common alert schema/m)
+      assert.match(about('alertmanager', saved('not json')).stdout, /^Answer +400/m)
+      assert.match(about('event-grid', saved([{ eventType: 'Microsoft.EventGrid.SubscriptionValidationEvent', data: { validationCode: 'c' } }])).stdout, /^Answer +200: Event Grid asks/m)
+    })
+
+    it('needs no secret, and prints nothing that a terminal would obey', () => {
+      const { stdout, status } = about('alertmanager', saved({ alerts: [alertFor({ apim_service: 'apim-prod', backend_id: 'orders', evil: '\u001b[2J\u0007' })] }))
+      assert.equal(status, 0)
+      assert.doesNotMatch(stdout, /[^ -~\n]/)
+    })
+
+    it('refuses what it cannot answer, all of it at once', () => {
+      for (const args of [['--webhook', 'alertmanager'], ['--body', ALERT], ['--webhook', 'a', '--webhook', 'b', '--body', ALERT], ['--webhook', 'nobody', '--body', ALERT], ['--webhook', 'alertmanager', '--body', 'no-such-file'], ['--webhook', 'alertmanager', '--body', ALERT, '--as', 'role:a']]) {
+        const { status, stdout, stderr } = explain([...args, '--policy', EXAMPLE])
+        assert.deepEqual([status, stdout], [2, ''], args.join(' '))
+        assert.match(stderr, /--(?:webhook|body|as)/)
+      }
+    })
+  })
 })

@@ -15,7 +15,7 @@ import { runStart, startSandboxProcess } from '../support/start-sandbox.ts'
 import { call } from './raw-http.ts'
 import { storageEndpoints } from './storage-endpoints.ts'
 
-const INFO_MEMBERS = ['proxy', 'proxyTls', 'arm', 'armCa', 'issuer', 'tenantId', 'audience', 'identityEndpoint', 'identityHeader', 'control', 'storage', 'backends', 'tokens']
+const INFO_MEMBERS = ['proxy', 'proxyTls', 'arm', 'armCa', 'issuer', 'tenantId', 'audience', 'identityEndpoint', 'identityHeader', 'control', 'storage', 'backends', 'tokens', 'webhookSecrets']
 
 async function run(command: string): Promise<{ stdout: string; stderr: string; code: number }> {
   try {
@@ -29,7 +29,7 @@ const token = (args: string) => run(`node sandbox/token.ts ${args}`)
 
 /** The pasteable lines of the banner, each with the comment above it. */
 function commands(banner: string): string[] {
-  return banner.split('\n').filter((line) => line.startsWith('curl '))
+  return banner.split('\n').filter((line) => /^(?:curl|npm) /.test(line))
 }
 
 async function takenPort(t: TestContext): Promise<number> {
@@ -47,16 +47,17 @@ describe('npm start', () => {
     assert.equal((await stat(sandbox.infoFile)).mode & 0o777, 0o600)
 
     // Another test's sandbox may have taken the default file over; these commands are about this one.
-    const pasted = commands(sandbox.stdout()).map((command) => command.replace(/npm run -s token -- (\w+)/, `node sandbox/token.ts $1 --info '${sandbox.infoFile}'`))
+    const pasted = commands(sandbox.stdout()).map((command) => command.replace(/npm run -s (token|alert) -- ([\w-]+)/, `node sandbox/$1.ts $2 --info '${sandbox.infoFile}'`))
     const statuses = []
     for (const command of pasted) {
       const { stdout, stderr, code } = await run(command)
       assert.equal(code, 0, `${command}\n${stderr}`)
-      if (command.startsWith('curl -i')) statuses.push(/^HTTP\/1\.1 ([0-9]+)/.exec(stdout)?.[1])
-      else if (command.includes('/requests')) assert.equal(JSON.parse(stdout).effects.length, 2)
-      else if (command.includes('/operations')) assert.deepEqual(JSON.parse(stdout).value.map(({ state }: { state: string }) => state), ['failed', 'failed', 'dry-run', 'joined', 'forwarded', 'forwarded'])
+      if (command.startsWith('curl -i') || command.includes('alert.ts')) statuses.push(/^HTTP\/1\.1 ([0-9]+)/.exec(stdout)?.[1])
+      // Two by hand; those of the alerts come a moment later.
+      else if (command.includes('/requests')) assert.ok(JSON.parse(stdout).effects.length >= 2)
+      else if (command.includes('/operations')) assert.deepEqual(JSON.parse(stdout).value.filter(({ trigger }: { trigger: { kind: string } }) => trigger.kind === 'http').map(({ state }: { state: string }) => state), ['failed', 'failed', 'dry-run', 'joined', 'forwarded', 'forwarded'])
     }
-    assert.deepEqual(statuses, ['202', '202', '202', '202', '403', '502', '409', '200'])
+    assert.deepEqual(statuses, ['202', '202', '202', '202', '403', '502', '409', '202', '202', '202', '202', '202', '200', '200'])
 
     assert.equal(await sandbox.end('SIGINT'), 0)
     assert.equal(existsSync(sandbox.infoFile), false)
