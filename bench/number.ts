@@ -1,2 +1,2 @@
-/** Where it stands in a path, the load generator puts a number that it has never used before. */
+/** Where it stands in a path or body, the load generator puts a number that it has never used before. */
 export const NUMBER = '(number)'

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { createEnding } from '../sandbox/ending.ts'
 import { startAzure, type BenchAzure } from './azure.ts'
+import { measureAlerts } from './parts/alerts.ts'
 import { measureAuthorization } from './parts/authorization.ts'
 import { measureDistinct } from './parts/distinct.ts'
 import { measureHistory } from './parts/history.ts'
@@ -25,6 +26,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   storm: measureStorm,
   distinct: measureDistinct,
   history: measureHistory,
+  alerts: measureAlerts,
 }
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, part: { type: 'string', multiple: true, default: Object.keys(PARTS) } } })

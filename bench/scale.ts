@@ -12,6 +12,10 @@ export interface Scale {
   readonly tokens: number
   readonly stormRounds: number
   readonly stormRequests: number
+  /** Alerts. */
+  readonly alertRounds: number
+  readonly alertMs: number
+  readonly manyRounds: number
   readonly distinctRounds: number
   readonly distinctMs: number
   /** Rows in the two histories, and pages read of each per round. */
@@ -35,6 +39,9 @@ export const FULL: Scale = {
   tokens: 250,
   stormRounds: 5,
   stormRequests: 10_000,
+  alertRounds: 5,
+  alertMs: 1_500,
+  manyRounds: 7,
   distinctRounds: 7,
   distinctMs: 1_500,
   historyRows: [1_000, 100_000],
@@ -56,6 +63,9 @@ export const QUICK: Scale = {
   tokens: 50,
   stormRounds: 1,
   stormRequests: 400,
+  alertRounds: 1,
+  alertMs: 200,
+  manyRounds: 1,
   distinctRounds: 1,
   distinctMs: 200,
   historyRows: [100, 300],

@@ -8,7 +8,7 @@ import { build, type BuildOptions } from 'esbuild'
 export const PROJECT_ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** The programs in `processes/`, each run in a process of its own. */
-const PROGRAMS = ['arm', 'bare-answer', 'bare-forward', 'bare-sdk', 'first-reconnect', 'host', 'load', 'registered', 'storage-counter'] as const
+const PROGRAMS = ['arm', 'bare-answer', 'bare-forward', 'bare-queue', 'bare-sdk', 'first-reconnect', 'host', 'load', 'registered', 'storage-counter'] as const
 export type Program = (typeof PROGRAMS)[number]
 
 /** A temporary folder with everything that is measured but the built app itself. */

@@ -21,11 +21,11 @@ async function runBench(t: TestContext, args: readonly string[]): Promise<{ stdo
 
 test('the benchmark measures every part, prints one table, and leaves nothing behind', async (t) => {
   const { stdout, leftBehind } = await runBench(t, ['--quick'])
-  for (const title of ['Start-up', 'Throughput of the secured route', 'Authorization', 'Token verification', 'Memory of the app', 'A storm on one backend', 'Distinct backends', 'History']) {
+  for (const title of ['Start-up', 'Throughput of the secured route', 'Authorization', 'Token verification', 'Memory of the app', 'A storm on one backend', 'Distinct backends', 'History', 'Alerts']) {
     assert.match(stdout, new RegExp(`^${title}: `, 'm'))
   }
   const rows = stdout.split('\n').filter((line) => /^\S.+ \/ .+ [0-9,.]+ +[0-9,.]+ +[0-9.]+/.test(line))
-  assert.equal(rows.length, 5 + 8 + 2 + 1 + 3 + 3 + 2 + 3)
+  assert.equal(rows.length, 5 + 8 + 2 + 1 + 3 + 3 + 2 + 3 + 5)
   assert.doesNotMatch(stdout, /NaN|Infinity|undefined/)
   assert.match(stdout, /timers that keep the process alive, under connections that are idle: 0; when the callers have gone: 0/)
   assert.deepEqual(leftBehind, [])

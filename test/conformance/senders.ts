@@ -40,7 +40,7 @@ export async function post({ sandbox }: Conversation, webhook: string, { headers
   const correlationId = randomUUID()
   const from = performance.now()
   const sent = Object.entries({ 'content-type': JSON_TYPE, 'x-ms-correlation-request-id': correlationId, ...headers }).filter(([, value]) => value !== undefined)
-  const answer = await call(port === undefined ? sandbox.info.proxy : `http://127.0.0.1:${port}`, `/alerts/${webhook}${query}`, { method, headers: Object.fromEntries(sent) as Record<string, string>, body })
+  const answer = await call(port === undefined ? sandbox.info.proxy : `http://127.0.0.1:${port}`, `/alerts/${webhook}${query}`, { method, headers: Object.fromEntries(sent), body })
   assertManners(answer)
   const tookMs = performance.now() - from
   const alerts = /^\{.*"alerts":/.test(answer.text) ? (answer.json() as { alerts: AlertAnswer[] }).alerts : []

@@ -9,7 +9,7 @@ import { SERVICE } from '../../fixtures/alerts/index.ts'
 
 const TEMPLATE = `${SERVICE.replace('apim-prod', '{service}')}/backends/{backend}`
 const anAlert = (attributes: Record<string, string> = {}, change: Partial<Alert> = {}): Alert => ({ firing: true, attributes: new Map(Object.entries(attributes)), ...change })
-const aWebhook = (change: object = {}): Webhook => ({ name: 'w', format: 'alertmanager', authentication: { type: 'bearer', secret: 'S' }, backend: TEMPLATE, ...change }) as Webhook
+const aWebhook = (change: object = {}): Webhook => ({ name: 'w', format: 'alertmanager', authentication: { type: 'bearer', secret: 'S' }, backend: TEMPLATE, ...change })
 const select = (attributes: Record<string, string>, change: object = {}) => selectBackend(anAlert(attributes), aWebhook(change))
 
 describe('the template', () => {

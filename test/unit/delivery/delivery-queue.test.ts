@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
+import type { QueueClient } from '@azure/storage-queue'
 import { startStorage, type Storage } from '../../../sandbox/azure/storage.ts'
 import { createDeliveryQueue } from '../../../src/delivery/delivery-queue.ts'
 import { parseMessage } from '../../../src/delivery/message.ts'
@@ -31,22 +32,22 @@ const ALERT: AcceptedAlert = {
   correlationId: IDS.correlationId,
 }
 
-const connect = (connectionString: string) => openQueue({ kind: 'connection-string', connectionString, allowHttp: true }, () => assert.fail('no identity is asked for'))
+const connect = (connectionString: string): Promise<QueueClient> => openQueue({ kind: 'connection-string', connectionString, allowHttp: true }, () => assert.fail('no identity is asked for'))
 
-function room(connectionString = accounts.pop() as string) {
-  const queue = connect(connectionString)
+async function room(connectionString = accounts.pop() as string) {
+  const queue = await connect(connectionString)
   return { connectionString, queue, enqueue: createDeliveryQueue({ open: async () => queue, clock: systemClock }) }
 }
 
 async function behindProxy(t: TestContext) {
   const proxy = await startStorageProxy(accounts.pop() as string, 'Queue')
   t.after(() => proxy.stop())
-  return { proxy, ...room(proxy.connectionString) }
+  return { proxy, ...(await room(proxy.connectionString)) }
 }
 
 describe('a message', () => {
   it('is stored in a queue that is made when it is missed, for ever, as the trigger reads it', async () => {
-    const { enqueue, queue } = room()
+    const { enqueue, queue } = await room()
     assert.deepEqual(await enqueue(ALERT), { ok: true, value: undefined })
     assert.equal(queue.name, 'reconnects')
     const [message] = (await queue.receiveMessages()).receivedMessageItems
@@ -58,7 +59,7 @@ describe('a message', () => {
   })
 
   it('is hidden for as long as it is to wait, in whole seconds, rounded up', async () => {
-    const { enqueue, queue } = room()
+    const { enqueue, queue } = await room()
     await enqueue(ALERT, 1_200)
     assert.deepEqual((await queue.receiveMessages()).receivedMessageItems, [])
     const startedAt = performance.now()
@@ -71,7 +72,7 @@ describe('a message', () => {
   })
 
   it('may wait for a week', async () => {
-    const { enqueue } = room()
+    const { enqueue } = await room()
     assert.equal((await enqueue(ALERT, 7 * 86_400_000)).ok, true)
   })
 })
@@ -98,7 +99,7 @@ describe('the queue is away', { concurrency: 3 }, () => {
   }
 
   it('an account that cannot be opened is told, and opened anew the next time', async () => {
-    const { queue } = room()
+    const { queue } = await room()
     let opened = 0
     const enqueue = createDeliveryQueue({
       open: () => {
@@ -114,10 +115,10 @@ describe('the queue is away', { concurrency: 3 }, () => {
 })
 
 describe('opening', () => {
-  it('by identity, where the settings name the service; and not, where they do not', () => {
+  it('by identity, where the settings name the service; and not, where they do not', async () => {
     const credential = { getToken: () => Promise.resolve(null) }
     const by = (queueUri: string | undefined) => openQueue({ kind: 'identity', tableUri: 'https://t', queueUri, credential: { kind: 'managed-identity' } }, () => credential)
-    assert.equal(by('https://streconnect.queue.core.windows.net').url, 'https://streconnect.queue.core.windows.net/reconnects')
-    assert.throws(() => by(undefined), /no queue service/)
+    assert.equal((await by('https://streconnect.queue.core.windows.net')).url, 'https://streconnect.queue.core.windows.net/reconnects')
+    await assert.rejects(by(undefined), /no queue service/)
   })
 })
