@@ -260,7 +260,7 @@ describe('what else is named', () => {
     const sources = (await readdir(join(PROJECT_ROOT, 'src'), { recursive: true })).filter((name) => name.endsWith('.ts'))
     for (const [names = '', homes = ''] of rows) {
       for (const dependency of quoted(names)) {
-        const users = sources.filter((name) => new RegExp(`^import (?!type).*from '${dependency}(?:/[^']*)?'`, 'm').test(readFileSync(join(PROJECT_ROOT, 'src', name), 'utf8')))
+        const users = sources.filter((name) => new RegExp(`^import (?!type).*from '${dependency}(?:/[^']*)?'|await import\\('${dependency}'\\)`, 'm').test(readFileSync(join(PROJECT_ROOT, 'src', name), 'utf8')))
         assert.ok(users.length > 0, dependency)
         const strangers = users.filter((name) => name !== 'index.ts' && !quoted(homes).some((home) => `src/${name}`.startsWith(`${home}/`)))
         assert.deepEqual(strangers, [], dependency)

@@ -1,15 +1,19 @@
 import type { QueueClient } from '@azure/storage-queue'
 import type { AcceptedAlert } from '../domain/accepted-alert.ts'
 import type { Enqueue } from '../reconnect/ports.ts'
-import type { Clock } from '../shared/clock.ts'
+import { DONE, type Clock } from '../shared/clock.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 import { toMessage } from './message.ts'
 
-/** One call to the queue service. A sender has to be answered within two seconds. */
+/**
+ * One call to the queue service, in turns that are waited for one after the other: a process that a storm keeps from reading its answers
+ * must not take itself for a queue that is away.
+ */
 const CALL_TIMEOUT_MS = 1_500
+const TURN_MS = 250
 const MAX_TRIES = 2
-/** A second try is begun only while there is time for it. */
-const TRY_AGAIN_WITHIN_MS = 1_000
+/** A second try is begun only while there is time for it: senders wait a few seconds, and a 503 costs them more. */
+const TRY_AGAIN_WITHIN_MS = 2_000
 /** After the queue has failed, who comes next is told so at once for this long: a storm must not wait for one time-out after the other. */
 const REST_MS = 1_000
 /** A message lives until it is delivered: whether it is too old is for the delivery to say, which reports it. */
@@ -25,14 +29,18 @@ export function createDeliveryQueue({ open, clock }: { readonly open: () => Prom
       throw fault
     }))
 
+  async function waitInTurns(done: AbortSignal): Promise<void> {
+    for (let waitedMs = 0; waitedMs < CALL_TIMEOUT_MS && !done.aborted; waitedMs += TURN_MS) await clock.sleep(TURN_MS, done)
+  }
+
   async function bounded<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const timeout = new AbortController()
     const done = new AbortController()
-    void clock.sleep(CALL_TIMEOUT_MS, done.signal).then(() => timeout.abort())
+    void waitInTurns(done.signal).then(() => timeout.abort())
     try {
       return await call(timeout.signal)
     } finally {
-      done.abort()
+      done.abort(DONE)
     }
   }
 

@@ -139,9 +139,11 @@ describe('a message that runs', { concurrency: 2 }, () => {
 
   it('may end when the host is told to stop; no other is begun', async (t) => {
     const { send, line, sandbox, lines, left } = await room(t)
-    await send({ key: 'running', ms: 700 })
+    await send({ key: 'running', ms: 1_500 })
     await line(withId('running'))
     const stopping = sandbox.app.stop()
+    // Told in a process of its own: only then is the next message a late one.
+    await eventually(() => fetch(`http://127.0.0.1:${sandbox.app.port}/`).then(() => false, () => true))
     await send({ key: 'late' })
     await stopping
     assert.ok(lines().some(({ done }) => (done as { key?: string } | undefined)?.key === 'running'))

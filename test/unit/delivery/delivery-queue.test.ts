@@ -18,8 +18,8 @@ let own: Storage | undefined
 let accounts: string[] = []
 before(async () => {
   const first = claimStorage()
-  own = first === undefined ? await startStorage({ accounts: 8 }) : undefined
-  accounts = own === undefined ? [first as string, ...Array.from({ length: 7 }, () => claimStorage() as string)] : [...own.connectionStrings]
+  own = first === undefined ? await startStorage({ accounts: 12 }) : undefined
+  accounts = own === undefined ? [first as string, ...Array.from({ length: 11 }, () => claimStorage() as string)] : [...own.connectionStrings]
 })
 after(() => own?.stop())
 
@@ -79,7 +79,7 @@ describe('a message', () => {
 
 describe('the queue is away', { concurrency: 3 }, () => {
   for (const mood of ['refuse', 'busy', 'hang'] as const) {
-    it(`${mood}: told so within three seconds, after two tries at most, and those that come next at once`, async (t) => {
+    it(`${mood}: told so within four seconds, after two tries at most, and those that come next at once`, async (t) => {
       const { proxy, enqueue } = await behindProxy(t)
       assert.equal((await enqueue(ALERT)).ok, true)
       const calls = proxy.calls()
@@ -97,6 +97,29 @@ describe('the queue is away', { concurrency: 3 }, () => {
       assert.equal((await enqueue(ALERT)).ok, true)
     })
   }
+
+  it('a process that is too busy to read the answer does not take the queue for away', async () => {
+    const { enqueue } = await room()
+    assert.equal((await enqueue(ALERT)).ok, true)
+    const stored = enqueue(ALERT)
+    await systemClock.sleep(0)
+    const until = performance.now() + 2_000
+    while (performance.now() < until);
+    assert.deepEqual(await stored, { ok: true, value: undefined })
+  })
+
+  it('an answer that is lost once is asked for again: stored, if twice', async (t) => {
+    const { proxy, enqueue, queue } = await behindProxy(t)
+    assert.equal((await enqueue(ALERT)).ok, true)
+    await proxy.become('hang')
+    // The connection that has ended is noticed, and costs no try.
+    await systemClock.sleep(100)
+    const stored = enqueue(ALERT)
+    await systemClock.sleep(1_000)
+    await proxy.become('up')
+    assert.deepEqual(await stored, { ok: true, value: undefined })
+    assert.ok((await queue.receiveMessages({ numberOfMessages: 8 })).receivedMessageItems.length >= 2)
+  })
 
   it('an account that cannot be opened is told, and opened anew the next time', async () => {
     const { queue } = await room()
