@@ -37,6 +37,8 @@ interface Gathering {
   readonly begun: Promise<Begun>
   /** One look at the row at a time; who comes while it is under way shares it. */
   looking?: Promise<Operation>
+  /** As a look found it at its end: nobody has to look again. */
+  ended?: Operation
 }
 
 type Begun = Extract<Acceptance, { kind: 'accepted' | 'unavailable' }>
@@ -125,8 +127,8 @@ export function createAcceptances({ store, records, joins, storageClock, clock, 
         const begun = await gathering.begun
         // Who waited for a message that could not be stored would only fail at the same thing.
         if (begun.kind === 'unavailable') return begun
-        const looking = (gathering.looking ??= look(begun.operation).finally(() => delete gathering.looking))
-        const operation = await looking
+        const operation = gathering.ended ?? (await (gathering.looking ??= look(begun.operation).finally(() => delete gathering.looking)))
+        if (operation.state !== 'accepted') gathering.ended = operation
         if (covers(operation, permit)) {
           joins.count(operation.id)
           return { kind: 'joined', operation }

@@ -4,19 +4,21 @@ import type { Deadline } from '../shared/deadline.ts'
 import { operationKeysOf } from './keys.ts'
 import type { LedgerOptions } from './ledger.ts'
 import { endOperation } from './operations.ts'
-import type { Met, Passages, Taken } from './passages.ts'
+import type { Met, Passages, Sent, Taken } from './passages.ts'
 
 /** Longer than storage is left alone after it has failed. */
 const WRITE_AGAIN_MS = 6_000
 /** What ARM has answered is not known twice: it is written down with more patience than anything else, while the lease runs. */
 const WRITE_TRIES = 4
 
+type Passed = Exclude<Delivered, { kind: 'sent' }> | ({ readonly kind: 'sent' } & Sent)
+
 /**
  * Operations of alerts on their way. The same passage as that of a request over HTTP, with three differences: the operation exists already
  * and may be delivered twice; alerts are limited; and nothing is sent that storage does not know of.
  */
 export function createDeliveries(passages: Passages, { store, records, storageClock, clock, describe, limit }: LedgerOptions): Deliveries {
-  async function take(met: Met, passing: ReturnType<Passages['begin']>, deadline: Deadline, send: () => Promise<Forwarded>, judge: Parameters<Deliveries['deliver']>[3]): Promise<Taken<Delivered>> {
+  async function take(met: Met, passing: ReturnType<Passages['begin']>, deadline: Deadline, send: () => Promise<Forwarded>, judge: Parameters<Deliveries['deliver']>[3]): Promise<Taken<Passed>> {
     /** What could not be written down has not happened: the message comes again. */
     const written = async <D extends { readonly operation: Operation }>(delivered: D): Promise<(D & { readonly recorded: true }) | { readonly kind: 'unavailable'; readonly detail: string }> =>
       (await passages.inTime(deadline, records.write(delivered.operation))) ? { ...delivered, recorded: true } : { kind: 'unavailable', detail: 'storage did not take it' }
@@ -44,10 +46,10 @@ export function createDeliveries(passages: Passages, { store, records, storageCl
     }
   }
 
-  async function insist(operation: Operation): Promise<boolean> {
+  async function insist(recordAgain: () => Promise<boolean>): Promise<boolean> {
     for (let tries = 0; tries < WRITE_TRIES; tries += 1) {
       await clock.sleep(WRITE_AGAIN_MS)
-      if (await records.write(operation)) return true
+      if (await recordAgain()) return true
     }
     return false
   }
@@ -59,8 +61,12 @@ export function createDeliveries(passages: Passages, { store, records, storageCl
         passing.started = (await store.readOperation(accepted.id)) ?? accepted
         return passing.started.state !== 'accepted'
       }
-      const delivered = await passages.pass(passing, deadline, (met) => take(met, passing, deadline, send, judge), isOver)
-      return delivered.kind === 'sent' && !delivered.recorded ? { ...delivered, recorded: await insist(delivered.operation) } : delivered
+      const passed = await passages.pass(passing, deadline, (met) => take(met, passing, deadline, send, judge), isOver)
+      if (passed.kind !== 'sent') return passed
+      const { recordAgain, ...delivered } = passed
+      // What goes on is written down by whoever goes on with it: a write that comes late must not undo what has been done meanwhile.
+      if (delivered.recorded || delivered.operation.state === 'accepted') return delivered
+      return { ...delivered, recorded: await insist(recordAgain) }
     },
 
     async find(accepted) {
@@ -73,6 +79,7 @@ export function createDeliveries(passages: Passages, { store, records, storageCl
       }
     },
 
+    /** Accepted: an end written in the moment between another delivery's look and its answer from ARM is replaced by that answer, or replaces it. Both are ends. */
     async end(operation, ending) {
       const now = storageClock.now()
       const ended = endOperation(

@@ -49,7 +49,7 @@ export type Sending = Extract<Acquired, { kind: 'start' | 'unavailable' }>
 /** What was made of it, and the reconnect that is scheduled now, where that is known. */
 export interface Taken<P> {
   readonly passage: P
-  readonly scheduled?: Scheduled
+  readonly scheduled?: Remembered
 }
 
 export interface Sent {
@@ -57,6 +57,8 @@ export interface Sent {
   readonly forwarded: Forwarded
   readonly dueEpochMs: number
   readonly recorded: boolean
+  /** Writes down what could not be written in time: the outcome, and while the lease runs also what is scheduled now. */
+  readonly recordAgain: () => Promise<boolean>
 }
 
 /** What this process remembers: due by its own clock, and as everybody is told it, word for word, whatever the clocks learn meanwhile. */
@@ -81,7 +83,7 @@ export function createPassages({ store, records, storageClock, clock, deadlineMs
     }
   }
 
-  const remember = (told: Scheduled): Remembered => ({ ...told, dueEpochMs: told.dueEpochMs + clock.now() - storageClock.now(), told })
+  const here = (told: Scheduled): Remembered => ({ ...told, dueEpochMs: told.dueEpochMs + clock.now() - storageClock.now(), told })
 
   const ended = ({ started }: Passing, ending: Ending): Operation => endOperation(started, ending, storageClock.now())
 
@@ -103,14 +105,14 @@ export function createPassages({ store, records, storageClock, clock, deadlineMs
     const { key } = passing.permit.command.backend
     const entry = await flights.enter(key, passing.askHere, deadline)
     if (entry.kind !== 'took_off') return (await take(entry.kind === 'join' ? { kind: 'join', scheduled: entry.scheduled.told } : entry)).passage
-    let scheduled: Scheduled | undefined
+    let scheduled: Remembered | undefined
     try {
       const met = await acquire(passing, deadline, isOver)
       const taken = await take(met)
-      scheduled = met.kind === 'join' ? met.scheduled : taken.scheduled
+      scheduled = met.kind === 'join' ? here(met.scheduled) : taken.scheduled
       return taken.passage
     } finally {
-      flights.land(key, scheduled === undefined ? undefined : remember(scheduled))
+      flights.land(key, scheduled)
     }
   }
 
@@ -127,10 +129,10 @@ export function createPassages({ store, records, storageClock, clock, deadlineMs
     const record = async (operation: Operation, scheduled?: Scheduled): Promise<boolean> => {
       if (reservation === undefined) return false
       records.copy(operation)
-      return inTime(deadline, records.attempt(() => (scheduled === undefined ? reservation.release(operation) : reservation.settle(scheduled, operation))))
+      return records.attempt(() => (scheduled === undefined ? reservation.release(operation) : reservation.settle(scheduled, operation)))
     }
     const forwarded = await send().catch(async (defect: unknown) => {
-      await record(ended(passing, { kind: 'failed', error: describe({ reason: 'defect', detail: '' }) }))
+      await inTime(deadline, record(ended(passing, { kind: 'failed', error: describe({ reason: 'defect', detail: '' }) })))
       throw defect
     })
     // Told by the clock that others compare with. Where ARM refused, nothing is due.
@@ -138,8 +140,11 @@ export function createPassages({ store, records, storageClock, clock, deadlineMs
     const { result } = forwarded
     const operation = ended(passing, result.ok ? { kind: 'forwarded', dueEpochMs, forwarded } : judge({ kind: 'failed', error: describe(result.error), forwarded }, forwarded))
     const scheduled = result.ok ? { operationId: operation.id, dueEpochMs } : undefined
-    const sent = { operation, forwarded, dueEpochMs, recorded: await record(operation, scheduled) }
-    return { passage: sent, ...(scheduled === undefined ? {} : { scheduled }) }
+    // Before anything is written: what storage answers may set its clock, and who comes next would find it due a moment too late.
+    const remembered = scheduled === undefined ? {} : { scheduled: here(scheduled) }
+    const recordAgain = (): Promise<boolean> => record(operation, scheduled)
+    const sent = { operation, forwarded, dueEpochMs, recorded: await inTime(deadline, record(operation, scheduled)), recordAgain }
+    return { passage: sent, ...remembered }
   }
 
   return { begin, ended, inTime, pass, sendOn }

@@ -126,8 +126,9 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
         try {
           const to = next(read.slot)
           if (to === undefined) {
-            // Taken over, or our own earlier try got through: what became of the operation is written in any case.
-            await store.writeOperations(partitionKey, [operation])
+            // Taken over, or our own earlier try got through: an end is written in any case. What goes on says nothing that the row does not say, and
+            // must not come late and undo the end that another delivery has written.
+            if (operation.state !== 'accepted') await store.writeOperations(partitionKey, [operation])
             return isDone(read.slot)
           }
           if ((await change(partitionKey, read, to, operation, isDone)) !== undefined) return true

@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/shared/clock.ts'
+import type { Deadline } from '../../src/shared/deadline.ts'
 
 /** Random numbers from a seed (mulberry32): a schedule that failed can be run again. */
 export function createRandom(seed: number): () => number {
@@ -20,21 +21,38 @@ export interface Simulation {
   sleep(ms: number): Promise<void>
   /** A clock of an instance, that much ahead of the true time; `dead` stops the instance: what it waits for never comes. */
   clock(skewMs: number, dead: () => boolean): Clock
+  deadline(ms: number): Deadline
   /** Runs until nothing is left to happen. */
   run(): Promise<void>
 }
 
-const MAX_EVENTS = 100_000
+interface SimulatedEvent {
+  readonly at: number
+  readonly order: number
+  /** Undefined: taken back. */
+  work?: () => void
+}
+
+const isBefore = (a: SimulatedEvent, b: SimulatedEvent): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
+
+const MAX_EVENTS = 1_000_000
 
 export function createSimulation(seed: number, startEpochMs: number): Simulation {
   const random = createRandom(seed)
   let now = startEpochMs
-  const events = new Set<{ readonly at: number; readonly order: number; readonly work: () => void }>()
+  /** The next one is the last. */
+  const events: SimulatedEvent[] = []
 
   function after(ms: number, work: () => void): () => void {
-    const event = { at: now + Math.max(0, ms), order: random(), work }
-    events.add(event)
-    return () => void events.delete(event)
+    const event: SimulatedEvent = { at: now + Math.max(0, ms), order: random(), work }
+    let [low, high] = [0, events.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (isBefore(event, events[middle] as SimulatedEvent)) low = middle + 1
+      else high = middle
+    }
+    events.splice(low, 0, event)
+    return () => delete event.work
   }
 
   return {
@@ -59,15 +77,20 @@ export function createSimulation(seed: number, startEpochMs: number): Simulation
           return undefined
         }),
     }),
+    deadline(ms) {
+      const atEpochMs = now + ms
+      const controller = new AbortController()
+      const dispose = after(ms, () => controller.abort())
+      return { atEpochMs, signal: controller.signal, remainingMs: () => Math.max(0, atEpochMs - now), dispose }
+    },
     async run() {
       for (let count = 0; ; count += 1) {
         if (count > MAX_EVENTS) throw new Error('the simulation does not come to an end')
         // Whatever the last event set free runs to its next wait.
         await new Promise((resolve) => setImmediate(resolve))
-        let next: typeof events extends Set<infer E> ? E | undefined : never
-        for (const event of events) if (next === undefined || event.at < next.at || (event.at === next.at && event.order < next.order)) next = event
-        if (next === undefined) return
-        events.delete(next)
+        let next = events.pop()
+        while (next !== undefined && next.work === undefined) next = events.pop()
+        if (next?.work === undefined) return
         now = next.at
         next.work()
       }

@@ -191,6 +191,16 @@ describe('later ones', () => {
     assert.equal((await accept()).kind, 'joined', 'storage rests')
   })
 
+  it('look at what is to be delivered, one look at a time, and never again at what has come to its end', async () => {
+    const { accept, store, become, clock } = room()
+    const { id } = await began(accept())
+    await Promise.all(Array.from({ length: 50 }, () => accept()))
+    assert.equal(store.calls.find, 1)
+    become(id, 'forwarded', dueIn(120_000)(clock))
+    for (let index = 0; index < 50; index += 1) assert.equal((await accept()).kind, 'joined')
+    assert.equal(store.calls.find, 2)
+  })
+
   it('are counted on the operation', async () => {
     const { accept, clock, store } = room()
     const { id } = await began(accept())

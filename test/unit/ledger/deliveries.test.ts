@@ -169,14 +169,34 @@ describe('storage is away', () => {
     assert.equal((await deliver()).kind, 'unavailable')
   })
 
-  it('after ARM has accepted, its answer is written down with patience', async () => {
-    const { deliver, store, operation, sends } = room()
+  it('after ARM has accepted, its answer is written down with patience, and with it what is scheduled: nobody asks ARM again', async () => {
+    const { deliver, store, operation, sends, beside } = room()
     const accepted = operation()
     store.mishaps.change.push('fine', 'refused', 'refused', 'refused')
     const delivered = await deliver(accepted)
     assert.ok(delivered.kind === 'sent' && delivered.recorded)
     assert.equal(store.operations.get(accepted.id)?.state, 'forwarded')
+    assert.equal(store.slot().scheduled?.operationId, accepted.id)
+    assert.equal((await deliver(operation(), beside)).kind, 'joined')
     assert.equal(sends(), 1)
+  })
+
+  it('what goes on is not written again: it would undo what another delivery has done meanwhile', async () => {
+    const { deliver, store, operation, armAnswers } = room()
+    const accepted = operation()
+    armAnswers(() => UNAVAILABLE)
+    store.mishaps.change.push('fine', ...Array.from({ length: 3 }, () => 'refused' as const))
+    const delivered = await deliver(accepted)
+    assert.ok(delivered.kind === 'sent' && !delivered.recorded)
+    assert.deepEqual([store.calls.write, store.operations.get(accepted.id)?.attempts], [0, 0])
+  })
+
+  it('what goes on after somebody else has taken over is not written either', async () => {
+    const { deliver, store, operation, armAnswers } = room()
+    armAnswers(() => UNAVAILABLE)
+    store.mishaps.change.push('fine', () => store.put({}))
+    assert.equal((await deliver(operation())).kind, 'sent')
+    assert.equal(store.calls.write, 0)
   })
 
   it('an operation that has no row is found as its message tells it; one that cannot be read is not', async () => {

@@ -247,6 +247,13 @@ test('a clock that had to be corrected is given the benefit of what it may still
   }
 })
 
+test('a clock that is corrected while the outcome is written does not move what this process remembers', async () => {
+  const there = room()
+  there.store.mishaps.change.push('fine', () => there.storageClock.observe(new Date(there.clock.now() - 5_000).toUTCString(), there.clock.now(), there.clock.now()))
+  assert.equal((await there.end(there.once())).kind, 'sent')
+  assert.equal((await there.end(there.once())).kind, 'joined')
+})
+
 test('what was joined elsewhere is remembered by our own clock, also one that had to be corrected: storage is asked once', async () => {
   const there = room()
   there.storageClock.observe(new Date(START_EPOCH_MS - 600_000).toUTCString(), START_EPOCH_MS, START_EPOCH_MS)

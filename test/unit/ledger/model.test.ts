@@ -11,7 +11,6 @@ import { LEASE_MARGIN_MS } from '../../../src/ledger/reservations.ts'
 import { CLOCK_TOLERANCE_MS } from '../../../src/ledger/slot.ts'
 import { createStorageClock } from '../../../src/ledger/storage-clock.ts'
 import type { Forwarded, Ledger, Passage } from '../../../src/reconnect/ports.ts'
-import type { Deadline } from '../../../src/shared/deadline.ts'
 import { err, ok } from '../../../src/shared/result.ts'
 import { A_LIMIT, aDuration, aPermit } from '../../support/builders.ts'
 import { START_EPOCH_MS } from '../../support/fake-clock.ts'
@@ -87,19 +86,11 @@ function createWorld(seed: number, climate: Climate): World {
   return world
 }
 
-/** A deadline of virtual time. */
-function deadlineIn(simulation: Simulation, ms: number): Deadline {
-  const atEpochMs = simulation.now() + ms
-  const controller = new AbortController()
-  const cancel = simulation.after(ms, () => controller.abort())
-  return { atEpochMs, signal: controller.signal, remainingMs: () => Math.max(0, atEpochMs - simulation.now()), dispose: cancel }
-}
-
 function ask(world: World, climate: Climate, instance: Instance, after: string, force: boolean): void {
   const { simulation } = world
   const duration = aDuration(after)
   const permit = aPermit({ after: duration, force })
-  const deadline = deadlineIn(simulation, DEADLINE_MS)
+  const deadline = simulation.deadline(DEADLINE_MS)
   const askedAtEpochMs = simulation.now()
   let sent: Send | undefined
 
