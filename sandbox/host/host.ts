@@ -10,7 +10,7 @@ import { createHttpRoutes } from './http-routes.ts'
 import { createHttpTrigger, MAX_HEADER_BYTES } from './http-trigger.ts'
 import { AppLoadError, loadApp } from './load-app.ts'
 import { HIDDEN_MS, queueNameOf, startQueueTrigger, type QueueTrigger } from './queue-trigger.ts'
-import { createWorker, type RegisteredFunction, type Worker } from './worker.ts'
+import { createWorker, type RegisteredFunction } from './worker.ts'
 
 const LOOPBACK = '127.0.0.1'
 const DEFAULT_MAX_BODY_BYTES = 104_857_600
@@ -46,12 +46,13 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const { http, queues } = await readHostJson(options.appRoot)
   const worker = createWorker(options.log)
   await loadApp(worker, options.appRoot)
-  const routes = createHttpRoutes(worker.functions.values(), http.routePrefix)
-  const listeners = [...worker.functions.values()].flatMap((registered) => {
+  const functions = [...worker.functions.values()].filter(({ metadata }) => !isDisabled(metadata.name, options.environment))
+  const routes = createHttpRoutes(functions, http.routePrefix)
+  const listeners = functions.flatMap((registered) => {
     const queueName = queueNameOf(registered)
     return queueName === undefined ? [] : [{ registered, queueName }]
   })
-  refuseOtherTriggers(worker, [...routes.map((route) => route.function), ...listeners.map(({ registered }) => registered)])
+  refuseOtherTriggers(functions, [...routes.map((route) => route.function), ...listeners.map(({ registered }) => registered)])
   const limit = options.environment['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT']
   const trigger = createHttpTrigger(worker, routes, {
     ...http,
@@ -137,8 +138,13 @@ function connect(client: typeof QueueServiceClient, connectionString: string): Q
   }
 }
 
-function refuseOtherTriggers(worker: Worker, functions: readonly RegisteredFunction[]): void {
-  const served = new Set(functions)
-  const other = [...worker.functions.values()].find((registered) => !served.has(registered))
+function refuseOtherTriggers(functions: readonly RegisteredFunction[], served: readonly RegisteredFunction[]): void {
+  const other = functions.find((registered) => !served.includes(registered))
   if (other !== undefined) throw new AppLoadError(`Function "${other.metadata.name}" has a trigger that this host does not serve.`)
+}
+
+/** The host's own setting for it, in the spelling of Linux too. */
+function isDisabled(name: string, environment: HostOptions['environment']): boolean {
+  const value = environment[`AzureWebJobs.${name}.Disabled`] ?? environment[`AzureWebJobs__${name}__Disabled`]
+  return value === '1' || value?.toLowerCase() === 'true'
 }

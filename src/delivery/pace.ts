@@ -10,9 +10,11 @@ const BUCKET = 180
 const REFILL_PER_SECOND = 9
 
 interface Bucket {
-  /** May be below nought: so many have taken their turn and wait. */
+  /** May be below nought: so many have taken one and wait. */
   tokens: number
   atEpochMs: number
+  /** When the last one who was put off is to come again. */
+  lastTurnAtEpochMs: number
 }
 
 /** Per process: other instances spend the same budget, and what they leave is learned from ARM's 429. */
@@ -22,7 +24,7 @@ export function createPace(clock: Clock): Pace {
   function filled(subscriptionId: string): Bucket {
     const key = foldAscii(subscriptionId)
     const now = clock.now()
-    const bucket = buckets.get(key) ?? { tokens: BUCKET, atEpochMs: now }
+    const bucket = buckets.get(key) ?? { tokens: BUCKET, atEpochMs: now, lastTurnAtEpochMs: 0 }
     const elapsedMs = Math.max(0, now - bucket.atEpochMs)
     // A clock that was set back must not stop the refill for as long.
     if (now !== bucket.atEpochMs) Object.assign(bucket, { tokens: Math.min(BUCKET, bucket.tokens + (elapsedMs / 1_000) * REFILL_PER_SECOND), atEpochMs: now })
@@ -39,6 +41,12 @@ export function createPace(clock: Clock): Pace {
       const waitMs = toWaitMs(bucket.tokens)
       bucket.tokens -= 1
       if (waitMs > 0) await clock.sleep(waitMs)
+    },
+    turnMs(subscriptionId) {
+      const bucket = filled(subscriptionId)
+      const now = clock.now()
+      bucket.lastTurnAtEpochMs = Math.max(now + toWaitMs(bucket.tokens), bucket.lastTurnAtEpochMs + 1_000 / REFILL_PER_SECOND)
+      return bucket.lastTurnAtEpochMs - now
     },
     throttled(subscriptionId, retryAfterMs) {
       const bucket = filled(subscriptionId)

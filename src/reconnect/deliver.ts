@@ -29,8 +29,8 @@ export interface DeliveryPorts {
   readonly random: () => number
 }
 
-/** A longer wait for ARM's write budget is not sat out in the worker: others' messages would wait behind it. */
-const MAX_PACE_WAIT_MS = 5_000
+/** A longer wait for ARM's write budget is not sat out in the worker: the messages of other subscriptions would wait behind it. */
+const MAX_PACE_WAIT_MS = 1_000
 /** What could not be written down, although everything else is done, comes again after this long. */
 const WRITE_AGAIN_MS = 30_000
 /** Per POST: ARM's own retries within a request would spend its budget unseen; a delivery is retried by the queue. */
@@ -48,7 +48,8 @@ export async function deliver(alert: AcceptedAlert, deadline: Deadline, ports: D
   if (current === undefined) return task.putOff({ reason: 'storage_unavailable', detail: 'the operation cannot be read' })
   if (current.state !== 'accepted') return task.record({ outcome: 'duplicate', operation: current })
   task.current = current
-  if (clock.now() >= alert.acceptedAtEpochMs + ports.deliverWithin.ms) return task.abandon()
+  const leftMs = alert.acceptedAtEpochMs + ports.deliverWithin.ms - clock.now()
+  if (leftMs <= 0) return task.abandon()
   if (ports.mode === 'off') return task.putOff({ reason: 'switched_off' })
 
   const { backend, after } = alert
@@ -58,7 +59,7 @@ export async function deliver(alert: AcceptedAlert, deadline: Deadline, ports: D
   if (ports.mode === 'dry-run') return task.end('dry-run', { state: 'dry-run', afterMs: after?.ms ?? DEFAULT_AFTER_MS })
 
   const waitMs = pace.waitMs(backend.subscriptionId)
-  if (waitMs > Math.min(MAX_PACE_WAIT_MS, deadline.remainingMs() / 4)) return task.again(waitMs * (0.5 + ports.random() / 2), alert.tries)
+  if (waitMs > MAX_PACE_WAIT_MS) return task.again(Math.min(pace.turnMs(backend.subscriptionId), leftMs), alert.tries)
   return join(permit.value, deadline, task, alert, ports)
 }
 

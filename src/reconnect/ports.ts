@@ -97,7 +97,12 @@ export interface Enqueue {
 export interface Pace {
   /** How long a delivery to this subscription would wait now, in milliseconds. */
   waitMs(subscriptionId: string): number
-  /** Takes its turn and waits for it. */
+  /**
+   * How long a delivery that does not wait here is to be put off, in milliseconds: each a little longer than the one before it, so that a backlog
+   * comes back as fast as it can be delivered, and not all of it over and over.
+   */
+  turnMs(subscriptionId: string): number
+  /** Takes from the budget, and waits until that is there. */
   take(subscriptionId: string): Promise<void>
   /** ARM has throttled: whoever else spends the budget, it is spent until then. */
   throttled(subscriptionId: string, retryAfterMs: number): void

@@ -83,6 +83,20 @@ describe('a queue trigger', { concurrency: 3 }, () => {
   })
 })
 
+describe('a function that is switched off in the settings', () => {
+  it('is not listed and takes no messages; the others do', async (t) => {
+    for (const setting of ['AzureWebJobs.work.Disabled', 'AzureWebJobs__work__Disabled']) {
+      const { sandbox, send, line, left, queues } = await room(t, { env: { [setting]: 'True' } })
+      assert.deepEqual(sandbox.app.functions.map(({ name }) => name).filter((name) => name === 'work' || name === 'given-up'), ['given-up'])
+      await send({ key: 'kept' })
+      await queues.getQueueClient('work-poison').createIfNotExists()
+      await queues.getQueueClient('work-poison').sendMessage(encode({ key: 'given-up' }))
+      await line(({ givenUp }) => givenUp !== undefined)
+      assert.equal(await left(), 1)
+    }
+  })
+})
+
 describe('a message that fails', { concurrency: 3 }, () => {
   it('is hidden for a while, tried again, and then moved to the poison queue', async (t) => {
     const { send, lines, line, left, sandbox } = await room(t)

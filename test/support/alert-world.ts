@@ -20,7 +20,7 @@ import type { Forward, Forwarded } from '../../src/reconnect/ports.ts'
 import { receiveAlerts, type AlertAnswer, type AlertPorts } from '../../src/reconnect/receive-alerts.ts'
 import type { Clock } from '../../src/shared/clock.ts'
 import { err, ok } from '../../src/shared/result.ts'
-import { A_LIMIT, aDuration, aPrincipal, IDS, PARTS } from './builders.ts'
+import { A_LIMIT, aBackend, aDuration, aPrincipal, IDS, PARTS } from './builders.ts'
 import { START_EPOCH_MS } from './fake-clock.ts'
 import { createSimulatedQueue, type QueueWeather, type SimulatedQueue } from './simulated-queue.ts'
 import { createSimulatedTable, FAIR, type SimulatedTable, type TableWeather } from './simulated-table.ts'
@@ -68,7 +68,7 @@ export interface AlertWorld {
   readonly givenUp: readonly string[]
   readonly deaths: () => number
   /** A sender's alert, repeated as an action group does until it is answered 2xx. */
-  post(backendId: string, afterMs: number): void
+  post(backendId: string, afterMs: number, subscriptionId?: string): void
 }
 
 const DEADLINE_MS = 30_000
@@ -77,7 +77,8 @@ const RETRY_GAPS_MS = [5_000, 20_000, 5_000, 40_000, 5_000]
 const SENDER_PATIENCE_MS = 10_000
 const RESTART_MS = 8_000
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
-const SCOPE = `/subscriptions/${PARTS.subscriptionId}/resourceGroups/${PARTS.resourceGroupName}`
+/** Has a budget of its own at ARM. */
+export const OTHER_SUBSCRIPTION = '99999999-0000-4000-8000-000000000000'
 
 interface Instance {
   dead: boolean
@@ -128,9 +129,13 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
     const deliverWithin = aDuration(climate.deliverWithin)
     const joins = createJoinCounter(store, clock, SILENT, String(number))
     const client = queue.connect(dead)
-    const scope = parseScope(SCOPE)
-    if (!scope.ok) throw new TypeError('the scope of the world is none')
-    const grants = createGrantIndex([{ index: 0, principal: aPrincipal('webhook:w'), scope: scope.value, actions: ['reconnect'] }])
+    const grants = createGrantIndex(
+      [PARTS.subscriptionId, OTHER_SUBSCRIPTION].map((subscriptionId, index) => {
+        const scope = parseScope(`/subscriptions/${subscriptionId}`)
+        if (!scope.ok) throw new TypeError('the scope of the world is none')
+        return { index, principal: aPrincipal('webhook:w'), scope: scope.value, actions: ['reconnect'] }
+      }),
+    )
     const enqueue = createDeliveryQueue({ open: () => Promise.resolve(client), clock })
     const record = (event: AuditEvent): void => void (dead() || events.push(event))
     const shared = { grants, mode: 'on', enqueue, clock, record, apiVersion: '2024-05-01' } as const
@@ -191,9 +196,9 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
     held,
     givenUp,
     deaths: () => deaths,
-    post(backendId, afterMs) {
+    post(backendId, afterMs, subscriptionId = PARTS.subscriptionId) {
       lastPostMs = Math.max(lastPostMs, afterMs)
-      simulation.after(afterMs, () => void send(`${SCOPE}/providers/Microsoft.ApiManagement/service/${PARTS.serviceName}/backends/${backendId}`))
+      simulation.after(afterMs, () => void send(aBackend({ backendId, subscriptionId }).resourceId))
     },
   }
 }

@@ -115,6 +115,7 @@ export async function tellDelivery(story: DeliveryStory = {}): Promise<DeliveryT
     },
     pace: {
       waitMs: () => story.paceWaitMs ?? 0,
+      turnMs: () => (story.paceWaitMs ?? 0) * 2,
       take: (subscriptionId) => {
         steps.push('take')
         assert.equal(subscriptionId, PARTS.subscriptionId)

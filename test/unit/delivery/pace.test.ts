@@ -55,3 +55,15 @@ test('a 429 empties the bucket until ARM is to be asked again', async () => {
   pace.throttled(subscriptionId, 0)
   assert.equal(Math.round(pace.waitMs(subscriptionId)), 1_000, 'a shorter one does not shorten it')
 })
+
+test('a backlog that is put off comes back one by one, as fast as the budget is refilled, and never before ARM is to be asked again', async () => {
+  const clock = createFakeClock()
+  const pace = createPace(clock)
+  pace.throttled(subscriptionId, 30_000)
+  const turns = Array.from({ length: 900 }, () => pace.turnMs(subscriptionId))
+  assert.equal(Math.round(turns[0] as number), 30_000)
+  assert.equal(Math.round(turns.at(-1) as number), 30_000 + 99_889)
+  assert.equal(pace.turnMs(OTHER), 0)
+  await clock.advance(200_000)
+  assert.equal(pace.turnMs(subscriptionId), 0, 'what lies behind us is no backlog')
+})

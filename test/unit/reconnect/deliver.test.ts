@@ -96,8 +96,10 @@ describe('before anything is sent', () => {
 
   it('ARM’s write budget is spent: comes again when it is not, which counts as no try', async () => {
     const told = await tellDelivery({ paceWaitMs: 8_000, tries: 4 })
-    assert.deepEqual([told.steps, told.queued, told.events], [['find', 'enqueue'], [{ tries: 4, delayMs: 4_000 }], []])
-    assert.equal((await tellDelivery({ paceWaitMs: 5_000 })).left.state, 'forwarded', 'a short wait is sat out')
+    assert.deepEqual([told.steps, told.queued, told.events], [['find', 'enqueue'], [{ tries: 4, delayMs: 16_000 }], []])
+    const late = await tellDelivery({ paceWaitMs: 8_000, ageMs: 6 * 3_600_000 - 3_000 })
+    assert.deepEqual(late.queued, [{ tries: 0, delayMs: 3_000 }], 'and no later than deliverWithin, so that it is reported then')
+    assert.equal((await tellDelivery({ paceWaitMs: 1_000 })).left.state, 'forwarded', 'a short wait is sat out')
   })
 
   it('the operation cannot be read: nothing is sent', async () => {
