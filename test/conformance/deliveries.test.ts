@@ -131,7 +131,8 @@ describe('the policy of the moment', () => {
 /** The same conversation with another process of the app. */
 function at(own: Conversation, port: number): Conversation {
   const proxy = `http://127.0.0.1:${port}`
-  return { ...own, get: async (path, headers = {}) => (await import('../sandbox/raw-http.ts')).call(proxy, path, { headers }) }
+  const sandbox = { ...own.sandbox, info: { ...own.sandbox.info, proxy } }
+  return { ...own, sandbox, get: async (path, headers = {}) => (await import('../sandbox/raw-http.ts')).call(proxy, path, { headers }) }
 }
 
 describe('one reconnect', { concurrency: 3 }, () => {
@@ -219,6 +220,28 @@ describe('crashes', { concurrency: 2 }, () => {
     const another = await own.sandbox.startAnother({ RECONNECT_DEADLINE_SECONDS: '5' })
     const operation = await operationWhen(at(own, another.port), id, isFinal, 90_000)
     assert.equal(operation.state, 'forwarded')
+    assert.equal(took(own, backend), 1)
+  })
+})
+
+describe('a crash after storing and before answering', () => {
+  it('loses nothing and reconnects once: the message is delivered, and the sender’s next try joins', async (t) => {
+    const proxy = await startStorageProxy(await storageAccount(t), 'Table')
+    t.after(() => proxy.stop())
+    const own = await startConversation(t, { storage: proxy.connectionString, queueHiddenMs: 2_000 })
+    const backend = own.freshBackend()
+    await proxy.become('hang')
+    const unanswered = assert.rejects(alert(own, 'alertmanager', backend))
+    await eventually(async () => ((await queueOf(own).getProperties().catch(() => undefined))?.approximateMessagesCount ?? 0) === 1)
+    await own.sandbox.app.crash()
+    await unanswered
+    await proxy.become('up')
+    const another = at(own, (await own.sandbox.startAnother()).port)
+    const { id } = await accepted(another, backend)
+    await operationWhen(another, id, isFinal, 30_000)
+    const list = async (): Promise<readonly ShownOperation[]> => ((await another.get(`/operations?backend=${backend}`, { authorization: `Bearer ${own.sandbox.info.tokens.operator}` })).json() as { value: ShownOperation[] }).value
+    await eventually(async () => (await list()).filter(isFinal).length === 2, 30_000)
+    assert.deepEqual((await list()).map(({ state }) => state).toSorted(), ['forwarded', 'joined'])
     assert.equal(took(own, backend), 1)
   })
 })
