@@ -7,10 +7,8 @@ export function members(value: unknown): Members | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : undefined
 }
 
-/** An own member: `constructor` and `__proto__` of a payload are what the payload says, or absent. */
 export function member(value: unknown, name: string): unknown {
-  const object = members(value)
-  return object !== undefined && Object.hasOwn(object, name) ? object[name] : undefined
+  return members(value)?.[name]
 }
 
 export function list(value: unknown): readonly unknown[] {

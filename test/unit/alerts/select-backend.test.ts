@@ -55,6 +55,12 @@ describe('the template', () => {
     assert.equal(select({ service: 'apim-prod/backends/x/..', backend: 'orders' }).kind, 'invalid')
   })
 
+  it('takes no more than a segment where more would fit', () => {
+    const backend = `${SERVICE}/{tail}`
+    assert.equal(select({ tail: 'backends/orders' }, { backend }).kind, 'invalid')
+    assert.equal(select({ tail: 'orders' }, { backend: `${SERVICE}/backends/{tail}` }).kind, 'selected')
+  })
+
   it('whatever the values are, what is selected lies where the template says', () => {
     const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 30 }), fc.string({ maxLength: 30 }), fc.constantFrom('..', 'a/b', '{service}', 'orders'))
     fc.assert(
