@@ -2,14 +2,20 @@ import type { Operation } from '../domain/operation.ts'
 import type { Delivered, Deliveries, Delivery, Forwarded } from '../reconnect/ports.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { operationKeysOf } from './keys.ts'
-import type { LedgerOptions } from './ledger.ts'
 import { endOperation } from './operations.ts'
-import type { Met, Passages, Sent, Taken } from './passages.ts'
+import type { Met, Passages, PassagesOptions, Sent, Taken } from './passages.ts'
+import type { AlertLimit } from './slot.ts'
+import type { OperationStore } from './store.ts'
 
 /** Longer than storage is left alone after it has failed. */
 const WRITE_AGAIN_MS = 6_000
 /** What ARM has answered is not known twice: it is written down with more patience than anything else, while the lease runs. */
 const WRITE_TRIES = 4
+
+export interface DeliveriesOptions extends Omit<PassagesOptions, 'random' | 'deadlineMs'> {
+  readonly store: PassagesOptions['store'] & Pick<OperationStore, 'readOperation'>
+  readonly limit: AlertLimit & { readonly window: string }
+}
 
 type Passed = Exclude<Delivered, { kind: 'sent' }> | ({ readonly kind: 'sent' } & Sent)
 
@@ -17,7 +23,7 @@ type Passed = Exclude<Delivered, { kind: 'sent' }> | ({ readonly kind: 'sent' } 
  * Operations of alerts on their way. The same passage as that of a request over HTTP, with three differences: the operation exists already
  * and may be delivered twice; alerts are limited; and nothing is sent that storage does not know of.
  */
-export function createDeliveries(passages: Passages, { store, records, storageClock, clock, describe, limit }: LedgerOptions): Deliveries {
+export function createDeliveries(passages: Passages, { store, records, storageClock, clock, describe, limit }: DeliveriesOptions): Deliveries {
   async function take(met: Met, passing: ReturnType<Passages['begin']>, deadline: Deadline, send: () => Promise<Forwarded>, judge: Parameters<Deliveries['deliver']>[3]): Promise<Taken<Passed>> {
     /** What could not be written down has not happened: the message comes again. */
     const written = async <D extends { readonly operation: Operation }>(delivered: D): Promise<(D & { readonly recorded: true }) | { readonly kind: 'unavailable'; readonly detail: string }> =>

@@ -4,16 +4,12 @@ import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { Deliveries, Forwarded, Ledger, Passage } from '../reconnect/ports.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { within } from '../shared/within.ts'
-import { createDeliveries } from './deliveries.ts'
+import { createDeliveries, type DeliveriesOptions } from './deliveries.ts'
 import { createOperationId, partitionKeyOf } from './keys.ts'
 import { startOperation } from './operations.ts'
 import { createPassages, type Met, type Passing, type PassagesOptions, type Taken } from './passages.ts'
-import type { AlertLimit } from './slot.ts'
-import type { OperationStore } from './store.ts'
 
-export interface LedgerOptions extends Omit<PassagesOptions, 'random'> {
-  readonly store: PassagesOptions['store'] & Pick<OperationStore, 'readOperation'>
-  readonly limit: AlertLimit & { readonly window: string }
+export interface LedgerOptions extends DeliveriesOptions, Pick<PassagesOptions, 'deadlineMs'> {
   readonly random?: () => number
 }
 
