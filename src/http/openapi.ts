@@ -5,6 +5,7 @@ import { OPERATION_STATES } from '../domain/operation.ts'
 import { DEFAULT_TOP, MAX_TOP } from './operation-query.ts'
 import { RECONNECT_BODY, type ApiVersions } from '../reconnect/parse-command.ts'
 import { WIRE } from './failure-reply.ts'
+import { ALERT_ANSWERS, ERROR_RESPONSE, OPERATION, TIME } from './openapi-schemas.ts'
 
 /**
  * The OpenAPI 3.1 description of the HTTP surface, made of the very patterns, schema and failure table that serve requests, so that it
@@ -42,25 +43,13 @@ export function openApiDocument({ supported, fallback }: ApiVersions): object {
 const RECONNECT_PATH =
   '/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ApiManagement/service/{serviceName}/backends/{backendId}/reconnect'
 
-const ERROR_DETAIL = {
-  type: 'object',
-  required: ['code', 'message'],
-  properties: {
-    code: { type: 'string' },
-    message: { type: 'string' },
-    target: { type: 'string' },
-    details: { description: "ARM's details, as ARM sent them.", type: ['array', 'null'], items: {} },
-  },
-}
-const ERROR_RESPONSE = { type: 'object', required: ['error'], properties: { error: ERROR_DETAIL } }
-
 /** Reasons that only the operation routes have. */
 const READING_ONLY = ['parameter_invalid', 'operation_not_found', 'storage_unavailable']
 /** Reasons that only alerts and their deliveries have. */
 const ALERTS_ONLY = ['payload_invalid', 'too_many_alerts', 'target_invalid']
 /** Reasons that a sender may be answered with; each webhook's proof is its own, and every fault of it is the same on the wire. */
 const POSTING = ['webhook_secret', 'keys_unavailable', 'configuration_invalid', 'storage_unavailable', 'defect', 'body_too_large', 'length_required', 'media_type_unsupported', 'payload_invalid', 'too_many_alerts']
-/** Reasons that both of them have; every credential's fault is the same on the wire. */
+/** Reasons that both operation routes have; every credential's fault is the same on the wire. */
 const READING = ['credential_missing', 'keys_unavailable', 'configuration_invalid', 'storage_unavailable', 'defect']
 
 function reconnectOperation(supported: readonly string[], fallback: string): object {
@@ -117,53 +106,8 @@ const ACCEPTED_HEADERS = {
   'retry-after': { description: 'Seconds after which to look there.', schema: { type: 'integer' } },
 }
 
-const TIME = { type: 'string', format: 'date-time' }
-const OPERATION = {
-  type: 'object',
-  required: ['id', 'backend', 'state', 'requestedAt', 'updatedAt', 'caller', 'trigger', 'attempts'],
-  properties: {
-    id: { type: 'string' },
-    backend: { type: 'string', description: 'Resource id.' },
-    state: { type: 'string', enum: OPERATION_STATES },
-    joined: { type: 'string', description: 'The operation whose reconnect covers this one.' },
-    after: { type: 'string', format: 'duration' },
-    due: { ...TIME, description: 'When the gateway reconnects.' },
-    requestedAt: TIME,
-    updatedAt: TIME,
-    ambiguous: { type: 'boolean', description: 'It is not known whether, or how often, Azure Resource Manager accepted it.' },
-    caller: { type: 'object', required: ['kind', 'id'], properties: { kind: { type: 'string' }, id: { type: 'string' }, name: { type: 'string' } } },
-    trigger: {
-      type: 'object',
-      required: ['kind'],
-      properties: { kind: { type: 'string', enum: ['http', 'webhook'] }, webhook: { type: 'string' }, alertId: { type: 'string' }, alertRule: { type: 'string' } },
-    },
-    joinedCount: { type: 'integer', description: 'Alerts that joined this operation without one of their own.' },
-    attempts: { type: 'integer' },
-    arm: { type: 'object', properties: { status: { type: 'integer' }, requestId: { type: 'string' }, correlationId: { type: 'string' } } },
-    error: { type: 'object', required: ['code', 'message'], properties: { code: { type: 'string' }, message: { type: 'string' } } },
-  },
-}
 const OPERATION_REF = { $ref: '#/components/schemas/Operation' }
 
-const ALERT_ANSWERS = {
-  type: 'object',
-  required: ['alerts'],
-  properties: {
-    alerts: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['backend', 'outcome'],
-        properties: {
-          backend: { type: ['string', 'null'], description: 'Resource id; null where the alert selects none.' },
-          outcome: { type: 'string', enum: ['accepted', 'resolved', 'unmatched', 'denied', 'invalid', 'dry-run', 'switched-off'] },
-          operation: { type: 'string', description: 'The operation; several alerts may share one.' },
-          reason: { type: 'string' },
-        },
-      },
-    },
-  },
-}
 const WEBHOOK_PARAMETER = { name: 'webhook', in: 'path', required: true, description: "A webhook's name in the policy.", schema: { type: 'string', pattern: '^[a-z0-9-]{1,63}$' } }
 
 function alertOperation(): object {
