@@ -5,8 +5,8 @@ import type { Alert } from './alert.ts'
 
 export type Selection =
   | { readonly kind: 'selected'; readonly backend: Backend }
-  /** Not firing: nothing is to be done. */
-  | { readonly kind: 'resolved' }
+  /** Not firing: nothing is to be done, to the backend that it would have selected. */
+  | { readonly kind: 'resolved'; readonly backend?: Backend }
   /** `match` does not want it, or it has no target. */
   | { readonly kind: 'unmatched'; readonly reason: 'match' | 'attribute_missing'; readonly detail: string }
   /** It selects something that is no backend. */
@@ -18,9 +18,14 @@ const ATTRIBUTE = /\{([^{}]+)\}/g
 /** Enough of a name or value to recognise it by. */
 const MAX_SHOWN_CHARS = 80
 
-/** firing → match → template → one backend. Pure; who may use the backend is NOT asked here. */
+/** match → template → one backend, if it fires. Pure; who may use the backend is NOT asked here. */
 export function selectBackend(alert: Alert, webhook: Webhook): Selection {
-  if (!alert.firing) return { kind: 'resolved' }
+  const target = selectTarget(alert, webhook)
+  if (alert.firing) return target
+  return { kind: 'resolved', ...(target.kind === 'selected' ? { backend: target.backend } : {}) }
+}
+
+function selectTarget(alert: Alert, webhook: Webhook): Exclude<Selection, { kind: 'resolved' }> {
   const unwanted = Object.entries(webhook.match ?? {}).find(([name, wanted]) => !matches(alert.attributes.get(name), wanted))
   if (unwanted !== undefined) return { kind: 'unmatched', reason: 'match', detail: `match: '${shown(unwanted[0])}' is ${shownValue(alert.attributes.get(unwanted[0]))}` }
   if (webhook.format === 'generic') return parse(alert.backend ?? '')
@@ -38,7 +43,7 @@ function matches(value: string | undefined, wanted: string | readonly string[]):
 }
 
 /** Each value is put in once and never read as a template. It fills one segment; only at the very start may it be a resource id. */
-function fillIn(template: string, attributes: Alert['attributes']): Selection {
+function fillIn(template: string, attributes: Alert['attributes']): Exclude<Selection, { kind: 'resolved' }> {
   const missing = templateAttributes(template).find((name) => attributes.get(name) === undefined)
   if (missing !== undefined) {
     return { kind: 'unmatched', reason: 'attribute_missing', detail: `backend: the alert has no attribute '${shown(missing)}'` }
@@ -53,7 +58,7 @@ function fillIn(template: string, attributes: Alert['attributes']): Selection {
   return parse(filled)
 }
 
-function parse(resourceId: string): Selection {
+function parse(resourceId: string): Exclude<Selection, { kind: 'resolved' | 'unmatched' }> {
   const backend = parseBackendResourceId(resourceId)
   if (backend.ok) return { kind: 'selected', backend: backend.value }
   const { segment } = backend.error

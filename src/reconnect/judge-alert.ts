@@ -10,7 +10,7 @@ import type { Webhook } from '../policy/policy-document.ts'
 
 /** What an alert comes to before anything is stored or sent. */
 export type Judged =
-  | { readonly kind: 'resolved' }
+  | { readonly kind: 'resolved'; readonly backend?: Backend }
   | { readonly kind: 'unmatched'; readonly detail: string }
   | { readonly kind: 'invalid'; readonly detail: string }
   | { readonly kind: 'denied'; readonly backend: Backend; readonly failure: AuthorizationFailure }

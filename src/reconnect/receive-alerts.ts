@@ -101,8 +101,10 @@ interface TakenIn {
 async function takeIn(alert: Alert, { webhook, caller }: VerifiedPost, ids: RequestIds, ports: AlertPorts): Promise<TakenIn> {
   const judged = judgeAlert(alert, webhook, caller, ports.grants, ports.apiVersion)
   switch (judged.kind) {
-    case 'resolved':
-      return { answer: { backend: null, outcome: 'resolved' }, end: { outcome: 'resolved' } }
+    case 'resolved': {
+      const backend = judged.backend?.resourceId
+      return { answer: { backend: backend ?? null, outcome: 'resolved' }, end: { outcome: 'resolved', ...(backend === undefined ? {} : { backend }) } }
+    }
     case 'unmatched':
       return { answer: { backend: null, outcome: 'unmatched', reason: judged.detail }, end: { outcome: 'unmatched', detail: judged.detail } }
     case 'invalid': {

@@ -35,7 +35,7 @@ describe('every sender', { concurrency: 2 }, () => {
       it(`${webhook}: what is over is answered 200, recorded in the log, and nothing is done`, async () => {
         const backend = room.freshBackend()
         const posted = await alert(room, webhook, backend, { firing: false })
-        assert.deepEqual([posted.status, outcomes(posted)], [200, ['resolved']])
+        assert.deepEqual([posted.status, outcomes(posted), posted.alerts[0]?.backend], [200, ['resolved'], backend])
         assert.deepEqual((await eventsOf(room, posted)).map(({ outcome }) => outcome), ['resolved'])
         assert.equal(room.armReceived(backend).length, 0)
       })
