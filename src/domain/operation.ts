@@ -30,6 +30,16 @@ export interface Operation {
   readonly joinedCount?: number
   /** POSTs that may have reached ARM. */
   readonly attempts: number
+  /** While an alert is `accepted`: the tries behind the latest of its messages. Not shown. */
+  readonly delivery?: number
   readonly arm?: { readonly status: number; readonly requestId?: string; readonly correlationId?: string }
   readonly error?: { readonly code: string; readonly message: string }
+}
+
+/**
+ * Whether a message with so many tries behind it has nothing left to do: the operation has ended, or a later message stands for it. Copies of a message
+ * (queues deliver at least once) would otherwise multiply with every try.
+ */
+export function isOvertaken({ state, delivery = 0 }: Operation, tries: number): boolean {
+  return state !== 'accepted' || delivery > tries
 }

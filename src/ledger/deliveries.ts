@@ -1,4 +1,4 @@
-import type { Operation } from '../domain/operation.ts'
+import { isOvertaken, type Operation } from '../domain/operation.ts'
 import type { Delivered, Deliveries, Delivery, Forwarded } from '../reconnect/ports.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { operationKeysOf } from './keys.ts'
@@ -40,9 +40,10 @@ export function createDeliveries(passages: Passages, { store, records, storageCl
         return { passage: await written({ kind: 'exhausted' as const, failure, operation: passages.ended(passing, { kind: 'exhausted', error: describe(failure) }) }) }
       }
       case 'start': {
-        const { passage, ...taken } = await passages.sendOn(met, passing, deadline, send, (failed, { result }) =>
-          !result.ok && judge(result.error) === 'retry' ? { ...failed, kind: 'accepted' } : failed,
-        )
+        const { passage, ...taken } = await passages.sendOn(met, passing, deadline, send, async (failed, { result, retryAfterMs }) => {
+          const judged = result.ok ? 'failed' : await judge(result.error, retryAfterMs)
+          return judged === 'failed' ? failed : { ...failed, kind: 'accepted', delivery: judged.tries }
+        })
         return { passage: { kind: 'sent', ...passage }, ...taken }
       }
       case 'busy':
@@ -61,11 +62,13 @@ export function createDeliveries(passages: Passages, { store, records, storageCl
   }
 
   return {
-    async deliver({ permit, accepted }: Delivery, deadline, send, judge) {
+    async deliver({ permit, accepted, tries }: Delivery, deadline, send, judge) {
       const passing = passages.begin(permit, operationKeysOf(accepted.id).partitionKey, accepted, limit)
       async function isOver(): Promise<boolean> {
-        passing.started = (await store.readOperation(accepted.id)) ?? accepted
-        return passing.started.state !== 'accepted'
+        const current = (await store.readOperation(accepted.id)) ?? accepted
+        // Written with the slot, before anything is sent.
+        passing.started = { ...current, delivery: tries }
+        return isOvertaken(current, tries)
       }
       const passed = await passages.pass(passing, deadline, (met) => take(met, passing, deadline, send, judge), isOver)
       if (passed.kind !== 'sent') return passed

@@ -12,7 +12,7 @@ export type Ending =
   | { readonly kind: 'dry-run'; readonly dueEpochMs: number }
   | { readonly kind: 'exhausted' | 'abandoned'; readonly error: OperationError }
   /** Not ended at all: ARM has not accepted, and the delivery will be tried again. */
-  | { readonly kind: 'accepted'; readonly error: OperationError; readonly forwarded?: Forwarded }
+  | { readonly kind: 'accepted'; readonly error: OperationError; readonly forwarded?: Forwarded; readonly delivery: number }
 
 type OperationError = NonNullable<Operation['error']>
 
@@ -33,7 +33,7 @@ export function startOperation({ command, caller }: AuthorizedReconnect, id: Ope
 }
 
 export function endOperation(started: Operation, ending: Ending, nowEpochMs: number): Operation {
-  const { error: _, ...unmarked } = started
+  const { error: _, delivery: __, ...unmarked } = started
   const ended = { ...unmarked, state: ending.kind, updatedAt: toRfc3339(nowEpochMs) }
   switch (ending.kind) {
     case 'joined':
@@ -44,7 +44,12 @@ export function endOperation(started: Operation, ending: Ending, nowEpochMs: num
       return { ...ended, due: toRfc3339(ending.dueEpochMs), ...sent(started, ending.forwarded) }
     case 'failed':
     case 'accepted':
-      return { ...ended, error: ending.error, ...(ending.forwarded === undefined ? {} : sent(started, ending.forwarded)) }
+      return {
+        ...ended,
+        error: ending.error,
+        ...(ending.forwarded === undefined ? {} : sent(started, ending.forwarded)),
+        ...(ending.kind === 'accepted' ? { delivery: ending.delivery } : {}),
+      }
     case 'exhausted':
     case 'abandoned':
       return { ...ended, error: ending.error }

@@ -122,7 +122,7 @@ export function createPassages({ store, records, storageClock, clock, deadlineMs
     passing: Passing,
     deadline: Deadline,
     send: () => Promise<Forwarded>,
-    judge: (failed: Extract<Ending, { kind: 'failed' }>, forwarded: Forwarded) => Ending,
+    judge: (failed: Extract<Ending, { kind: 'failed' }>, forwarded: Forwarded) => Ending | Promise<Ending>,
   ): Promise<Taken<Sent>> {
     const reservation = sending.kind === 'start' ? sending.reservation : undefined
     if (reservation !== undefined) records.copy(passing.started)
@@ -138,7 +138,7 @@ export function createPassages({ store, records, storageClock, clock, deadlineMs
     // Told by the clock that others compare with. Where ARM refused, nothing is due.
     const dueEpochMs = storageClock.now() + (passing.permit.command.after?.ms ?? DEFAULT_AFTER_MS)
     const { result } = forwarded
-    const operation = ended(passing, result.ok ? { kind: 'forwarded', dueEpochMs, forwarded } : judge({ kind: 'failed', error: describe(result.error), forwarded }, forwarded))
+    const operation = ended(passing, result.ok ? { kind: 'forwarded', dueEpochMs, forwarded } : await judge({ kind: 'failed', error: describe(result.error), forwarded }, forwarded))
     const scheduled = result.ok ? { operationId: operation.id, dueEpochMs } : undefined
     // Before anything is written: what storage answers may set its clock, and who comes next would find it due a moment too late.
     const remembered = scheduled === undefined ? {} : { scheduled: here(scheduled) }

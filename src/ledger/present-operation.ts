@@ -10,7 +10,8 @@ const UNDELIVERED_AFTER_MS = 8 * 86_400_000
  * An operation as it is shown. One that was begun and never ended belonged to an instance that died, or to a message that somebody has taken
  * out of the queue: it is shown as ended, with its outcome unknown, so that whoever polls it comes to an end.
  */
-export function presentOperation(operation: Operation, nowEpochMs: number): Operation {
+export function presentOperation(stored: Operation, nowEpochMs: number): Operation {
+  const { delivery: _, ...operation } = stored
   const isAlert = operation.trigger.kind === 'webhook'
   if (operation.state !== 'accepted' || nowEpochMs - Date.parse(operation.updatedAt) < (isAlert ? UNDELIVERED_AFTER_MS : LOST_AFTER_MS)) return operation
   const message = isAlert

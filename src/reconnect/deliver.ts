@@ -1,15 +1,16 @@
 import type { AuditEvent, DecisionOutcome } from '../audit/event.ts'
 import type { Mode } from '../config/config.ts'
-import { decideDelivery, type DeliveryTrouble } from '../delivery/decide-delivery.ts'
+import { decideDelivery, type DeliveryDecision, type DeliveryTrouble } from '../delivery/decide-delivery.ts'
 import type { AcceptedAlert } from '../domain/accepted-alert.ts'
 import { webhookCaller } from '../domain/caller.ts'
 import { DEFAULT_AFTER_MS, type Duration } from '../domain/duration.ts'
 import type { ArmFailure, RecordedFailure } from '../domain/failure.ts'
-import type { Operation } from '../domain/operation.ts'
+import { isOvertaken, type Operation } from '../domain/operation.ts'
 import { authorize, type AuthorizedReconnect } from '../policy/authorize.ts'
 import type { GrantIndex } from '../policy/grant-index.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
+import type { Result } from '../shared/result.ts'
 import { toAlertEvent } from './alert-event.ts'
 import { detailOf } from './audit-event.ts'
 import type { Deliveries, EndedUnsent, Enqueue, Forward, Forwarded, Pace } from './ports.ts'
@@ -46,7 +47,7 @@ export async function deliver(alert: AcceptedAlert, deadline: Deadline, ports: D
   const task = createTask(alert, ports)
   const current = await deliveries.find(alert.operation)
   if (current === undefined) return task.putOff({ reason: 'storage_unavailable', detail: 'the operation cannot be read' })
-  if (current.state !== 'accepted') return task.record({ outcome: 'duplicate', operation: current })
+  if (isOvertaken(current, alert.tries)) return task.record({ outcome: 'duplicate', operation: current })
   task.current = current
   const leftMs = alert.acceptedAtEpochMs + ports.deliverWithin.ms - clock.now()
   if (leftMs <= 0) return task.abandon()
@@ -68,7 +69,7 @@ export async function abandon(alert: AcceptedAlert, ports: DeliveryPorts): Promi
   const task = createTask(alert, ports)
   const current = await ports.deliveries.find(alert.operation)
   if (current === undefined) throw new Error('the operation cannot be read: the message stays in the poison queue')
-  if (current.state !== 'accepted') return task.record({ outcome: 'duplicate', operation: current })
+  if (isOvertaken(current, alert.tries)) return task.record({ outcome: 'duplicate', operation: current })
   const failure = { reason: 'delivery_poisoned', detail: current.error?.message ?? 'no try has left a word' } as const
   const { operation, recorded } = await ports.deliveries.end(current, { state: 'abandoned', failure })
   if (!recorded) throw new Error('the end of the operation could not be written down: the message stays in the poison queue')
@@ -83,7 +84,11 @@ async function join(permit: AuthorizedReconnect, deadline: Deadline, task: Task,
     if (!forwarded.result.ok && isOfSubscription(forwarded.result.error)) pace.throttled(subscriptionId, forwarded.retryAfterMs ?? 0)
     return forwarded
   }
-  const delivered = await deliveries.deliver({ permit, accepted: task.current }, deadline, send, (failure) => (task.decide(failure).kind === 'failed' ? 'failed' : 'retry'))
+  let later: Later | undefined
+  const delivered = await deliveries.deliver({ permit, accepted: task.current, tries: alert.tries }, deadline, send, async (failure, retryAfterMs) => {
+    later = await task.keep(failure, retryAfterMs)
+    return later.decision.kind === 'failed' ? 'failed' : { tries: alert.tries + (later.kept?.ok === true ? 1 : 0) }
+  })
   switch (delivered.kind) {
     case 'over':
       return task.record({ outcome: 'duplicate', operation: task.current })
@@ -99,7 +104,7 @@ async function join(permit: AuthorizedReconnect, deadline: Deadline, task: Task,
       const { result } = forwarded
       if (result.ok) return task.record({ outcome: 'forwarded', operation, recorded, forwarded })
       task.current = operation
-      if (operation.state === 'accepted') return task.putOff(result.error, forwarded)
+      if (operation.state === 'accepted' && later !== undefined) return task.conclude(later, result.error, forwarded)
       return task.record({ outcome: 'failed', operation, recorded, forwarded, failure: result.error })
     }
   }
@@ -119,13 +124,21 @@ interface Told {
   readonly delayMs?: number
 }
 
+/** What is to become of a delivery, and whether the message for it is stored. */
+interface Later {
+  readonly decision: DeliveryDecision
+  readonly kept?: Result<void, string>
+}
+
 interface Task {
   /** The operation as far as this delivery knows it. */
   current: Operation
   record(told: Told): void
-  decide(trouble: DeliveryTrouble, retryAfterMs?: number): ReturnType<typeof decideDelivery>
-  /** Keeps the message for later, if there is a later. */
-  putOff(trouble: DeliveryTrouble, forwarded?: Forwarded): Promise<void>
+  /** Stores the message of the next try, if there is to be one. */
+  keep(trouble: DeliveryTrouble, retryAfterMs?: number): Promise<Later>
+  /** Ends the delivery as it was decided. */
+  conclude(later: Later, trouble: DeliveryTrouble, forwarded?: Forwarded): Promise<void>
+  putOff(trouble: DeliveryTrouble): Promise<void>
   again(delayMs: number, tries: number): Promise<void>
   end(outcome: 'failed' | 'abandoned' | 'dry-run', ending: EndedUnsent): Promise<void>
   /** `deliverWithin` has passed; `trouble` is the last thing that stood in the way, where it is not written down yet. */
@@ -135,34 +148,32 @@ interface Task {
 /** One delivery, and the few ways in which it can end. */
 function createTask(alert: AcceptedAlert, { mode, deliveries, enqueue, deliverWithin, record, clock, random }: DeliveryPorts): Task {
   const startedAtEpochMs = clock.now()
-  const dice = random()
   const task: Task = {
     current: alert.operation,
     record(told) {
       const { trigger, tries, correlationId } = alert
       record(toAlertEvent({ ...told, mode, correlationId, caller: webhookCaller(trigger.webhook), trigger, backend: alert.backend.resourceId, tries, durationMs: clock.now() - startedAtEpochMs }))
     },
-    decide: (trouble, retryAfterMs) =>
-      decideDelivery(trouble, {
+    async keep(trouble, retryAfterMs) {
+      const decision = decideDelivery(trouble, {
         acceptedAtEpochMs: alert.acceptedAtEpochMs,
         nowEpochMs: clock.now(),
         deliverWithinMs: deliverWithin.ms,
         tries: alert.tries,
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-        random: dice,
-      }),
-    async putOff(trouble, forwarded) {
-      const decision = task.decide(trouble, forwarded?.retryAfterMs)
+        random: random(),
+      })
+      return decision.kind === 'retry' ? { decision, kept: await enqueue({ ...alert, tries: alert.tries + 1 }, decision.delayMs) } : { decision }
+    },
+    async conclude({ decision, kept }, trouble, forwarded) {
       if (decision.kind === 'failed') return task.end('failed', { state: 'failed', failure: trouble })
       if (decision.kind === 'abandoned') return task.abandon(trouble)
       // The event after the fact: what could not be kept for later is thrown, and comes again.
-      await task.again(decision.delayMs, alert.tries + 1)
+      if (kept !== undefined) mustBeKept(kept)
       return task.record({ outcome: 'deferred', operation: task.current, failure: trouble, delayMs: decision.delayMs, ...(forwarded === undefined ? {} : { forwarded }) })
     },
-    async again(delayMs, tries) {
-      const enqueued = await enqueue({ ...alert, tries }, delayMs)
-      if (!enqueued.ok) throw new Error(`the message could not be kept for later: ${enqueued.error}`)
-    },
+    putOff: async (trouble) => task.conclude(await task.keep(trouble), trouble),
+    again: async (delayMs, tries) => mustBeKept(await enqueue({ ...alert, tries }, delayMs)),
     async end(outcome, ending) {
       const { operation, recorded } = await deliveries.end(task.current, ending)
       // An end that nobody can look up is none: it is told again when storage is back.
@@ -175,4 +186,8 @@ function createTask(alert: AcceptedAlert, { mode, deliveries, enqueue, deliverWi
     },
   }
   return task
+}
+
+function mustBeKept(kept: Result<void, string>): void {
+  if (!kept.ok) throw new Error(`the message could not be kept for later: ${kept.error}`)
 }

@@ -48,13 +48,18 @@ export type Acceptance =
 export interface Deliveries {
   /**
    * As `once` of the ledger, for an operation that exists, and with a limit. Sends nothing that could not be written down. What ARM did not
-   * accept ends as `judge` says; `retry` leaves the operation accepted.
+   * accept ends as `judge` says, which stores the next message first: then the row can say which message stands for the operation.
    */
-  deliver(delivery: Delivery, deadline: Deadline, send: () => Promise<Forwarded>, judge: (failure: ArmFailure) => 'retry' | 'failed'): Promise<Delivered>
+  deliver(delivery: Delivery, deadline: Deadline, send: () => Promise<Forwarded>, judge: JudgeDelivery): Promise<Delivered>
   /** The operation as it is written down, else as the message tells it. Undefined: storage is away. */
   find(accepted: Operation): Promise<Operation | undefined>
   /** Ends an operation for which nothing is sent. False: it could not be written down. */
   end(operation: Operation, ending: EndedUnsent): Promise<Noted>
+}
+
+/** Failed for good; or tried again, by a message with so many tries behind it. Never throws. */
+export interface JudgeDelivery {
+  (failure: ArmFailure, retryAfterMs: number | undefined): Promise<'failed' | { readonly tries: number }>
 }
 
 export type EndedUnsent = { readonly state: 'failed' | 'abandoned'; readonly failure: RecordedFailure } | { readonly state: 'dry-run'; readonly afterMs: number }
@@ -63,13 +68,15 @@ export interface Delivery {
   readonly permit: AuthorizedReconnect
   /** As it was accepted: written down anew where it is missing. */
   readonly accepted: Operation
+  /** Behind the message. */
+  readonly tries: number
 }
 
 export type Delivered =
   | (Noted & { readonly kind: 'joined'; readonly dueEpochMs: number })
   | (Noted & { readonly kind: 'sent'; readonly forwarded: Forwarded; readonly dueEpochMs: number })
   | (Noted & { readonly kind: 'exhausted'; readonly failure: RecordedFailure })
-  /** It had come to its end before: another message of the queue was faster. */
+  /** It had come to its end before, or a later message is its: another one of the queue was faster. */
   | { readonly kind: 'over' }
   | { readonly kind: 'busy' }
   | { readonly kind: 'unavailable'; readonly detail: string }

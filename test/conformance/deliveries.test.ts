@@ -269,7 +269,7 @@ describe('what nobody can deliver', { concurrency: 2 }, () => {
     const { id } = await accepted(own, backend)
     await operationWhen(own, id, (operation) => operation['error'] !== undefined)
     await queueOf(own, 'reconnects-poison').createIfNotExists()
-    const message = { version: 1, operation: id, backend, webhook: 'alertmanager', acceptedAt: new Date().toISOString(), tries: 0, correlation: '11111111-2222-3333-4444-555555555555' }
+    const message = { version: 1, operation: id, backend, webhook: 'alertmanager', acceptedAt: new Date().toISOString(), tries: 1, correlation: '11111111-2222-3333-4444-555555555555' }
     await queueOf(own, 'reconnects-poison').sendMessage(Buffer.from(JSON.stringify(message)).toString('base64'))
     const operation = await operationWhen(own, id, isFinal)
     assert.deepEqual([operation.state, (operation['error'] as { code: string }).code], ['abandoned', 'DeliveryFailed'])

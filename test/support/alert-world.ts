@@ -31,6 +31,8 @@ export type ArmMood = 'up' | 'away' | 'hanging' | 'throttling'
 
 export interface AlertClimate {
   readonly instances: number
+  /** How far an instance's clock is off, at most, either way. */
+  readonly skewMs: number
   readonly table: TableWeather
   readonly queue: QueueWeather
   readonly arm: (sinceStartMs: number) => ArmMood
@@ -40,7 +42,7 @@ export interface AlertClimate {
   readonly deliverWithin: string
 }
 
-export const CALM: AlertClimate = { instances: 1, table: FAIR, queue: { refused: 0, lost: 0, again: 0 }, arm: () => 'up', livesMs: Number.POSITIVE_INFINITY, limit: A_LIMIT.count, deliverWithin: 'PT6H' }
+export const CALM: AlertClimate = { instances: 1, skewMs: 0, table: FAIR, queue: { refused: 0, lost: 0, again: 0 }, arm: () => 'up', livesMs: Number.POSITIVE_INFINITY, limit: A_LIMIT.count, deliverWithin: 'PT6H' }
 
 /** A POST as ARM sees it, and whether its sender heard of it: one who died or gave up did not. */
 export interface Post {
@@ -120,7 +122,7 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
     const number = started++
     const instance: Instance = { dead: false, receive }
     const dead = (): boolean => instance.dead
-    const clock = simulation.clock(0, dead)
+    const clock = simulation.clock((simulation.random() - 0.5) * 2 * climate.skewMs, dead)
     const storageClock = createStorageClock(clock)
     const store = table.connect(number, clock, storageClock, dead)
     const records = createRecords(store, clock, SILENT, () => undefined)

@@ -86,8 +86,10 @@ export async function tellDelivery(story: DeliveryStory = {}): Promise<DeliveryT
             const forwarded = await send()
             const { result } = forwarded
             const dueEpochMs = clock.now() + 120_000
-            const ending = result.ok ? ({ kind: 'forwarded', dueEpochMs, forwarded } as const) : ({ kind: judge(result.error) === 'retry' ? 'accepted' : 'failed', error: describeFailure(result.error), forwarded } as const)
-            return { kind: 'sent', forwarded, dueEpochMs, recorded, operation: end(endOperation(left, ending, clock.now())) }
+            if (result.ok) return { kind: 'sent', forwarded, dueEpochMs, recorded, operation: end(endOperation(left, { kind: 'forwarded', dueEpochMs, forwarded }, clock.now())) }
+            const judged = await judge(result.error, forwarded.retryAfterMs)
+            const failed = { kind: 'failed', error: describeFailure(result.error), forwarded } as const
+            return { kind: 'sent', forwarded, dueEpochMs, recorded, operation: end(endOperation(left, judged === 'failed' ? failed : { ...failed, kind: 'accepted', delivery: judged.tries }, clock.now())) }
           }
         }
       },

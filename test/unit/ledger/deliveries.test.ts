@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { ArmFailure } from '../../../src/domain/failure.ts'
 import type { Operation, OperationId } from '../../../src/domain/operation.ts'
 import { createOperationId, partitionKeyOf } from '../../../src/ledger/keys.ts'
 import { createLedger } from '../../../src/ledger/ledger.ts'
@@ -41,8 +40,8 @@ function room() {
     sends: () => sends,
     armAnswers: (next: () => Forwarded) => void (answer = next),
     operation,
-    async deliver(accepted: Operation = operation(), on = ledger, judge: (failure: ArmFailure) => 'retry' | 'failed' = () => 'retry'): Promise<Delivered> {
-      return ending(clock, on.deliver({ permit: aPermit(), accepted }, aDeadline(clock, DEADLINE_MS), send, judge))
+    async deliver(accepted: Operation = operation(), on = ledger, tries = 0, judged: 'failed' | { readonly tries: number } = { tries: tries + 1 }): Promise<Delivered> {
+      return ending(clock, on.deliver({ permit: aPermit(), accepted, tries }, aDeadline(clock, DEADLINE_MS), send, async () => judged))
     },
   }
 }
@@ -63,14 +62,14 @@ describe('a delivery', () => {
     const accepted = operation()
     armAnswers(() => UNAVAILABLE)
     for (const tries of [1, 2]) {
-      const delivered = await deliver(accepted)
+      const delivered = await deliver(accepted, undefined, tries - 1)
       assert.ok(delivered.kind === 'sent')
       assert.deepEqual([delivered.operation.state, delivered.operation.error?.code, delivered.operation.attempts, delivered.operation.ambiguous], ['accepted', 'arm_unavailable', tries, true])
     }
     assert.equal(store.slot().scheduled, undefined)
     assert.equal(store.slot().alertForwards, undefined, 'what was not accepted does not count')
     armAnswers(() => ({ result: ok({ acceptedAtEpochMs: 0 }), attempts: 1, ambiguous: false }))
-    const delivered = await deliver(accepted)
+    const delivered = await deliver(accepted, undefined, 2)
     assert.ok(delivered.kind === 'sent')
     assert.deepEqual([delivered.operation.state, delivered.operation.attempts, delivered.operation.ambiguous, delivered.operation.error], ['forwarded', 3, true, undefined])
   })
@@ -78,7 +77,7 @@ describe('a delivery', () => {
   it('that ARM refuses ends it as failed', async () => {
     const { deliver, armAnswers } = room()
     armAnswers(() => ({ ...UNAVAILABLE, result: err({ reason: 'arm_rejected', status: 404, error: { code: 'c', message: 'm' } }) }))
-    const delivered = await deliver(undefined, undefined, () => 'failed')
+    const delivered = await deliver(undefined, undefined, 0, 'failed')
     assert.equal(delivered.kind === 'sent' && delivered.operation.state, 'failed')
   })
 
@@ -101,6 +100,28 @@ describe('a message that comes again', () => {
       assert.equal((await own.deliver(accepted, own[where])).kind, 'over', where)
       assert.equal(own.sends(), 1)
     }
+  })
+
+  it('when the one of the next try is stored is over: copies do not multiply', async () => {
+    const { deliver, operation, store, sends, armAnswers } = room()
+    const accepted = operation()
+    armAnswers(() => UNAVAILABLE)
+    assert.equal((await deliver(accepted, undefined, 3)).kind, 'sent')
+    assert.equal(store.operations.get(accepted.id)?.delivery, 4)
+    for (const tries of [3, 2]) assert.equal((await deliver(accepted, undefined, tries)).kind, 'over')
+    assert.equal((await deliver(accepted, undefined, 4, 'failed')).kind, 'sent')
+    assert.deepEqual([sends(), store.operations.get(accepted.id)?.state, store.operations.get(accepted.id)?.delivery], [2, 'failed', undefined])
+  })
+
+  it('when the one of the next try could not be stored is not over', async () => {
+    const { deliver, operation, store, sends, armAnswers } = room()
+    const accepted = operation()
+    armAnswers(() => UNAVAILABLE)
+    for (const time of [1, 2]) {
+      assert.equal((await deliver(accepted, undefined, 3, { tries: 3 })).kind, 'sent')
+      assert.deepEqual([sends(), store.operations.get(accepted.id)?.delivery], [time, 3])
+    }
+    assert.equal((await deliver(accepted, undefined, 2)).kind, 'over')
   })
 
   it('after the due time has passed is over too', async () => {

@@ -139,7 +139,13 @@ test('instances die at any moment, before and after they have answered: the send
 
 test('messages that come twice, out of order and late, and answers of the queue that are lost', () => explore({ instances: 3, queue: { refused: 0.2, lost: 0.2, again: 0.5 } }, storm(30, 4, 5 * MINUTE_MS)))
 
+test('copies of messages do not multiply while ARM is away for hours', async () => {
+  const world = await run({ queue: { refused: 0, lost: 0.1, again: 0.1 }, arm: (sinceMs) => (sinceMs < 120 * MINUTE_MS ? 'away' : 'up') }, storm(20, 5, MINUTE_MS))
+  // Two minutes apart at the most: 60 to 120 tries of each of five backends.
+  assert.ok(world.posts.length < 700 && world.queue.mostWaiting() <= 20, `ARM was asked ${world.posts.length} times; ${world.queue.mostWaiting()} messages at once`)
+})
+
 test('everything at once', () => {
   const moods = ['up', 'away', 'throttling', 'hanging', 'up'] as const
-  return explore({ instances: 3, livesMs: MINUTE_MS, ...ROUGH, arm: (sinceMs) => moods[Math.floor(sinceMs / 20_000) % moods.length] ?? 'up' }, storm(30, 4, 2 * MINUTE_MS))
+  return explore({ instances: 3, skewMs: MINUTE_MS, livesMs: MINUTE_MS, ...ROUGH, arm: (sinceMs) => moods[Math.floor(sinceMs / 20_000) % moods.length] ?? 'up' }, storm(30, 4, 2 * MINUTE_MS))
 })
