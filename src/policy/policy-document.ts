@@ -52,7 +52,8 @@ export function parsePolicy(text: string): Result<PolicyDocument, readonly Polic
     problemAt(path, fault === 'duplicate' ? 'a member name that occurs once in its object' : "another name than '__proto__'"),
   )
   if (!validated.success) problems.push(...validated.error.issues.flatMap(toProblems))
-  if (!validated.success || problems.length > 0) return err(problems)
+  // Two checks that miss the same thing at the same place say it once.
+  if (!validated.success || problems.length > 0) return err([...new Map(problems.map((problem) => [`${problem.path} ${problem.expectation}`, problem])).values()])
   const { grants, webhooks, limits, deliverWithin } = validated.data
   return ok({
     grants: grants.map((grant, index) => ({ index, ...grant })),

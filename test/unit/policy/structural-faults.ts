@@ -55,6 +55,7 @@ export const STRUCTURAL_FAULTS: readonly StructuralFault[] = [
   authentication('a time-stamp header that is none', { type: 'hmac', secret: 'A', timestampHeader: 'X:' }, '.timestampHeader'),
   authentication('a tolerance without time stamp', { type: 'hmac', secret: 'A', toleranceSeconds: 300 }, '.toleranceSeconds'),
   authentication('a tolerance of nothing', { type: 'hmac', secret: 'A', timestampHeader: 'X', toleranceSeconds: 0 }, '.toleranceSeconds'),
+  authentication('a tolerance of nothing without time stamp', { type: 'hmac', secret: 'A', toleranceSeconds: 0 }, '.toleranceSeconds'),
   authentication('a tolerance of a fraction', { type: 'hmac', secret: 'A', timestampHeader: 'X', toleranceSeconds: 1.5 }, '.toleranceSeconds'),
   authentication('a tolerance as text', { type: 'hmac', secret: 'A', timestampHeader: 'X', toleranceSeconds: '300' }, '.toleranceSeconds'),
   authentication('a user name with a colon', { type: 'basic', username: 'a:b', secret: 'A' }, '.username'),
