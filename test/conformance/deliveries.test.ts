@@ -186,6 +186,18 @@ describe('one reconnect', { concurrency: 3 }, () => {
     assert.equal(ids.size, 1, 'one operation, and so one message')
     await operationWhen(own, [...ids][0], ({ joinedCount }) => joinedCount === STORM - 1)
   })
+
+  it('for a storm on one backend that reaches two instances: one call of ARM, and an operation of each at the most', async (t) => {
+    const own = await startConversation(t)
+    const another = await own.sandbox.startAnother()
+    const backend = own.freshBackend()
+    const answers = await Promise.all(Array.from({ length: 400 }, (_, index) => alert(own, 'alertmanager', backend, index % 2 === 0 ? {} : { port: another.port })))
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [202])
+    const ids = new Set(answers.map(({ alerts }) => alerts[0]?.operation))
+    assert.ok(ids.size <= 2)
+    const states = await Promise.all([...ids].map(async (id) => (await operationWhen(own, id, isFinal)).state))
+    assert.deepEqual([states.filter((state) => state === 'forwarded').length, asked(own, backend)], [1, 1])
+  })
 })
 
 describe('the loop guard', () => {
