@@ -20,7 +20,8 @@ export function readEventGrid(payload: unknown): Result<Reading, PayloadFault> {
   const events = Array.isArray(payload) ? (payload as unknown[]) : [payload]
   if (events.length === 0 || !events.every(isEvent)) return err({ kind: 'malformed', expectation: EXPECTATION })
   const [first] = events
-  if (member(first, 'eventType') === VALIDATION) {
+  // It comes alone; among others it is an event that asks for nothing, and hides none of them.
+  if (events.length === 1 && member(first, 'eventType') === VALIDATION) {
     const code = member(member(first, 'data'), 'validationCode')
     return typeof code === 'string' && VALIDATION_CODE.test(code) ? ok({ kind: 'validation', code }) : err({ kind: 'malformed', expectation: 'a validation event with a code' })
   }

@@ -26,9 +26,13 @@ export function shortText(value: unknown): string | undefined {
   return scalar(value)?.slice(0, MAX_ID_CHARS)
 }
 
+/** Longer names are no attributes. Engines hash long texts by their length alone: thousands that begin alike would stop the process for minutes. */
+const MAX_NAME_CHARS = 256
+
 /** Names that are not there yet, each with its value: who comes first stays. */
 export function addMissing(attributes: Map<string, string>, entries: Iterable<readonly [string, unknown]>, prefix = ''): void {
   for (const [name, value] of entries) {
+    if (prefix.length + name.length > MAX_NAME_CHARS) continue
     const text = scalar(value)
     if (text !== undefined && !attributes.has(prefix + name)) attributes.set(prefix + name, text)
   }

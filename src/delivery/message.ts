@@ -23,6 +23,8 @@ interface Message {
   readonly correlation: string
 }
 
+/** As cut when the alert was read: a row that is too large would look like storage that is away. */
+const MAX_ID_CHARS = 256
 const OPERATION_ID = /^[A-Za-z0-9_-]{51}$/
 const WEBHOOK = /^[a-z0-9-]{1,63}$/
 const TIMESTAMP = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$/
@@ -71,8 +73,8 @@ export function parseMessage(value: unknown): Result<AcceptedAlert, MessageFault
   if (typeof tries !== 'number' || !Number.isSafeInteger(tries) || tries < 0) return fault('tries')
   const correlationId = text(read, 'correlation', isGuid)
   if (correlationId === undefined) return fault('correlation')
-  const alertId = text(read, 'alert')
-  const alertRule = text(read, 'rule')
+  const alertId = text(read, 'alert')?.slice(0, MAX_ID_CHARS)
+  const alertRule = text(read, 'rule')?.slice(0, MAX_ID_CHARS)
   const trigger: AlertTrigger = { kind: 'webhook', webhook, ...(alertId === undefined ? {} : { alertId }), ...(alertRule === undefined ? {} : { alertRule }) }
   const operation = accepted(id, backend.value.resourceId, after?.value, acceptedAt, trigger)
   return ok({ operation, trigger, backend: backend.value, ...(after === undefined ? {} : { after: after.value }), acceptedAtEpochMs: Date.parse(acceptedAt), tries, correlationId })

@@ -1,7 +1,7 @@
 import { writeAudit } from '../audit/write-audit.ts'
 import { composition } from '../composition.ts'
-import { parseMessage } from '../delivery/message.ts'
 import { abandon } from '../reconnect/deliver.ts'
+import { readMessage } from './read-message.ts'
 import { reportUnreadable } from './unreadable-message.ts'
 import type { HandleMessage } from './routes.ts'
 
@@ -9,7 +9,7 @@ import type { HandleMessage } from './routes.ts'
 export const reconnectAbandon: HandleMessage = async (message, context) => {
   const app = composition()
   if (!app.ok) throw new Error('the configuration of this app is invalid: the message stays in the queue')
-  const alert = parseMessage(message)
+  const alert = readMessage(message)
   if (!alert.ok) return reportUnreadable(alert.error, context, app.value)
   await abandon(alert.value, { ...app.value.deliveries, record: (event) => writeAudit(context, event) })
 }

@@ -35,6 +35,12 @@ export function parseOperationId(text: string): OperationId | undefined {
   return ID.test(text) && Buffer.from(text, 'base64url').toString('base64url') === text ? (text as OperationId) : undefined
 }
 
+/** Whether an id names an operation of this backend: whose slot is taken must be whose backend is reconnected. */
+export function isOperationOf(id: string, backendKey: string): id is OperationId {
+  const parsed = parseOperationId(id)
+  return parsed !== undefined && operationKeysOf(parsed).partitionKey === partitionKeyOf(backendKey)
+}
+
 /** Where an operation's row is: newest first within its backend. */
 export function operationKeysOf(id: OperationId): OperationKeys {
   const bytes = Buffer.from(id, 'base64url')

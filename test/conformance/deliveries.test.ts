@@ -273,6 +273,16 @@ describe('what nobody can deliver', { concurrency: 2 }, () => {
     assert.deepEqual(lines.map(({ level }) => level), ['error'])
   })
 
+  it('a message with the operation of another backend: reported as an error, nothing is sent, and nobody joins it there', async () => {
+    const [theirs, granted] = [room.freshBackend(), room.freshBackend()]
+    const { id } = await accepted(room, theirs)
+    await operationWhen(room, id, isFinal)
+    const message = { version: 1, operation: id, backend: granted, webhook: 'alertmanager', acceptedAt: new Date().toISOString(), tries: 0, correlation: '11111111-2222-3333-4444-555555555555' }
+    const { messageId } = await queueOf(room).sendMessage(Buffer.from(JSON.stringify(message)).toString('base64'))
+    await eventually(() => room.sandbox.logs.some(({ message: line, level }) => level === 'error' && line.includes(messageId) && line.includes('"operation"')))
+    assert.equal(asked(room, granted), 0)
+  })
+
   it('what lies in the poison queue is recorded as abandoned', async (t) => {
     const own = await startConversation(t)
     // Its own delivery waits meanwhile.

@@ -256,3 +256,20 @@ describe(`documented and recorded samples${existsSync(SAMPLES) ? '' : ' (not her
     }
   }
 })
+
+it('names that are too long are no attributes, and thousands of them that begin alike cost nothing', () => {
+  const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [String(index).padStart(5, '0'), 1]))
+  const event = { id: '1', type: 'x', data: { ['k'.repeat(20_000)]: many, short: 'kept' } }
+  const reading = readAlerts('event-grid', event)
+  assert.ok(reading.ok && reading.value.kind === 'alerts')
+  const [alert] = reading.value.alerts
+  assert.equal(alert?.attributes.get('data.short'), 'kept')
+  assert.ok((alert?.attributes.size ?? 0) < 10)
+})
+
+it('a validation event among others hides none of them', () => {
+  const validation = { id: '1', eventType: 'Microsoft.EventGrid.SubscriptionValidationEvent', data: { validationCode: 'c' } }
+  const reading = readAlerts('event-grid', [validation, { id: '2', type: 'Microsoft.ApiManagement.CircuitBreaker.Opened', data: {} }])
+  assert.ok(reading.ok && reading.value.kind === 'alerts')
+  assert.deepEqual(reading.value.alerts.map(({ firing }) => firing), [false, true])
+})

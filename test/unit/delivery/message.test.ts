@@ -30,6 +30,12 @@ describe('a message', () => {
     }
   })
 
+  it('has ids and names that fit a row: longer ones are cut', () => {
+    const read = parseMessage({ ...decoded(anAlert()), alert: 'a'.repeat(40_000), rule: 'r'.repeat(40_000) })
+    assert.ok(read.ok)
+    assert.deepEqual([read.value.trigger.alertId?.length, read.value.trigger.alertRule?.length], [256, 256])
+  })
+
   it('is Base64 of JSON, whatever the sender wrote: control characters and lone surrogates included', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 256 }), fc.string({ unit: 'binary', minLength: 1, maxLength: 256 }), (alertId, alertRule) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createOperationId, historyKeysOf, invertedTime, monthOf, operationKeysOf, parseOperationId, partitionKeyOf } from '../../../src/ledger/keys.ts'
+import { createOperationId, historyKeysOf, invertedTime, isOperationOf, monthOf, operationKeysOf, parseOperationId, partitionKeyOf } from '../../../src/ledger/keys.ts'
 import { aBackend, inSomeCase, someParts } from '../domain/ids.ts'
 
 const NOW = 1_795_392_000_000
@@ -89,4 +89,12 @@ test('what is no id of ours is none: other lengths, other letters, spare bits th
 test('months are told in UTC', () => {
   assert.equal(monthOf(Date.UTC(2026, 11, 31, 23, 59, 59, 999)), '2026-12')
   assert.equal(monthOf(Date.UTC(2027, 0, 1)), '2027-01')
+})
+
+test('an id names an operation of one backend: in any case of its id, and of no other', () => {
+  const id = createOperationId(PARTITION, NOW)
+  assert.equal(isOperationOf(id, aBackend().key), true)
+  assert.equal(isOperationOf(id, aBackend({ backendId: 'ORDERS' }).key), true)
+  assert.equal(isOperationOf(id, aBackend({ backendId: 'payments' }).key), false)
+  assert.equal(isOperationOf(`${id}x`, aBackend().key), false)
 })
