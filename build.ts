@@ -17,7 +17,8 @@ const PARTS_STAND_ALONE: Plugin = {
     onResolve({ filter: /^\./ }, ({ kind, path, resolveDir }) => {
       if (kind !== 'dynamic-import') return undefined
       const part = Object.entries(PARTS).find(([, source]) => resolve(source) === resolve(resolveDir, path))
-      if (part === undefined) throw new Error(`'${path}' is imported late but is not a part of the bundle: name it in build.ts`)
+      if (part === undefined)
+        throw new Error(`'${path}' is imported late but is not a part of the bundle: name it in build.ts`)
       return { path: `./${part[0]}.cjs`, external: true }
     })
   },
@@ -28,7 +29,10 @@ const ONLY_THE_AGENT: Plugin = {
   name: 'only-the-agent',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'agent' }))
-    onLoad({ filter: /.*/, namespace: 'agent' }, () => ({ contents: "exports.Agent = require('undici/lib/dispatcher/agent')", resolveDir: process.cwd() }))
+    onLoad({ filter: /.*/, namespace: 'agent' }, () => ({
+      contents: "exports.Agent = require('undici/lib/dispatcher/agent')",
+      resolveDir: process.cwd(),
+    }))
   },
 }
 
@@ -52,4 +56,7 @@ const COMMON = {
 
 const { application, ...foreign } = PARTS
 // Our own functions keep their names, so that stack traces speak; the libraries' are shortened, because all of it has to be read.
-await Promise.all([build({ ...COMMON, entryPoints: { application } }), build({ ...COMMON, entryPoints: foreign, minifyIdentifiers: true })])
+await Promise.all([
+  build({ ...COMMON, entryPoints: { application } }),
+  build({ ...COMMON, entryPoints: foreign, minifyIdentifiers: true }),
+])

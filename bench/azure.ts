@@ -31,12 +31,21 @@ export interface BenchAzure {
   stop(): Promise<void>
 }
 
-const POLICY = { grants: [{ principal: `role:${OPERATOR_ROLE}`, scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim`, actions: ['reconnect', 'read', 'force'] }] }
+const POLICY = {
+  grants: [
+    {
+      principal: `role:${OPERATOR_ROLE}`,
+      scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim`,
+      actions: ['reconnect', 'read', 'force'],
+    },
+  ],
+}
 const TOKEN_LIFETIME_SECONDS = 3_600
 const STORAGE_ACCOUNTS = 20
 const SERVICE = serviceResourceId(SERVICES[0] as Service)
 /** Nobody listens there: the app finds storage away at once, and looks again every five seconds. */
-export const NO_STORAGE = 'DefaultEndpointsProtocol=http;AccountName=nowhere;AccountKey=bm93aGVyZQ==;TableEndpoint=http://127.0.0.1:9/nowhere'
+export const NO_STORAGE =
+  'DefaultEndpointsProtocol=http;AccountName=nowhere;AccountKey=bm93aGVyZQ==;TableEndpoint=http://127.0.0.1:9/nowhere'
 
 export async function startAzure(workspace: Workspace): Promise<BenchAzure> {
   const authority = createCertificateAuthority('APIM Reconnect benchmark CA', Date.now())
@@ -49,10 +58,20 @@ export async function startAzure(workspace: Workspace): Promise<BenchAzure> {
   const armOrigin = `https://${LOOPBACK}:${port}`
   const identity = await startLoopbackServer({
     port: 0,
-    listener: createIdentityEndpoint({ secret: () => secret, resources: () => [armOrigin], keys, faults, counts: { tokens: 0 }, now: Date.now }),
+    listener: createIdentityEndpoint({
+      secret: () => secret,
+      resources: () => [armOrigin],
+      keys,
+      faults,
+      counts: { tokens: 0 },
+      now: Date.now,
+    }),
   })
   let authorityOrigin = ''
-  const issuer = await startLoopbackServer({ port: 0, listener: createIssuer(keys, faults, { metadata: 0, keys: 0 }, () => authorityOrigin) })
+  const issuer = await startLoopbackServer({
+    port: 0,
+    listener: createIssuer(keys, faults, { metadata: 0, keys: 0 }, () => authorityOrigin),
+  })
   authorityOrigin = `http://${LOOPBACK}:${issuer.port}`
   const storage = await startStorage({ accounts: STORAGE_ACCOUNTS })
   const accounts = [...storage.connectionStrings]
@@ -80,7 +99,12 @@ export async function startAzure(workspace: Workspace): Promise<BenchAzure> {
       NODE_EXTRA_CA_CERTS: caFile,
       RECONNECT_POLICY: JSON.stringify(POLICY),
     }),
-    mintTokens: (count) => Promise.all(Array.from({ length: count }, () => mint({ kind: 'operator', user: randomUUID(), expiresInSeconds: TOKEN_LIFETIME_SECONDS }))),
+    mintTokens: (count) =>
+      Promise.all(
+        Array.from({ length: count }, () =>
+          mint({ kind: 'operator', user: randomUUID(), expiresInSeconds: TOKEN_LIFETIME_SECONDS }),
+        ),
+      ),
     identityToken: mintIdentityToken(keys, armOrigin, Date.now(), false).token,
     accepted: () => arm.call<number>('accepted'),
     async stop() {

@@ -39,7 +39,10 @@ export async function startLoad(workspace: Workspace, azure: BenchAzure): Promis
     body: index % 2 === 0 ? '' : '{"properties":{"after":"PT5M"}}',
   })
   function toRequests(target: Target): readonly LoadRequest[] {
-    if (target === 'forced') return Array.from({ length: DISTINCT_BACKENDS }, (_, index) => toRequest(index, azure.pathOf(`backend-${index}`), true))
+    if (target === 'forced')
+      return Array.from({ length: DISTINCT_BACKENDS }, (_, index) =>
+        toRequest(index, azure.pathOf(`backend-${index}`), true),
+      )
     const path = azure.pathOf(target === 'once' ? `once-${NUMBER}` : target.backend)
     return tokens.map((_, index) => toRequest(index, path, false))
   }
@@ -47,8 +50,14 @@ export async function startLoad(workspace: Workspace, azure: BenchAzure): Promis
   return {
     async send(origin, until, target = 'forced') {
       const requests = target === 'forced' ? forced : toRequests(target)
-      const result = await generator.call<LoadResult>('run', { origin, connections: CONNECTIONS, requests, until } satisfies LoadOptions)
-      if (Object.keys(result.unexpected).length > 0) throw new Error(`${origin} answered ${JSON.stringify(result.unexpected)} among ${result.answered}`)
+      const result = await generator.call<LoadResult>('run', {
+        origin,
+        connections: CONNECTIONS,
+        requests,
+        until,
+      } satisfies LoadOptions)
+      if (Object.keys(result.unexpected).length > 0)
+        throw new Error(`${origin} answered ${JSON.stringify(result.unexpected)} among ${result.answered}`)
       return result
     },
     closeConnections: () => generator.call('close'),

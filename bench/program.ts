@@ -11,8 +11,16 @@ export interface RunningProgram {
   stop(): Promise<void>
 }
 
-export function startProgram(path: string, environment: Environment, { args = [], nodeOptions = [] }: { args?: string[]; nodeOptions?: string[] } = {}): RunningProgram {
-  const child = fork(path, args, { env: { ...environment }, execArgv: nodeOptions, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+export function startProgram(
+  path: string,
+  environment: Environment,
+  { args = [], nodeOptions = [] }: { args?: string[]; nodeOptions?: string[] } = {},
+): RunningProgram {
+  const child = fork(path, args, {
+    env: { ...environment },
+    execArgv: nodeOptions,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
   const exited = once(child, 'exit')
   const waiting = new Map<number, { resolve(output: unknown): void; reject(error: Error): void }>()
   let calls = 0

@@ -29,7 +29,12 @@ const PARTS: Readonly<Record<string, Part>> = {
   alerts: measureAlerts,
 }
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, part: { type: 'string', multiple: true, default: Object.keys(PARTS) } } })
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    part: { type: 'string', multiple: true, default: Object.keys(PARTS) },
+  },
+})
 const ending = createEnding()
 try {
   const workspace = await createWorkspace()

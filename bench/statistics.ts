@@ -20,7 +20,12 @@ export function median(values: readonly number[]): number {
 export function compare(left: readonly number[], right: readonly number[]): Comparison {
   if (left.length !== right.length) throw new RangeError('both sides are measured in every round')
   const ratios = left.map((value, round) => value / (right[round] as number))
-  return { left: median(left), right: median(right), ratio: median(ratios), spread: [Math.min(...ratios), Math.max(...ratios)] }
+  return {
+    left: median(left),
+    right: median(right),
+    ratio: median(ratios),
+    spread: [Math.min(...ratios), Math.max(...ratios)],
+  }
 }
 
 /** Measures every side once per round, A B C A B C …; the numbers of one round are neighbours in time. */
@@ -28,7 +33,10 @@ export async function interleave<Side extends string>(
   rounds: number,
   sides: Readonly<Record<Side, () => number | Promise<number>>>,
 ): Promise<Readonly<Record<Side, readonly number[]>>> {
-  const measured = Object.fromEntries(Object.keys(sides).map((side) => [side, [] as number[]])) as Record<Side, number[]>
+  const measured = Object.fromEntries(Object.keys(sides).map((side) => [side, [] as number[]])) as Record<
+    Side,
+    number[]
+  >
   for (let round = 0; round < rounds; round += 1) {
     for (const side of Object.keys(sides) as Side[]) measured[side].push(await sides[side]())
   }

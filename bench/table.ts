@@ -26,7 +26,12 @@ export function toTable(sections: readonly Section[]): string {
 }
 
 function toText({ title, unit, rows, notes }: Section): string {
-  const lines = [`${title}: ${unit}`, line('left / right', HEADINGS), '-'.repeat(NAME_WIDTH + WIDTHS.reduce((sum, width) => sum + width)), ...rows.map(toLine)]
+  const lines = [
+    `${title}: ${unit}`,
+    line('left / right', HEADINGS),
+    '-'.repeat(NAME_WIDTH + WIDTHS.reduce((sum, width) => sum + width)),
+    ...rows.map(toLine),
+  ]
   return `\n${lines.join('\n')}\n${notes.map((note) => `  · ${note}\n`).join('')}`
 }
 

@@ -8,7 +8,18 @@ import { build, type BuildOptions } from 'esbuild'
 export const PROJECT_ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** The programs in `processes/`, each run in a process of its own. */
-const PROGRAMS = ['arm', 'bare-answer', 'bare-forward', 'bare-queue', 'bare-sdk', 'first-reconnect', 'host', 'load', 'registered', 'storage-counter'] as const
+const PROGRAMS = [
+  'arm',
+  'bare-answer',
+  'bare-forward',
+  'bare-queue',
+  'bare-sdk',
+  'first-reconnect',
+  'host',
+  'load',
+  'registered',
+  'storage-counter',
+] as const
 export type Program = (typeof PROGRAMS)[number]
 
 /** A temporary folder with everything that is measured but the built app itself. */
@@ -25,7 +36,14 @@ export interface Workspace {
 }
 
 /** Plain JavaScript that finds its packages where it would find them in the project: reading TypeScript is not to be measured. */
-const PLAIN: BuildOptions = { bundle: true, packages: 'external', platform: 'node', target: 'node22', format: 'cjs', logLevel: 'warning' }
+const PLAIN: BuildOptions = {
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  target: 'node22',
+  format: 'cjs',
+  logLevel: 'warning',
+}
 
 export async function createWorkspace(): Promise<Workspace> {
   const folder = mkdtempSync(join(tmpdir(), 'apim-reconnect-bench-'))
@@ -35,7 +53,9 @@ export async function createWorkspace(): Promise<Workspace> {
   symlinkSync(join(PROJECT_ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction')
   await build({
     ...PLAIN,
-    entryPoints: Object.fromEntries(PROGRAMS.map((name) => [name, join(PROJECT_ROOT, 'bench/processes', `${name}.ts`)])),
+    entryPoints: Object.fromEntries(
+      PROGRAMS.map((name) => [name, join(PROJECT_ROOT, 'bench/processes', `${name}.ts`)]),
+    ),
     outdir: programs,
     outExtension: { '.js': '.cjs' },
   })
@@ -57,7 +77,9 @@ export async function createWorkspace(): Promise<Workspace> {
  */
 async function buildUnbundledApp(folder: string): Promise<void> {
   const upFront = ['src/functions/handle.ts', 'src/azure-sdk.ts', 'src/index.ts']
-  await buildApp(folder, { stdin: { contents: upFront.map((path) => `import './${path}'`).join('\n'), resolveDir: PROJECT_ROOT } })
+  await buildApp(folder, {
+    stdin: { contents: upFront.map((path) => `import './${path}'`).join('\n'), resolveDir: PROJECT_ROOT },
+  })
 }
 
 async function buildApp(folder: string, source: BuildOptions): Promise<void> {

@@ -29,18 +29,32 @@ async function post(args: readonly string[]): Promise<number> {
   const [webhook, ...more] = positionals as SandboxWebhook[]
   if (webhook === undefined || more.length > 0 || !Object.hasOwn(SANDBOX_WEBHOOKS, webhook)) throw new UsageError(USAGE)
   const info = await readInfoFile(values.info ?? DEFAULT_INFO_FILE)
-  if (info === undefined) throw new UsageError('No sandbox is running: start one with "npm start", or name its --info file.')
+  if (info === undefined)
+    throw new UsageError('No sandbox is running: start one with "npm start", or name its --info file.')
   const nowEpochMs = Date.now()
-  const payload = ALERT_PAYLOADS[webhook]({ backend: values.backend ?? (info.backends[0] as string), firing: values.resolved !== true, nowEpochMs })
+  const payload = ALERT_PAYLOADS[webhook]({
+    backend: values.backend ?? (info.backends[0] as string),
+    firing: values.resolved !== true,
+    nowEpochMs,
+  })
   if (values.print === true) return print(JSON.stringify(payload, null, 2))
   const body = JSON.stringify(payload)
-  const { headers, query } = signAlert(webhook, body, nowEpochMs, info.webhookSecrets, webhook === 'azure-monitor' ? await mintActionGroup(info) : '')
+  const { headers, query } = signAlert(
+    webhook,
+    body,
+    nowEpochMs,
+    info.webhookSecrets,
+    webhook === 'azure-monitor' ? await mintActionGroup(info) : '',
+  )
   const type = webhook === 'event-grid' ? 'application/cloudevents+json' : 'application/json'
   return show(info, webhook, { method: 'POST', headers: { ...headers, 'content-type': type }, body }, query)
 }
 
 async function mintActionGroup({ control }: SandboxInfo): Promise<string> {
-  const answer = await fetch(new URL('/tokens', control), { method: 'POST', body: JSON.stringify(ACTION_GROUP_TOKEN) }).catch(() => {
+  const answer = await fetch(new URL('/tokens', control), {
+    method: 'POST',
+    body: JSON.stringify(ACTION_GROUP_TOKEN),
+  }).catch(() => {
     throw new UsageError(`No sandbox answers at ${control}: start one with "npm start".`)
   })
   return ((await answer.json()) as { token: string }).token
@@ -61,7 +75,16 @@ function print(text: string): 0 {
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], allowPositionals: true, options: { backend: { type: 'string' }, resolved: { type: 'boolean' }, print: { type: 'boolean' }, info: { type: 'string' } } })
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        backend: { type: 'string' },
+        resolved: { type: 'boolean' },
+        print: { type: 'boolean' },
+        info: { type: 'string' },
+      },
+    })
   } catch (error) {
     throw new UsageError(`${(error as Error).message}\n\n${USAGE}`)
   }

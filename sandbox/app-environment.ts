@@ -23,7 +23,8 @@ export interface Simulated {
 /** The environment that the app would have on Azure. Whatever else the user has set passes through; a policy of the user's replaces the sandbox's. */
 export function simulatedEnvironment(user: Environment, { azure, caFile, storage, policy }: Simulated): Environment {
   const passed = passThrough(user)
-  const hasPolicy = policy === undefined && (isSet(passed['RECONNECT_POLICY']) || isSet(passed['RECONNECT_POLICY_FILE']))
+  const hasPolicy =
+    policy === undefined && (isSet(passed['RECONNECT_POLICY']) || isSet(passed['RECONNECT_POLICY_FILE']))
   return {
     ...passed,
     FUNCTIONS_WORKER_RUNTIME: 'node',

@@ -47,7 +47,9 @@ export class AppStartError extends Error {
 
 /** Starts the host with the same Node and resolves once it listens. */
 export async function startAppProcess(options: AppProcessOptions): Promise<AppProcess> {
-  const env = Object.fromEntries(Object.entries(options.environment).filter(([, value]) => value !== undefined)) as Record<string, string>
+  const env = Object.fromEntries(
+    Object.entries(options.environment).filter(([, value]) => value !== undefined),
+  ) as Record<string, string>
   const child = fork(fileURLToPath(new URL('host/main.ts', import.meta.url)), [], {
     cwd: options.appRoot,
     env,
@@ -57,7 +59,9 @@ export async function startAppProcess(options: AppProcessOptions): Promise<AppPr
   })
   child.stdout?.setEncoding('utf8').on('data', options.onOutput)
   child.stderr?.setEncoding('utf8').on('data', options.onOutput)
-  const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) => child.once('close', (code, signal) => resolve({ code, signal })))
+  const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) =>
+    child.once('close', (code, signal) => resolve({ code, signal })),
+  )
 
   const ready = await new Promise<HostReport & { type: 'ready' }>((resolve, reject) => {
     child.once('error', reject)
@@ -66,9 +70,19 @@ export async function startAppProcess(options: AppProcessOptions): Promise<AppPr
       else if (report.type === 'ready') resolve(report)
       else reject(new AppStartError(report.message, report.takenPort))
     })
-    void ended.then(({ code }) => reject(new AppStartError(`The function app's process ended while starting (exit code ${code}).`)))
+    void ended.then(({ code }) =>
+      reject(new AppStartError(`The function app's process ended while starting (exit code ${code}).`)),
+    )
     const { appRoot, port, orFreePort, tls, queueHiddenMs, onLog } = options
-    child.send({ type: 'start', appRoot, port, orFreePort, logs: onLog !== undefined, ...(tls !== undefined && { tls }), ...(queueHiddenMs !== undefined && { queueHiddenMs }) } satisfies HostCommand)
+    child.send({
+      type: 'start',
+      appRoot,
+      port,
+      orFreePort,
+      logs: onLog !== undefined,
+      ...(tls !== undefined && { tls }),
+      ...(queueHiddenMs !== undefined && { queueHiddenMs }),
+    } satisfies HostCommand)
   }).catch(async (error: unknown) => {
     child.kill('SIGKILL')
     await ended

@@ -4,7 +4,10 @@ import { SUBSCRIPTION_ID } from './azure/resources.ts'
 const LOCKED = `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-locked/providers/Microsoft.ApiManagement/service/apim-locked/backends/orders`
 
 /** What a stranger needs to try it: where things are, and commands that work as they stand in another terminal, in this folder. */
-export function toBanner(info: SandboxInfo, functions: readonly { readonly name: string; readonly trigger: string }[]): string {
+export function toBanner(
+  info: SandboxInfo,
+  functions: readonly { readonly name: string; readonly trigger: string }[],
+): string {
   const backend = `${info.proxy}${info.backends[0]}/reconnect`
   const bearer = (kind: string): string => `-H "Authorization: Bearer $(npm run -s token -- ${kind})"`
   const curl = (kind: string, rest: string): string => `curl -i ${bearer(kind)} ${rest}`

@@ -100,7 +100,11 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
     const start = (port: number, tlsPort: number, env: Environment): Promise<AppProcess> =>
       (options.startApp ?? startAppProcess)({
         appRoot: options.appRoot ?? PROJECT_ROOT,
-        environment: { ...simulatedEnvironment(user, { azure, caFile, storage, policy: options.policy }), ...options.env, ...env },
+        environment: {
+          ...simulatedEnvironment(user, { azure, caFile, storage, policy: options.policy }),
+          ...options.env,
+          ...env,
+        },
         port,
         orFreePort: options.orFreeAppPort ?? false,
         tls: { port: tlsPort, ...azure.frontEnd },
@@ -141,7 +145,9 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
 
 async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string, storage: string): Promise<SandboxInfo> {
   const [operator, tool, stranger] = await Promise.all(
-    (['operator', 'tool', 'stranger'] as const).map((kind) => azure.mint({ kind, expiresInSeconds: INFO_TOKEN_LIFETIME_SECONDS })),
+    (['operator', 'tool', 'stranger'] as const).map((kind) =>
+      azure.mint({ kind, expiresInSeconds: INFO_TOKEN_LIFETIME_SECONDS }),
+    ),
   )
   return {
     proxy: `http://127.0.0.1:${app.port}`,
@@ -162,7 +168,10 @@ async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string, st
 }
 
 /** Both, or neither: what has started is stopped when the other could not. */
-async function startTogether(azure: Promise<SimulatedAzure>, storage: Promise<Storage | undefined>): Promise<[SimulatedAzure, Storage | undefined]> {
+async function startTogether(
+  azure: Promise<SimulatedAzure>,
+  storage: Promise<Storage | undefined>,
+): Promise<[SimulatedAzure, Storage | undefined]> {
   const results = await Promise.allSettled([azure, storage])
   const [simulated, emulator] = results
   if (simulated.status === 'fulfilled' && emulator.status === 'fulfilled') return [simulated.value, emulator.value]

@@ -15,9 +15,20 @@ const LOOK_AGAIN_MS = 500
  */
 export async function startFuncProcess({ appRoot, environment, port, tls }: AppProcessOptions): Promise<AppProcess> {
   // A group of its own: Core Tools start the host and the worker as further processes, and all of them have to end.
-  const child = spawn('func', ['start', '--port', String(port)], { cwd: appRoot, env: environment, stdio: 'inherit', detached: true })
+  const child = spawn('func', ['start', '--port', String(port)], {
+    cwd: appRoot,
+    env: environment,
+    stdio: 'inherit',
+    detached: true,
+  })
   const ended = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
-    child.once('error', () => reject(new AppStartError("Azure Functions Core Tools are not on PATH: 'func' could not be started. 'npm start' needs none.")))
+    child.once('error', () =>
+      reject(
+        new AppStartError(
+          "Azure Functions Core Tools are not on PATH: 'func' could not be started. 'npm start' needs none.",
+        ),
+      ),
+    )
     child.once('close', (code, signal) => resolve({ code, signal }))
   })
   // Looked at below; a rejection must not count as unhandled until then.
@@ -26,7 +37,8 @@ export async function startFuncProcess({ appRoot, environment, port, tls }: AppP
   const stop = async (): Promise<void> => {
     front?.close()
     front?.closeAllConnections()
-    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGINT')
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, 'SIGINT')
     await ended
   }
   try {
@@ -35,7 +47,15 @@ export async function startFuncProcess({ appRoot, environment, port, tls }: AppP
     await stop().catch(() => undefined)
     throw error
   }
-  return { pid: child.pid as number, port, tlsPort: (front?.address() as AddressInfo | undefined)?.port, functions: [], ended, stop, crash: stop }
+  return {
+    pid: child.pid as number,
+    port,
+    tlsPort: (front?.address() as AddressInfo | undefined)?.port,
+    functions: [],
+    ended,
+    stop,
+    crash: stop,
+  }
 }
 
 async function untilAnswers(port: number, ended: Promise<{ readonly code: number | null }>): Promise<void> {
@@ -43,7 +63,8 @@ async function untilAnswers(port: number, ended: Promise<{ readonly code: number
   while (!(await answers(port))) {
     const first = await Promise.race([ended, delay(LOOK_AGAIN_MS)])
     if (first !== undefined) throw new AppStartError(`'func start' ended while starting (exit code ${first.code}).`)
-    if (givenUp.aborted) throw new AppStartError(`'func start' did not answer on port ${port} within ${START_TIMEOUT_MS / 1_000} seconds.`)
+    if (givenUp.aborted)
+      throw new AppStartError(`'func start' did not answer on port ${port} within ${START_TIMEOUT_MS / 1_000} seconds.`)
   }
 }
 
@@ -55,7 +76,10 @@ async function answers(port: number): Promise<boolean> {
 }
 
 /** Passes on what comes over TLS, as App Service's front end does. */
-async function startTlsFront({ port, key, cert }: { readonly port: number; readonly key: string; readonly cert: string }, appPort: number): Promise<Server> {
+async function startTlsFront(
+  { port, key, cert }: { readonly port: number; readonly key: string; readonly cert: string },
+  appPort: number,
+): Promise<Server> {
   const server = createServer({ key, cert }, (incoming, answer) => {
     const { method, url, headers } = incoming
     const outgoing = request({ host: '127.0.0.1', port: appPort, method, path: url, headers }, (response) => {

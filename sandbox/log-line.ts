@@ -1,6 +1,14 @@
 import type { LogRecord } from './host/core-types.ts'
 
-const LABELS: Readonly<Record<LogRecord['level'], string>> = { trace: 'trc', debug: 'dbg', information: 'inf', warning: 'WRN', error: 'ERR', critical: 'CRT', none: '   ' }
+const LABELS: Readonly<Record<LogRecord['level'], string>> = {
+  trace: 'trc',
+  debug: 'dbg',
+  information: 'inf',
+  warning: 'WRN',
+  error: 'ERR',
+  critical: 'CRT',
+  none: '   ',
+}
 
 /** One line per record for a terminal; undefined for what only a debugger of the worker would want. */
 export function toLogLine(record: LogRecord, atEpochMs: number): string | undefined {

@@ -2,7 +2,10 @@ import { OPERATOR_ROLE, TOOL } from './azure/directory.ts'
 import { RECONNECTABLE_BACKENDS, SUBSCRIPTION_ID } from './azure/resources.ts'
 import { SANDBOX_WEBHOOKS } from './webhooks.ts'
 
-const WEBHOOK_GRANTS = Object.keys(SANDBOX_WEBHOOKS).map((name) => ({ principal: `webhook:${name}`, scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim` }))
+const WEBHOOK_GRANTS = Object.keys(SANDBOX_WEBHOOKS).map((name) => ({
+  principal: `webhook:${name}`,
+  scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim`,
+}))
 const OPERATOR = { principal: `role:${OPERATOR_ROLE}`, actions: ['reconnect', 'read', 'force'] }
 
 /**

@@ -8,19 +8,30 @@ export interface SignedAlert {
 }
 
 /** What each sender proves itself with. `entraToken`: of an action group. */
-export function signAlert(webhook: SandboxWebhook, body: string, nowEpochMs: number, secrets: typeof WEBHOOK_SECRETS, entraToken: string): SignedAlert {
+export function signAlert(
+  webhook: SandboxWebhook,
+  body: string,
+  nowEpochMs: number,
+  secrets: typeof WEBHOOK_SECRETS,
+  entraToken: string,
+): SignedAlert {
   const seconds = String(Math.floor(nowEpochMs / 1_000))
   switch (webhook) {
     case 'azure-monitor':
       return { headers: { authorization: `Bearer ${entraToken}`, 'user-agent': 'IcMBroadcaster/1.0' }, query: '' }
     case 'alertmanager':
-      return { headers: { authorization: `Bearer ${secrets.ALERTMANAGER_TOKEN}`, 'user-agent': 'Alertmanager/0.34.0' }, query: '' }
+      return {
+        headers: { authorization: `Bearer ${secrets.ALERTMANAGER_TOKEN}`, 'user-agent': 'Alertmanager/0.34.0' },
+        query: '',
+      }
     case 'grafana':
       // Grafana, http/hmac.go: `<unixSeconds>:` before the body where a timestamp header is configured.
       return {
         headers: {
           'x-grafana-alerting-timestamp': seconds,
-          'x-grafana-alerting-signature': createHmac('sha256', secrets.GRAFANA_HMAC).update(`${seconds}:${body}`).digest('hex'),
+          'x-grafana-alerting-signature': createHmac('sha256', secrets.GRAFANA_HMAC)
+            .update(`${seconds}:${body}`)
+            .digest('hex'),
           'user-agent': 'Grafana',
         },
         query: '',
@@ -32,7 +43,10 @@ export function signAlert(webhook: SandboxWebhook, body: string, nowEpochMs: num
       const id = `msg_${randomUUID()}`
       const key = Buffer.from(secrets.GENERIC_SECRET.slice('whsec_'.length), 'base64')
       const signature = createHmac('sha256', key).update(`${id}.${seconds}.${body}`).digest('base64')
-      return { headers: { 'webhook-id': id, 'webhook-timestamp': seconds, 'webhook-signature': `v1,${signature}` }, query: '' }
+      return {
+        headers: { 'webhook-id': id, 'webhook-timestamp': seconds, 'webhook-signature': `v1,${signature}` },
+        query: '',
+      }
     }
   }
 }

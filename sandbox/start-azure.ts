@@ -8,7 +8,9 @@ import { UsageError } from './start-options.ts'
  * The built app against the real Azure: `Values` of local.settings.json under the environment, as Core Tools reads them, and whatever
  * developer credential (`az login`, …) the app finds. No simulation, no TLS front end.
  */
-export async function startAgainstAzure(options: Pick<AppProcessOptions, 'port' | 'orFreePort' | 'onLog' | 'onOutput'>): Promise<AppProcess> {
+export async function startAgainstAzure(
+  options: Pick<AppProcessOptions, 'port' | 'orFreePort' | 'onLog' | 'onOutput'>,
+): Promise<AppProcess> {
   const values = await readLocalSettings(join(PROJECT_ROOT, 'local.settings.json'))
   return startAppProcess({ ...options, appRoot: PROJECT_ROOT, environment: { ...values, ...process.env } })
 }
@@ -22,9 +24,12 @@ async function readLocalSettings(path: string): Promise<Record<string, string>> 
   }
   try {
     const settings = JSON.parse(text) as { IsEncrypted?: boolean; Values?: Record<string, string> }
-    if (settings.IsEncrypted === true) throw new UsageError('local.settings.json is encrypted: run "func settings decrypt" first.')
+    if (settings.IsEncrypted === true)
+      throw new UsageError('local.settings.json is encrypted: run "func settings decrypt" first.')
     return settings.Values ?? {}
   } catch (error) {
-    throw error instanceof UsageError ? error : new UsageError(`local.settings.json is not JSON: ${(error as Error).message}`)
+    throw error instanceof UsageError
+      ? error
+      : new UsageError(`local.settings.json is not JSON: ${(error as Error).message}`)
   }
 }

@@ -35,9 +35,18 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     const text = values[name]
     return text === undefined ? [] : [[name.replace(/-p/, 'P'), parsePort(name, text)] as const]
   })
-  const simulationOnly = [...PORTS.filter((name) => name !== 'port'), 'info' as const, 'func' as const].find((name) => values[name] !== undefined)
-  if (values.azure === true && simulationOnly !== undefined) throw new UsageError(`--${simulationOnly} belongs to the simulation, which --azure leaves out.`)
-  return { azure: values.azure === true, func: values.func === true, help: values.help === true, ...Object.fromEntries(ports), ...(values.info !== undefined && { info: values.info }) }
+  const simulationOnly = [...PORTS.filter((name) => name !== 'port'), 'info' as const, 'func' as const].find(
+    (name) => values[name] !== undefined,
+  )
+  if (values.azure === true && simulationOnly !== undefined)
+    throw new UsageError(`--${simulationOnly} belongs to the simulation, which --azure leaves out.`)
+  return {
+    azure: values.azure === true,
+    func: values.func === true,
+    help: values.help === true,
+    ...Object.fromEntries(ports),
+    ...(values.info !== undefined && { info: values.info }),
+  }
 }
 
 function parse(args: readonly string[]) {
@@ -46,8 +55,16 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
-        port, 'tls-port': port, 'arm-port': port, 'identity-port': port, 'issuer-port': port, 'control-port': port,
-        info: { type: 'string' }, azure: { type: 'boolean' }, func: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+        port,
+        'tls-port': port,
+        'arm-port': port,
+        'identity-port': port,
+        'issuer-port': port,
+        'control-port': port,
+        info: { type: 'string' },
+        azure: { type: 'boolean' },
+        func: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
       },
     })
   } catch (error) {

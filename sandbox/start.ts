@@ -25,7 +25,8 @@ try {
   }
   const app = options.azure ? await runAgainstAzure(options) : await runSimulated(options)
   const { code, signal } = await app.ended
-  if (!ending.begun()) process.stderr.write(`The function app's process has ended (${signal ?? `exit code ${code}`}).\n`)
+  if (!ending.begun())
+    process.stderr.write(`The function app's process has ended (${signal ?? `exit code ${code}`}).\n`)
   await ending.end(1)
 } catch (error) {
   process.stderr.write(`${explain(error)}\n`)
@@ -38,7 +39,8 @@ async function runSimulated(options: StartOptions): Promise<AppProcess> {
   ending.onEnd(async () => (await starting.catch(() => undefined))?.stop())
   const sandbox = await starting
   if (ending.begun()) return sandbox.app
-  for (const path of [DEFAULT_INFO_FILE, ...(options.info === undefined ? [] : [options.info])]) await publish(path, sandbox)
+  for (const path of [DEFAULT_INFO_FILE, ...(options.info === undefined ? [] : [options.info])])
+    await publish(path, sandbox)
   process.stdout.write(toBanner(sandbox.info, sandbox.app.functions))
   return sandbox.app
 }
@@ -49,10 +51,17 @@ async function publish(path: string, sandbox: Sandbox): Promise<void> {
 }
 
 async function runAgainstAzure(options: StartOptions): Promise<AppProcess> {
-  const starting = startAgainstAzure({ port: options.port ?? DEFAULT_PORT, orFreePort: options.port === undefined, onLog, onOutput })
+  const starting = startAgainstAzure({
+    port: options.port ?? DEFAULT_PORT,
+    orFreePort: options.port === undefined,
+    onLog,
+    onOutput,
+  })
   ending.onEnd(async () => (await starting.catch(() => undefined))?.stop())
   const app = await starting
-  process.stdout.write(`\nAPIM Reconnect is running on http://127.0.0.1:${app.port} against the real Azure, as local.settings.json says. Ctrl-C ends it.\n\n`)
+  process.stdout.write(
+    `\nAPIM Reconnect is running on http://127.0.0.1:${app.port} against the real Azure, as local.settings.json says. Ctrl-C ends it.\n\n`,
+  )
   return app
 }
 
@@ -78,7 +87,8 @@ function explain(error: unknown): string {
   if (error instanceof UsageError) return error.message
   const { code, port } = error as { code?: string; port?: number }
   const takenPort = error instanceof AppStartError ? error.takenPort : code === 'EADDRINUSE' ? port : undefined
-  if (takenPort !== undefined) return `Port ${takenPort} is already in use: choose another one, or leave the option out to get a free one.`
+  if (takenPort !== undefined)
+    return `Port ${takenPort} is already in use: choose another one, or leave the option out to get a free one.`
   if (error instanceof AppStartError) return error.message
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

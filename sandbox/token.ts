@@ -39,9 +39,11 @@ async function mint(args: readonly string[]): Promise<string> {
     ...(values['expires-in'] !== undefined && { expiresInSeconds: parseSeconds(values['expires-in']) }),
   }
   const control = values.control ?? (await findControl(values.info ?? DEFAULT_INFO_FILE))
-  const response = await fetch(new URL('/tokens', control), { method: 'POST', body: JSON.stringify(request) }).catch(() => {
-    throw new UsageError(`No sandbox answers at ${control}: start one with "npm start".`)
-  })
+  const response = await fetch(new URL('/tokens', control), { method: 'POST', body: JSON.stringify(request) }).catch(
+    () => {
+      throw new UsageError(`No sandbox answers at ${control}: start one with "npm start".`)
+    },
+  )
   const answer = (await response.json()) as { token?: string; error?: string }
   if (answer.token === undefined) throw new UsageError(answer.error ?? `The sandbox answered ${response.status}.`)
   return answer.token
@@ -49,7 +51,10 @@ async function mint(args: readonly string[]): Promise<string> {
 
 async function findControl(infoFile: string): Promise<string> {
   const info = await readInfoFile(infoFile)
-  if (info === undefined) throw new UsageError('No sandbox is running: start one with "npm start", or name its --info file or --control address.')
+  if (info === undefined)
+    throw new UsageError(
+      'No sandbox is running: start one with "npm start", or name its --info file or --control address.',
+    )
   return info.control
 }
 
@@ -61,7 +66,20 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: joinNegative(args),
       allowPositionals: true,
-      options: { role: list, group: list, app: text, user: text, scp: text, audience: text, tenant: text, v1: flag, v2: flag, 'expires-in': text, info: text, control: text },
+      options: {
+        role: list,
+        group: list,
+        app: text,
+        user: text,
+        scp: text,
+        audience: text,
+        tenant: text,
+        v1: flag,
+        v2: flag,
+        'expires-in': text,
+        info: text,
+        control: text,
+      },
     })
   } catch (error) {
     throw new UsageError(`${(error as Error).message}\n\n${USAGE}`)
@@ -70,7 +88,9 @@ function parse(args: readonly string[]) {
 
 /** `--expires-in -60` is meant as it is written; parseArgs would take -60 for an option. */
 function joinNegative(args: readonly string[]): string[] {
-  return args.flatMap((arg, index) => (args[index - 1] === '--expires-in' ? [] : arg === '--expires-in' ? [`${arg}=${args[index + 1] ?? ''}`] : [arg]))
+  return args.flatMap((arg, index) =>
+    args[index - 1] === '--expires-in' ? [] : arg === '--expires-in' ? [`${arg}=${args[index + 1] ?? ''}`] : [arg],
+  )
 }
 
 function parseSeconds(text: string): number {

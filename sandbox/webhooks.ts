@@ -13,13 +13,26 @@ export const WEBHOOK_SECRETS = {
 /** One webhook per format, each with another kind of proof. */
 export const SANDBOX_WEBHOOKS = {
   'azure-monitor': { format: 'azure-monitor', authentication: { type: 'entra', role: ACTION_GROUP_ROLE } },
-  alertmanager: { format: 'alertmanager', authentication: { type: 'bearer', secret: 'ALERTMANAGER_TOKEN' }, backend: `${SERVICE_PATTERN}/backends/{backend_id}`, after: 'PT2M' },
+  alertmanager: {
+    format: 'alertmanager',
+    authentication: { type: 'bearer', secret: 'ALERTMANAGER_TOKEN' },
+    backend: `${SERVICE_PATTERN}/backends/{backend_id}`,
+    after: 'PT2M',
+  },
   grafana: {
     format: 'grafana',
-    authentication: { type: 'hmac', secret: 'GRAFANA_HMAC', timestampHeader: 'X-Grafana-Alerting-Timestamp', toleranceSeconds: 300 },
+    authentication: {
+      type: 'hmac',
+      secret: 'GRAFANA_HMAC',
+      timestampHeader: 'X-Grafana-Alerting-Timestamp',
+      toleranceSeconds: 300,
+    },
     backend: '{backend_resource_id}',
   },
-  'event-grid': { format: 'event-grid', authentication: { type: 'query', parameter: 'secret', secret: 'EVENT_GRID_SECRET' } },
+  'event-grid': {
+    format: 'event-grid',
+    authentication: { type: 'query', parameter: 'secret', secret: 'EVENT_GRID_SECRET' },
+  },
   generic: { format: 'generic', authentication: { type: 'standard-webhooks', secret: 'GENERIC_SECRET' } },
 } as const
 

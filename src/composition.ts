@@ -75,10 +75,25 @@ function compose(): Result<App, readonly ConfigProblem[]> {
   const records = createRecords(store, systemClock, consoleLog, createSweep(store, systemClock, consoleLog))
   const { count, window } = policy.limits.perBackend
   const limit = { count, window, windowMs: durationOf(window).ms }
-  const ledger = createLedger({ store, records, storageClock, clock: systemClock, deadlineMs, describe: describeFailure, limit })
+  const ledger = createLedger({
+    store,
+    records,
+    storageClock,
+    clock: systemClock,
+    deadlineMs,
+    describe: describeFailure,
+    limit,
+  })
   const deliverWithin = durationOf(policy.deliverWithin)
   const joins = createJoinCounter(store, systemClock, consoleLog, randomBytes(4).toString('hex'))
-  const acceptances = createAcceptances({ store, records, joins, storageClock, clock: systemClock, deliverWithinMs: deliverWithin.ms })
+  const acceptances = createAcceptances({
+    store,
+    records,
+    joins,
+    storageClock,
+    clock: systemClock,
+    deliverWithinMs: deliverWithin.ms,
+  })
   const enqueue = createDeliveryQueue({
     clock: systemClock,
     open: async () => {
@@ -93,7 +108,16 @@ function compose(): Result<App, readonly ConfigProblem[]> {
   return ok({
     ports: { ...shared, authenticate: authenticator.authenticate, ledger, forward: arm.forward },
     alerts: { ...shared, ledger, acceptances, enqueue, apiVersion },
-    deliveries: { ...shared, deliveries: ledger, enqueue, forward: arm.forward, pace: createPace(systemClock), deliverWithin, apiVersion, random: Math.random },
+    deliveries: {
+      ...shared,
+      deliveries: ledger,
+      enqueue,
+      forward: arm.forward,
+      pace: createPace(systemClock),
+      deliverWithin,
+      apiVersion,
+      random: Math.random,
+    },
     webhooks: createWebhookAuthenticator({ webhooks, authenticate: authenticator.authenticate, clock: systemClock }),
     authenticator,
     apiVersions: { supported: config.value.arm.apiVersions, fallback: config.value.arm.defaultApiVersion },

@@ -11,7 +11,10 @@ import { toTable } from '../bench/table.ts'
 
 const RUN = fileURLToPath(new URL('../bench/run.ts', import.meta.url))
 
-async function runBench(t: TestContext, args: readonly string[]): Promise<{ stdout: string; leftBehind: readonly string[] }> {
+async function runBench(
+  t: TestContext,
+  args: readonly string[],
+): Promise<{ stdout: string; leftBehind: readonly string[] }> {
   const temporary = await mkdtemp(join(tmpdir(), 'bench-test-'))
   t.after(() => rm(temporary, { recursive: true, force: true }))
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
@@ -21,13 +24,26 @@ async function runBench(t: TestContext, args: readonly string[]): Promise<{ stdo
 
 test('the benchmark measures every part, prints one table, and leaves nothing behind', async (t) => {
   const { stdout, leftBehind } = await runBench(t, ['--quick'])
-  for (const title of ['Start-up', 'Throughput of the secured route', 'Authorization', 'Token verification', 'Memory of the app', 'A storm on one backend', 'Distinct backends', 'History', 'Alerts']) {
+  for (const title of [
+    'Start-up',
+    'Throughput of the secured route',
+    'Authorization',
+    'Token verification',
+    'Memory of the app',
+    'A storm on one backend',
+    'Distinct backends',
+    'History',
+    'Alerts',
+  ]) {
     assert.match(stdout, new RegExp(`^${title}: `, 'm'))
   }
   const rows = stdout.split('\n').filter((line) => /^\S.+ \/ .+ [0-9,.]+ +[0-9,.]+ +[0-9.]+/.test(line))
   assert.equal(rows.length, 5 + 8 + 2 + 1 + 3 + 3 + 2 + 3 + 5)
   assert.doesNotMatch(stdout, /NaN|Infinity|undefined/)
-  assert.match(stdout, /timers that keep the process alive, under connections that are idle: 0; when the callers have gone: 0/)
+  assert.match(
+    stdout,
+    /timers that keep the process alive, under connections that are idle: 0; when the callers have gone: 0/,
+  )
   assert.deepEqual(leftBehind, [])
 })
 
@@ -50,7 +66,8 @@ test('a ratio is the median of the ratios of the rounds, not the ratio of the me
 
 test('the table says of every aim whether it was met', () => {
   const figures = { left: 3, right: 2, ratio: 1.5 }
-  const row = (aim: { atMost: number } | { atLeast: number }) => toTable([{ title: 'T', unit: 'u', notes: [], rows: [{ name: 'a / b', figures, aim }] }])
+  const row = (aim: { atMost: number } | { atLeast: number }) =>
+    toTable([{ title: 'T', unit: 'u', notes: [], rows: [{ name: 'a / b', figures, aim }] }])
   assert.match(row({ atMost: 1.5 }), /≤ 1\.50 {2}met$/m)
   assert.match(row({ atMost: 1.4 }), /≤ 1\.40 {2}MISSED$/m)
   assert.match(row({ atLeast: 1.5 }), /≥ 1\.50 {2}met$/m)

@@ -20,7 +20,8 @@ const policy = parsePolicy(read('policy.json'))
 assert.ok(policy.ok)
 const { webhooks, grants } = policy.value
 const webhook = (name: string): Webhook => webhooks.find((one) => one.name === name) ?? assert.fail(name)
-const BACKEND = '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-apim/providers/Microsoft.ApiManagement/service/apim-prod/backends/orders'
+const BACKEND =
+  '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-apim/providers/Microsoft.ApiManagement/service/apim-prod/backends/orders'
 
 interface Template {
   readonly resources: readonly { readonly type: string; readonly properties: Readonly<Record<string, never>> }[]
@@ -45,18 +46,33 @@ function tool(name: string, t: { diagnostic(text: string): void }): boolean {
 describe('the policy', () => {
   it('grants every webhook that it has, and has every webhook that it grants', () => {
     const granted = grants.map(({ principal }) => principal).filter((principal) => principal.startsWith('webhook:'))
-    assert.deepEqual(granted.map((principal) => principal.slice('webhook:'.length)).toSorted(), webhooks.map(({ name }) => name).toSorted())
+    assert.deepEqual(
+      granted.map((principal) => principal.slice('webhook:'.length)).toSorted(),
+      webhooks.map(({ name }) => name).toSorted(),
+    )
   })
 
   it('is addressed by every other example, under the right name', () => {
     const files = readdirSync(EXAMPLES).filter((name) => name !== 'policy.json')
-    const addressed = files.flatMap((file) => [...read(file).matchAll(/https:\/\/reconnect\.contoso\.example\/alerts\/([a-z0-9-]+)/g)].map(([, name]) => name as string))
+    const addressed = files.flatMap((file) =>
+      [...read(file).matchAll(/https:\/\/reconnect\.contoso\.example\/alerts\/([a-z0-9-]+)/g)].map(
+        ([, name]) => name as string,
+      ),
+    )
     assert.deepEqual([...new Set(addressed)].toSorted(), webhooks.map(({ name }) => name).toSorted())
   })
 
-  for (const [sender, name] of [['azure-monitor', 'azure-monitor'], ['alertmanager', 'alertmanager'], ['grafana', 'grafana'], ['event-grid', 'event-grid'], ['generic', 'deployments']] as const) {
+  for (const [sender, name] of [
+    ['azure-monitor', 'azure-monitor'],
+    ['alertmanager', 'alertmanager'],
+    ['grafana', 'grafana'],
+    ['event-grid', 'event-grid'],
+    ['generic', 'deployments'],
+  ] as const) {
     it(`selects the backend that an alert of ${sender} is about`, () => {
-      const payload = JSON.parse(JSON.stringify(ALERT_PAYLOADS[sender]({ backend: BACKEND, firing: true, nowEpochMs: Date.now() }))) as unknown
+      const payload = JSON.parse(
+        JSON.stringify(ALERT_PAYLOADS[sender]({ backend: BACKEND, firing: true, nowEpochMs: Date.now() })),
+      ) as unknown
       const reading = readAlerts(webhook(name).format, payload)
       assert.ok(reading.ok && reading.value.kind === 'alerts')
       const [alert] = reading.value.alerts
@@ -75,8 +91,12 @@ describe('azure-monitor.json', () => {
     const [criterion, ...more] = rule.criteria.allOf
     assert.deepEqual(more, [])
     assert.equal(criterion.query, read('failed-connections.kql').trim())
-    assert.deepEqual(criterion.dimensions.map(({ name }: { name: string }) => name), ['_ResourceId', 'BackendId'])
-    for (const name of ['_ResourceId', 'BackendId', criterion.metricMeasureColumn]) assert.match(criterion.query, new RegExp(`summarize .*\\b${name}\\b`))
+    assert.deepEqual(
+      criterion.dimensions.map(({ name }: { name: string }) => name),
+      ['_ResourceId', 'BackendId'],
+    )
+    for (const name of ['_ResourceId', 'BackendId', criterion.metricMeasureColumn])
+      assert.match(criterion.query, new RegExp(`summarize .*\\b${name}\\b`))
   })
 
   it('has a name that the webhook matches', () => {
@@ -86,31 +106,50 @@ describe('azure-monitor.json', () => {
 
   it('calls a secure webhook with the common alert schema', () => {
     assert.deepEqual([receiver.useCommonAlertSchema, receiver.useAadAuth], [true, true])
-    for (const name of ['objectId', 'identifierUri', 'tenantId', 'serviceUri']) assert.match(receiver[name], /^\[parameters\('/)
+    for (const name of ['objectId', 'identifierUri', 'tenantId', 'serviceUri'])
+      assert.match(receiver[name], /^\[parameters\('/)
   })
 })
 
 describe('event-grid-subscription.json', () => {
   it('sends the event that fires, by a system topic of API Management, in CloudEvents, to a secret address', () => {
-    const subscription = properties('event-grid-subscription.json', 'Microsoft.EventGrid/systemTopics/eventSubscriptions')
+    const subscription = properties(
+      'event-grid-subscription.json',
+      'Microsoft.EventGrid/systemTopics/eventSubscriptions',
+    )
     assert.deepEqual(subscription.filter.includedEventTypes, ['Microsoft.ApiManagement.CircuitBreaker.Opened'])
     assert.equal(subscription.eventDeliverySchema, 'CloudEventSchemaV1_0')
-    assert.equal(properties('event-grid-subscription.json', 'Microsoft.EventGrid/systemTopics').topicType, 'Microsoft.ApiManagement.Service')
+    assert.equal(
+      properties('event-grid-subscription.json', 'Microsoft.EventGrid/systemTopics').topicType,
+      'Microsoft.ApiManagement.Service',
+    )
     assert.equal(template('event-grid-subscription.json').parameters['reconnectUrl']?.type, 'securestring')
     const { authentication } = webhook('event-grid')
-    assert.ok(authentication.type === 'query' && read('event-grid-subscription.json').includes(`?${authentication.parameter}=`))
+    assert.ok(
+      authentication.type === 'query' && read('event-grid-subscription.json').includes(`?${authentication.parameter}=`),
+    )
   })
 })
 
 describe('alertmanager.yml and prometheus-rules.yml', () => {
-  const config = parseYaml(read('alertmanager.yml')) as { route: { routes: { matchers: string[]; group_by: string[]; receiver: string }[] }; receivers: { name: string; webhook_configs?: { url: string; http_config: { authorization: { type: string } } }[] }[] }
+  const config = parseYaml(read('alertmanager.yml')) as {
+    route: { routes: { matchers: string[]; group_by: string[]; receiver: string }[] }
+    receivers: { name: string; webhook_configs?: { url: string; http_config: { authorization: { type: string } } }[] }[]
+  }
   const rules = parseYaml(read('prometheus-rules.yml')) as { groups: { rules: { expr: string }[] }[] }
-  const needed = templateAttributes(webhook('alertmanager').format === 'alertmanager' ? String((webhook('alertmanager') as { backend?: string }).backend) : '')
+  const needed = templateAttributes(
+    webhook('alertmanager').format === 'alertmanager'
+      ? String((webhook('alertmanager') as { backend?: string }).backend)
+      : '',
+  )
 
   it('route, group and set the labels that the policy’s template needs', () => {
     const [route] = config.route.routes
     for (const label of needed) {
-      assert.ok(route?.matchers.some((matcher) => matcher.startsWith(label)), label)
+      assert.ok(
+        route?.matchers.some((matcher) => matcher.startsWith(label)),
+        label,
+      )
       assert.ok(route?.group_by.includes(label), label)
       assert.match(rules.groups[0]?.rules[0]?.expr ?? '', new RegExp(`by \\([^)]*\\b${label}\\b`))
     }
@@ -118,7 +157,10 @@ describe('alertmanager.yml and prometheus-rules.yml', () => {
 
   it('prove themselves as the policy says', () => {
     const receiver = config.receivers.find(({ name }) => name === config.route.routes[0]?.receiver)
-    assert.deepEqual([receiver?.webhook_configs?.[0]?.http_config.authorization.type, webhook('alertmanager').authentication.type], ['Bearer', 'bearer'])
+    assert.deepEqual(
+      [receiver?.webhook_configs?.[0]?.http_config.authorization.type, webhook('alertmanager').authentication.type],
+      ['Bearer', 'bearer'],
+    )
   })
 
   it('are what Alertmanager itself accepts', (t) => {
@@ -128,7 +170,9 @@ describe('alertmanager.yml and prometheus-rules.yml', () => {
 
 describe('grafana-contact-point.yaml', () => {
   it('signs as the policy checks, and names the label that the template needs', () => {
-    const { contactPoints } = parseYaml(read('grafana-contact-point.yaml')) as { contactPoints: { receivers: { type: string; settings: { hmacConfig: Record<string, string> } }[] }[] }
+    const { contactPoints } = parseYaml(read('grafana-contact-point.yaml')) as {
+      contactPoints: { receivers: { type: string; settings: { hmacConfig: Record<string, string> } }[] }[]
+    }
     const [receiver] = contactPoints[0]?.receivers ?? []
     const { authentication } = webhook('grafana')
     assert.ok(authentication.type === 'hmac')
@@ -137,7 +181,8 @@ describe('grafana-contact-point.yaml', () => {
       [receiver?.settings.hmacConfig['header'], receiver?.settings.hmacConfig['timestampHeader']],
       [authentication.header ?? 'X-Grafana-Alerting-Signature', authentication.timestampHeader],
     )
-    for (const label of templateAttributes(String((webhook('grafana') as { backend?: string }).backend))) assert.ok(read('grafana-contact-point.yaml').includes(label))
+    for (const label of templateAttributes(String((webhook('grafana') as { backend?: string }).backend)))
+      assert.ok(read('grafana-contact-point.yaml').includes(label))
   })
 })
 
@@ -146,13 +191,25 @@ describe('reconnect-after-deployment.sh', () => {
     const key = `whsec_${randomBytes(32).toString('base64')}`
     const scope = BACKEND.slice(0, BACKEND.indexOf('/providers/'))
     const room = await startConversation(t, {
-      policy: { grants: [{ principal: 'webhook:deployments', scope }], webhooks: { deployments: { format: 'generic', authentication: { type: 'standard-webhooks', secret: 'DEPLOYMENTS_KEY' } } } },
+      policy: {
+        grants: [{ principal: 'webhook:deployments', scope }],
+        webhooks: {
+          deployments: { format: 'generic', authentication: { type: 'standard-webhooks', secret: 'DEPLOYMENTS_KEY' } },
+        },
+      },
       env: { DEPLOYMENTS_KEY: key, RECONNECT_MODE: 'dry-run' },
     })
-    const run = (secret: string) => bash(`sh ${join(EXAMPLES, 'reconnect-after-deployment.sh')} '${BACKEND}' '${BACKEND}2'`, PROJECT_ROOT, { RECONNECT_URL: `${room.sandbox.info.proxy}/alerts/deployments`, RECONNECT_KEY: secret })
+    const run = (secret: string) =>
+      bash(`sh ${join(EXAMPLES, 'reconnect-after-deployment.sh')} '${BACKEND}' '${BACKEND}2'`, PROJECT_ROOT, {
+        RECONNECT_URL: `${room.sandbox.info.proxy}/alerts/deployments`,
+        RECONNECT_KEY: secret,
+      })
     const { code, stdout, stderr } = await run(key)
     assert.equal(code, 0, stderr)
-    assert.deepEqual((JSON.parse(stdout) as { alerts: { outcome: string }[] }).alerts.map(({ outcome }) => outcome), ['dry-run', 'dry-run'])
+    assert.deepEqual(
+      (JSON.parse(stdout) as { alerts: { outcome: string }[] }).alerts.map(({ outcome }) => outcome),
+      ['dry-run', 'dry-run'],
+    )
     assert.notEqual((await run(`whsec_${randomBytes(32).toString('base64')}`)).code, 0)
   })
 })

@@ -18,7 +18,11 @@ function assertNone(faults: readonly string[]): void {
 
 describe('the rooms of src', () => {
   test('import only what they may know', () => {
-    assertNone(SOURCES.flatMap((file) => importsIn(file, readCode(file)).map(importFault)).filter((fault) => fault !== undefined))
+    assertNone(
+      SOURCES.flatMap((file) => importsIn(file, readCode(file)).map(importFault)).filter(
+        (fault) => fault !== undefined,
+      ),
+    )
   })
 
   test('leave environment, time and console to those whose business they are', () => {
@@ -30,8 +34,12 @@ describe('the rooms of src', () => {
   })
 
   test('use every runtime dependency of package.json, and no other package', () => {
-    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> }
-    const used = SOURCES.flatMap((file) => importsIn(file, readCode(file))).filter(({ isPackage, to }) => isPackage && !to.startsWith('node:'))
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      dependencies: Record<string, string>
+    }
+    const used = SOURCES.flatMap((file) => importsIn(file, readCode(file))).filter(
+      ({ isPackage, to }) => isPackage && !to.startsWith('node:'),
+    )
     const values = new Set(used.filter(({ isType }) => !isType).map(({ to }) => to))
     assert.deepEqual([...values].toSorted(), Object.keys(dependencies).toSorted())
     assertNone(
@@ -44,8 +52,13 @@ describe('the rooms of src', () => {
 
 describe('what is evaluated when', () => {
   test('the SDKs are behind one door, which holds no code and which only composition.ts opens, late', () => {
-    const openers = SOURCES.flatMap((file) => importsIn(file, readCode(file))).filter(({ to, isType }) => to === 'src/azure-sdk.ts' && !isType)
-    assert.deepEqual(openers.map(({ from, isLate }) => ({ from, isLate })).filter(({ isLate }) => !isLate), [])
+    const openers = SOURCES.flatMap((file) => importsIn(file, readCode(file))).filter(
+      ({ to, isType }) => to === 'src/azure-sdk.ts' && !isType,
+    )
+    assert.deepEqual(
+      openers.map(({ from, isLate }) => ({ from, isLate })).filter(({ isLate }) => !isLate),
+      [],
+    )
     assert.deepEqual([...new Set(openers.map(({ from }) => from))], ['src/composition.ts'])
     assert.match(readCode('src/azure-sdk.ts'), /^(?:\s*export \{[^}]*\} from '\.\/[\w/-]+\.ts'\n)+$/)
   })
@@ -63,7 +76,15 @@ describe('what is evaluated when', () => {
   test('the SDK, most of what is deployed, is read with the first reconnect and not before', () => {
     const evaluated = evaluatedWith('src/functions/handle.ts')
     assert.ok(evaluated.has('src/arm/arm.ts') && evaluated.has('src/ledger/table-store.ts'))
-    for (const name of ['@azure/arm-apimanagement', '@azure/core-rest-pipeline', '@azure/data-tables', '@azure/identity', '@azure/storage-queue', 'undici', 'src/azure-sdk.ts'])
+    for (const name of [
+      '@azure/arm-apimanagement',
+      '@azure/core-rest-pipeline',
+      '@azure/data-tables',
+      '@azure/identity',
+      '@azure/storage-queue',
+      'undici',
+      'src/azure-sdk.ts',
+    ])
       assert.ok(!evaluated.has(name), `${name} is read too early`)
   })
 })
@@ -73,7 +94,10 @@ test('the sandbox knows nothing of src but the built app', () => {
   assertNone(
     imports
       .filter(({ to, isPackage }) => !isPackage && !to.startsWith('sandbox/'))
-      .map(({ from, to }) => `${from} imports ${to}: the simulation must not agree with the app by sharing its code. Write it down a second time.`),
+      .map(
+        ({ from, to }) =>
+          `${from} imports ${to}: the simulation must not agree with the app by sharing its code. Write it down a second time.`,
+      ),
   )
 })
 
@@ -112,7 +136,11 @@ describe('the rules notice', () => {
     ['the ledger itself in a function', 'src/functions/x.ts', "import { createLedger } from '../ledger/ledger.ts'"],
     ['the door to the SDK in a room', 'src/ledger/x.ts', "const sdk = await import('../azure-sdk.ts')"],
     ['the queue outside its file', 'src/delivery/x.ts', "import { QueueClient } from '@azure/storage-queue'"],
-    ['the queue in the story', 'src/reconnect/x.ts', "import { createDeliveryQueue } from '../delivery/delivery-queue.ts'"],
+    [
+      'the queue in the story',
+      'src/reconnect/x.ts',
+      "import { createDeliveryQueue } from '../delivery/delivery-queue.ts'",
+    ],
     ['permission in the alerts', 'src/alerts/x.ts', "import { authorize } from '../policy/authorize.ts'"],
     ['undici outside arm', 'src/identity/x.ts', "import { fetch } from 'undici'"],
     ['a package that has no home', 'src/domain/x.ts', "import _ from 'lodash'"],
@@ -122,12 +150,21 @@ describe('the rules notice', () => {
     ['the time in a new date', 'src/domain/x.ts', 'const now = new Date()'],
     ['the console outside the log', 'src/arm/x.ts', 'console.log(1)'],
   ]
-  for (const [name, file, text] of BROKEN) test(name, () => assert.equal(faultsOf(file, text).length, 1, faultsOf(file, text).join('\n')))
+  for (const [name, file, text] of BROKEN)
+    test(name, () => assert.equal(faultsOf(file, text).length, 1, faultsOf(file, text).join('\n')))
 
   const SOUND: readonly [string, string, string][] = [
     ['types of a port', 'src/identity/x.ts', "import type { Authenticate } from '../reconnect/ports.ts'"],
-    ['the type of the permission in arm', 'src/arm/x.ts', "import type { AuthorizedReconnect } from '../policy/authorize.ts'"],
-    ['types of the tables elsewhere in the ledger', 'src/ledger/x.ts', "import type { TableClient } from '@azure/data-tables'"],
+    [
+      'the type of the permission in arm',
+      'src/arm/x.ts',
+      "import type { AuthorizedReconnect } from '../policy/authorize.ts'",
+    ],
+    [
+      'types of the tables elsewhere in the ledger',
+      'src/ledger/x.ts',
+      "import type { TableClient } from '@azure/data-tables'",
+    ],
     ['types of a package elsewhere', 'src/http/x.ts', "import type { HttpRequest } from '@azure/functions'"],
     ['a neighbour', 'src/arm/x.ts', "import { parseRetryAfter } from './retry-after.ts'"],
     ['a date that is given', 'src/domain/x.ts', 'const due = new Date(dueEpochMs)'],

@@ -21,7 +21,11 @@ import { startSandbox } from './support/start-sandbox.ts'
 import { bash, freshTree, stopGroup } from './support/terminal.ts'
 import { trust } from './support/tls-authority.ts'
 
-const packageJson = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string>; dependencies: Record<string, string>; devDependencies: Record<string, string> }
+const packageJson = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as {
+  scripts: Record<string, string>
+  dependencies: Record<string, string>
+  devDependencies: Record<string, string>
+}
 const without = (prefix: string, command: string): string => {
   assert.ok(command.startsWith(prefix), command)
   return command.slice(prefix.length).trim()
@@ -29,7 +33,9 @@ const without = (prefix: string, command: string): string => {
 
 describe('quick start', { concurrency: true }, () => {
   it('npm ci finds a lock file that agrees with package.json', () => {
-    const { packages } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package-lock.json'), 'utf8')) as { packages: Record<string, { dependencies?: object; devDependencies?: object }> }
+    const { packages } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { dependencies?: object; devDependencies?: object }>
+    }
     const { dependencies, devDependencies } = packageJson
     assert.deepEqual([packages['']?.dependencies, packages['']?.devDependencies], [dependencies, devDependencies])
   })
@@ -38,7 +44,11 @@ describe('quick start', { concurrency: true }, () => {
     const folder = await freshTree()
     t.after(() => rm(folder, { recursive: true, force: true }))
     const command = without('npm ci &&', example('sh', 'npm start'))
-    const running = spawn('bash', ['-c', `${command} -- --port 0`], { cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    const running = spawn('bash', ['-c', `${command} -- --port 0`], {
+      cwd: folder,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const ended = new Promise((resolve) => running.once('close', resolve))
     t.after(() => stopGroup(running.pid as number, 'SIGKILL'))
     let banner = ''
@@ -56,10 +66,16 @@ describe('quick start', { concurrency: true }, () => {
       if (!/^(?:curl|npm) /.test(line)) continue
       const { code, stdout, stderr } = await bash(line, folder)
       assert.equal(code, 0, `${line}\n${stderr}`)
-      const what = lines[at - 1]?.startsWith('#') === true ? lines[at - 1] as string : ''
-      heard.push([what, /^HTTP\/1\.1 ([0-9]{3})/.exec(stdout)?.[1] ?? JSON.stringify(Object.keys(JSON.parse(stdout) as object))])
+      const what = lines[at - 1]?.startsWith('#') === true ? (lines[at - 1] as string) : ''
+      heard.push([
+        what,
+        /^HTTP\/1\.1 ([0-9]{3})/.exec(stdout)?.[1] ?? JSON.stringify(Object.keys(JSON.parse(stdout) as object)),
+      ])
     }
-    const { issuer, armCa } = JSON.parse(await readFile(join(folder, '.sandbox/info.json'), 'utf8')) as { issuer: string; armCa: string }
+    const { issuer, armCa } = JSON.parse(await readFile(join(folder, '.sandbox/info.json'), 'utf8')) as {
+      issuer: string
+      armCa: string
+    }
     assert.deepEqual(heard, [
       ['# reconnect a backend as an operator: 202', '202'],
       ['# the same in five minutes, over TLS', '202'],
@@ -102,7 +118,10 @@ describe('calling it', async () => {
   const { info, azure } = sandbox
   trust({ certificate: azure.caCertificate })
   const filledIn = (text: string): string =>
-    text.replaceAll('https://<app>.azurewebsites.net', info.proxyTls).replaceAll('<app id>', API_CLIENT_ID).replaceAll('/subscriptions/<guid>', `/subscriptions/${SUBSCRIPTION_ID}`)
+    text
+      .replaceAll('https://<app>.azurewebsites.net', info.proxyTls)
+      .replaceAll('<app id>', API_CLIENT_ID)
+      .replaceAll('/subscriptions/<guid>', `/subscriptions/${SUBSCRIPTION_ID}`)
 
   // In this order: the SDK asks for one in five minutes, curl then for one in two, which is sooner.
   it('with the official SDK', async () => {
@@ -115,9 +134,18 @@ describe('calling it', async () => {
         return Promise.resolve({ token: info.tokens.operator, expiresOnTimestamp: Date.now() + 3_600_000 })
       },
     }
-    const AsyncFunction = (async () => {}).constructor as new (...parts: string[]) => (...values: unknown[]) => Promise<void>
-    await new AsyncFunction('ApiManagementClient', 'credential', 'subscriptionId', snippet)(ApiManagementClient, credential, SUBSCRIPTION_ID)
-    assert.deepEqual([asked.flat(), azure.journal.effects().map(({ after: given }) => given)], [[`api://${API_CLIENT_ID}/.default`], ['PT5M']])
+    const AsyncFunction = (async () => {}).constructor as new (
+      ...parts: string[]
+    ) => (...values: unknown[]) => Promise<void>
+    await new AsyncFunction('ApiManagementClient', 'credential', 'subscriptionId', snippet)(
+      ApiManagementClient,
+      credential,
+      SUBSCRIPTION_ID,
+    )
+    assert.deepEqual(
+      [asked.flat(), azure.journal.effects().map(({ after: given }) => given)],
+      [[`api://${API_CLIENT_ID}/.default`], ['PT5M']],
+    )
   })
 
   it('with az and curl', async (t) => {
@@ -129,35 +157,67 @@ describe('calling it', async () => {
     await chmod(join(folder, 'az'), 0o755)
     const commands = filledIn(example('sh', 'az account')).replace('curl ', "curl -sS -w '%{http_code}' ")
     assert.doesNotMatch(commands, /<[a-z ]+>/)
-    const { code, stdout, stderr } = await bash(commands, PROJECT_ROOT, { PATH: `${folder}:${process.env['PATH'] ?? ''}`, CURL_CA_BUNDLE: info.armCa })
+    const { code, stdout, stderr } = await bash(commands, PROJECT_ROOT, {
+      PATH: `${folder}:${process.env['PATH'] ?? ''}`,
+      CURL_CA_BUNDLE: info.armCa,
+    })
     assert.deepEqual([code, stdout], [0, '202'], stderr)
   })
 
   it('with curl for the history: what was asked before stands there', async () => {
     const command = filledIn(example('sh', '/operations?')).replace('curl ', 'curl -sS ')
     assert.doesNotMatch(command, /<[a-z ]+>/)
-    const { code, stdout, stderr } = await bash(command, PROJECT_ROOT, { token: info.tokens.operator, CURL_CA_BUNDLE: info.armCa })
+    const { code, stdout, stderr } = await bash(command, PROJECT_ROOT, {
+      token: info.tokens.operator,
+      CURL_CA_BUNDLE: info.armCa,
+    })
     assert.equal(code, 0, stderr)
     const { value } = JSON.parse(stdout) as { value: { state: string; after?: string }[] }
-    assert.deepEqual(value.map(({ state, after: given }) => [state, given]), [['forwarded', undefined], ['forwarded', 'PT5M']])
+    assert.deepEqual(
+      value.map(({ state, after: given }) => [state, given]),
+      [
+        ['forwarded', undefined],
+        ['forwarded', 'PT5M'],
+      ],
+    )
   })
 
   it('documents the versions that are supported, and the default', () => {
-    const config = readConfig({ ENTRA_TENANT_ID: SUBSCRIPTION_ID, ENTRA_AUDIENCE: 'x', AzureWebJobsStorage: 'UseDevelopmentStorage=true' }, () => undefined)
+    const config = readConfig(
+      { ENTRA_TENANT_ID: SUBSCRIPTION_ID, ENTRA_AUDIENCE: 'x', AzureWebJobsStorage: 'UseDevelopmentStorage=true' },
+      () => undefined,
+    )
     assert.ok(config.ok)
     const [row = ''] = README.split('\n').filter((line) => line.startsWith('| `?api-version=` |'))
-    assert.deepEqual(quoted(row).filter((text) => text.startsWith('2')), config.value.arm.apiVersions)
+    assert.deepEqual(
+      quoted(row).filter((text) => text.startsWith('2')),
+      config.value.arm.apiVersions,
+    )
     assert.ok(row.includes(`\`${config.value.arm.defaultApiVersion}\` (default)`))
   })
 
   it('documents the record: every member that it names is written', async () => {
     const backend = info.backends[1] as string
-    await call(info.proxy, `${backend}/reconnect`, { method: 'POST', headers: { authorization: `Bearer ${info.tokens.operator}`, 'content-type': 'application/json', 'x-ms-client-request-id': SUBSCRIPTION_ID }, body: '{"properties":{"after":"PT5M"}}' })
+    await call(info.proxy, `${backend}/reconnect`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${info.tokens.operator}`,
+        'content-type': 'application/json',
+        'x-ms-client-request-id': SUBSCRIPTION_ID,
+      },
+      body: '{"properties":{"after":"PT5M"}}',
+    })
     await call(info.proxy, `${backend}/reconnect`, { method: 'POST' })
-    const [, said = ''] = /^Every request, every alert and every delivery ends in one line of JSON([\s\S]*?)\n\n/m.exec(README) ?? []
+    const [, said = ''] =
+      /^Every request, every alert and every delivery ends in one line of JSON([\s\S]*?)\n\n/m.exec(README) ?? []
     const named = quoted(said.replace(/\([^)]*\)/g, '')).filter((word) => /^[a-z][A-Za-z]+$/.test(word))
     assert.ok(named.length >= 16)
-    const written = () => new Set(sandbox.logs.filter(({ message }) => message.startsWith('{"event":"reconnect.decision"')).flatMap(({ message }) => Object.keys(JSON.parse(message) as object)))
+    const written = () =>
+      new Set(
+        sandbox.logs
+          .filter(({ message }) => message.startsWith('{"event":"reconnect.decision"'))
+          .flatMap(({ message }) => Object.keys(JSON.parse(message) as object)),
+      )
     const missing = () => named.filter((member) => !written().has(member))
     for (let waitedMs = 0; missing().length > 0 && waitedMs < 3_000; waitedMs += 10) await delay(10)
     assert.deepEqual(missing(), [])
@@ -184,18 +244,32 @@ describe('configuration', () => {
 
   it('documents every setting that is read, and none that is not', () => {
     const read = new Set<string>()
-    const env = new Proxy({}, { get: (_, name) => void read.add(String(name)), has: (_, name) => Boolean(read.add(String(name))) })
+    const env = new Proxy(
+      {},
+      { get: (_, name) => void read.add(String(name)), has: (_, name) => Boolean(read.add(String(name))) },
+    )
     assert.equal(readConfig(env, () => undefined).ok, false)
-    const documented = rows.filter(([, meaning = '']) => !/^the platform.s own/.test(meaning)).flatMap(([names = '']) => quoted(names))
+    const documented = rows
+      .filter(([, meaning = '']) => !/^the platform.s own/.test(meaning))
+      .flatMap(([names = '']) => quoted(names))
     assert.deepEqual(documented.toSorted(), [...read].filter((name) => !PLATFORM.has(name)).toSorted())
   })
 
   it('documents the defaults', () => {
-    const config = readConfig({ ENTRA_TENANT_ID: SUBSCRIPTION_ID, ENTRA_AUDIENCE: 'x', AzureWebJobsStorage: 'UseDevelopmentStorage=true' }, () => undefined)
+    const config = readConfig(
+      { ENTRA_TENANT_ID: SUBSCRIPTION_ID, ENTRA_AUDIENCE: 'x', AzureWebJobsStorage: 'UseDevelopmentStorage=true' },
+      () => undefined,
+    )
     assert.ok(config.ok)
     const { entra, deadlineMs, mode, arm } = config.value
     const meaning = (name: string): string => rows.find(([names = '']) => quoted(names).includes(name))?.[1] ?? ''
-    for (const [name, value] of [['ENTRA_AUTHORITY', entra.authority], ['ENTRA_SCOPES', entra.scopes.join(',')], ['RECONNECT_DEADLINE_SECONDS', String(deadlineMs / 1_000)], ['RECONNECT_MODE', mode], ['ARM_ENDPOINT', arm.endpoint]] as const) {
+    for (const [name, value] of [
+      ['ENTRA_AUTHORITY', entra.authority],
+      ['ENTRA_SCOPES', entra.scopes.join(',')],
+      ['RECONNECT_DEADLINE_SECONDS', String(deadlineMs / 1_000)],
+      ['RECONNECT_MODE', mode],
+      ['ARM_ENDPOINT', arm.endpoint],
+    ] as const) {
       assert.ok(meaning(name).replaceAll('`', '').startsWith(value), `${name}: ${meaning(name)}`)
     }
   })
@@ -204,8 +278,11 @@ describe('configuration', () => {
     const shown = example('json', '"grants"')
     const { $schema } = JSON.parse(shown) as { $schema: string }
     assert.ok(existsSync(join(PROJECT_ROOT, $schema)))
-    for (const text of [shown, await readFile(join(PROJECT_ROOT, 'examples/policy.json'), 'utf8')]) assert.equal(parsePolicy(text).ok, true)
-    const { Values } = JSON.parse(await readFile(join(PROJECT_ROOT, 'local.settings.sample.json'), 'utf8')) as { Values: Record<string, string> }
+    for (const text of [shown, await readFile(join(PROJECT_ROOT, 'examples/policy.json'), 'utf8')])
+      assert.equal(parsePolicy(text).ok, true)
+    const { Values } = JSON.parse(await readFile(join(PROJECT_ROOT, 'local.settings.sample.json'), 'utf8')) as {
+      Values: Record<string, string>
+    }
     assert.equal(readConfig(Values, () => shown).ok, true)
   })
 
@@ -227,49 +304,85 @@ describe('alert webhooks', () => {
 
   it('lists every outcome that an alert can have', () => {
     const listed = table('outcome', 'meaning').flatMap(([names = '']) => quoted(names))
-    const { AlertAnswers } = (openApiDocument({ supported: ['2024-05-01'], fallback: '2024-05-01' }) as { components: { schemas: { AlertAnswers: { properties: { alerts: { items: { properties: { outcome: { enum: string[] } } } } } } } } }).components.schemas
+    const { AlertAnswers } = (
+      openApiDocument({ supported: ['2024-05-01'], fallback: '2024-05-01' }) as {
+        components: {
+          schemas: {
+            AlertAnswers: { properties: { alerts: { items: { properties: { outcome: { enum: string[] } } } } } }
+          }
+        }
+      }
+    ).components.schemas
     assert.deepEqual(listed.toSorted(), AlertAnswers.properties.alerts.items.properties.outcome.enum.toSorted())
   })
 
   it('shows authentication as the policy takes it', () => {
-    const shown = [...README.matchAll(/`(\{"type":"[^`]+\})`/g)].map(([, text = '']) => text.replaceAll('…', 'SECRET_OF_YOURS').replace('<client id>', SUBSCRIPTION_ID).replace('<client id of the caller>', SUBSCRIPTION_ID))
+    const shown = [...README.matchAll(/`(\{"type":"[^`]+\})`/g)].map(([, text = '']) =>
+      text
+        .replaceAll('…', 'SECRET_OF_YOURS')
+        .replace('<client id>', SUBSCRIPTION_ID)
+        .replace('<client id of the caller>', SUBSCRIPTION_ID),
+    )
     assert.ok(shown.length >= 7)
-    for (const text of shown) assert.equal(parsePolicy(`{"webhooks":{"a":{"format":"alertmanager","backend":"{id}","authentication":${text}}}}`).ok, true, text)
+    for (const text of shown)
+      assert.equal(
+        parsePolicy(`{"webhooks":{"a":{"format":"alertmanager","backend":"{id}","authentication":${text}}}}`).ok,
+        true,
+        text,
+      )
     const [, azureMonitor = ''] = /`"azure-monitor": (\{.*?\})` and a grant/.exec(README) ?? []
     assert.equal(parsePolicy(`{"webhooks":{"a":${azureMonitor}}}`).ok, true, azureMonitor)
   })
 
   it('has a page for each sender', () => {
     const section = README.slice(README.indexOf('## Alert webhooks'), README.indexOf('## Security model'))
-    for (const sender of ['Azure Monitor', 'Alertmanager', 'Grafana', 'Event Grid', 'Anything else']) assert.ok(section.includes(`### ${sender}\n`), sender)
+    for (const sender of ['Azure Monitor', 'Alertmanager', 'Grafana', 'Event Grid', 'Anything else'])
+      assert.ok(section.includes(`### ${sender}\n`), sender)
   })
 })
 
 describe('what else is named', () => {
   it('exists: scripts, files, links', async () => {
-    for (const name of README.matchAll(/npm run ([\w:-]+)/g)) assert.ok(packageJson.scripts[name[1] as string] !== undefined, name[0])
-    for (const link of README.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) assert.ok(existsSync(join(PROJECT_ROOT, link[1] as string)), link[0])
-    for (const path of quoted(PROSE).filter((text) => /^(?:src|sandbox|docs|infra|examples)\/[\w./-]+$/.test(text))) assert.ok(existsSync(join(PROJECT_ROOT, path)), path)
+    for (const name of README.matchAll(/npm run ([\w:-]+)/g))
+      assert.ok(packageJson.scripts[name[1] as string] !== undefined, name[0])
+    for (const link of README.matchAll(/\]\((?!https?:)([^)#]+)\)/g))
+      assert.ok(existsSync(join(PROJECT_ROOT, link[1] as string)), link[0])
+    for (const path of quoted(PROSE).filter((text) => /^(?:src|sandbox|docs|infra|examples)\/[\w./-]+$/.test(text)))
+      assert.ok(existsSync(join(PROJECT_ROOT, path)), path)
     const role = JSON.parse(await readFile(join(PROJECT_ROOT, 'infra/reconnect-role.json'), 'utf8')) as object
     assert.match(JSON.stringify(role), /"Microsoft\.ApiManagement\/service\/backends\/reconnect\/action"/)
   })
 
   it('is every runtime dependency, with its home', async () => {
     const rows = table('runtime dependency', 'home', 'why')
-    assert.deepEqual(rows.flatMap(([names = '']) => quoted(names)).toSorted(), Object.keys(packageJson.dependencies).toSorted())
-    const sources = (await readdir(join(PROJECT_ROOT, 'src'), { recursive: true })).filter((name) => name.endsWith('.ts'))
+    assert.deepEqual(
+      rows.flatMap(([names = '']) => quoted(names)).toSorted(),
+      Object.keys(packageJson.dependencies).toSorted(),
+    )
+    const sources = (await readdir(join(PROJECT_ROOT, 'src'), { recursive: true })).filter((name) =>
+      name.endsWith('.ts'),
+    )
     for (const [names = '', homes = ''] of rows) {
       for (const dependency of quoted(names)) {
-        const users = sources.filter((name) => new RegExp(`^import (?!type).*from '${dependency}(?:/[^']*)?'|await import\\('${dependency}'\\)`, 'm').test(readFileSync(join(PROJECT_ROOT, 'src', name), 'utf8')))
+        const users = sources.filter((name) =>
+          new RegExp(`^import (?!type).*from '${dependency}(?:/[^']*)?'|await import\\('${dependency}'\\)`, 'm').test(
+            readFileSync(join(PROJECT_ROOT, 'src', name), 'utf8'),
+          ),
+        )
         assert.ok(users.length > 0, dependency)
-        const strangers = users.filter((name) => name !== 'index.ts' && !quoted(homes).some((home) => `src/${name}`.startsWith(`${home}/`)))
+        const strangers = users.filter(
+          (name) => name !== 'index.ts' && !quoted(homes).some((home) => `src/${name}`.startsWith(`${home}/`)),
+        )
         assert.deepEqual(strangers, [], dependency)
       }
     }
   })
 
   it('is every example: none is shown that no test here uses', () => {
-    const counts = EXAMPLES.map(({ language }) => language).reduce<Record<string, number>>((all, language) => ({ ...all, [language]: (all[language] ?? 0) + 1 }), {})
+    const counts = EXAMPLES.map(({ language }) => language).reduce<Record<string, number>>(
+      (all, language) => ({ ...all, [language]: (all[language] ?? 0) + 1 }),
+      {},
+    )
     // Those without language are the pictures of a request's and an alert's life.
     assert.deepEqual(counts, { '': 2, sh: 6, ts: 1, json: 1, kusto: 1 })
   })

@@ -26,7 +26,13 @@ const isHttp = ({ type }: Pick<Surface, 'type'>): boolean => type === 'httpTrigg
 test('the surface is the table of the contract, section 2: everything authenticates for itself', () => {
   const surface = [...worker.functions.values()].map(({ metadata }): Surface => {
     const trigger = Object.values(metadata.bindings).find(({ direction }) => direction === 'in')
-    return { name: metadata.name, type: trigger?.type, route: trigger?.['route'], methods: trigger?.['methods'], authLevel: trigger?.['authLevel'] }
+    return {
+      name: metadata.name,
+      type: trigger?.type,
+      route: trigger?.['route'],
+      methods: trigger?.['methods'],
+      authLevel: trigger?.['authLevel'],
+    }
   })
   const http = { type: 'httpTrigger', authLevel: 'anonymous' }
   assert.deepEqual(surface.filter(isHttp), [
@@ -61,7 +67,12 @@ test('the queues: accepted alerts, and what the host has given up of them, in th
 test('a function has one trigger, those over HTTP an answer, and no other binding', () => {
   for (const { metadata } of worker.functions.values()) {
     const bindings = Object.values(metadata.bindings).map(({ type, direction }) => `${direction} ${type}`)
-    assert.ok([['in httpTrigger', 'out http'], ['in queueTrigger']].some((expected) => expected.join() === bindings.toSorted().join()), bindings.join())
+    assert.ok(
+      [['in httpTrigger', 'out http'], ['in queueTrigger']].some(
+        (expected) => expected.join() === bindings.toSorted().join(),
+      ),
+      bindings.join(),
+    )
   }
 })
 
@@ -75,7 +86,9 @@ test('routes begin at the root, and the answers that the host makes without us a
     extensions: { http: { routePrefix: string; customHeaders: Record<string, string> } }
   }
   assert.equal(host.extensions.http.routePrefix, '')
-  const headers = Object.fromEntries(Object.entries(host.extensions.http.customHeaders).map(([name, value]) => [name.toLowerCase(), value]))
+  const headers = Object.fromEntries(
+    Object.entries(host.extensions.http.customHeaders).map(([name, value]) => [name.toLowerCase(), value]),
+  )
   assert.equal(headers['cache-control'], 'no-store')
   assert.equal(headers['x-content-type-options'], 'nosniff')
 })

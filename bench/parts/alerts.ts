@@ -18,7 +18,11 @@ const PROMISED_MS = 2_000
 const MANY = 500
 
 /** Alerts are stored before they are answered: what that costs, beside a server that stores the same and looks at nothing; and that ARM makes no difference. */
-export async function measureAlerts(workspace: Workspace, azure: BenchAzure, { alertRounds, alertMs, stormRequests, manyRounds }: Scale): Promise<Section> {
+export async function measureAlerts(
+  workspace: Workspace,
+  azure: BenchAzure,
+  { alertRounds, alertMs, stormRequests, manyRounds }: Scale,
+): Promise<Section> {
   const programs: RunningProgram[] = []
   const start = (...args: Parameters<typeof startProgram>): RunningProgram => {
     const program = startProgram(...args)
@@ -28,24 +32,57 @@ export async function measureAlerts(workspace: Workspace, azure: BenchAzure, { a
   const secret = randomBytes(24).toString('base64url')
   const policy = {
     grants: [{ principal: 'webhook:bench', scope: GROUP }],
-    webhooks: { bench: { format: 'alertmanager', authentication: { type: 'bearer', secret: 'BENCH_SECRET' }, backend: `${GROUP}/providers/Microsoft.ApiManagement/service/apim-prod/backends/{backend_id}` } },
+    webhooks: {
+      bench: {
+        format: 'alertmanager',
+        authentication: { type: 'bearer', secret: 'BENCH_SECRET' },
+        backend: `${GROUP}/providers/Microsoft.ApiManagement/service/apim-prod/backends/{backend_id}`,
+      },
+    },
   }
   const generator = start(workspace.pathOf('load'), {})
   const counter = start(workspace.pathOf('storage-counter'), {})
 
   async function startOurs(storage: string, change: Readonly<Record<string, string>> = {}): Promise<string> {
     // As on Flex Consumption, where queue functions scale on their own: what is accepted here is delivered by other instances.
-    const host = start(workspace.pathOf('host'), { ...azure.environment(workspace.fresh(), storage), BENCH_SECRET: secret, RECONNECT_POLICY: JSON.stringify(policy), 'AzureWebJobs.reconnect-deliver.Disabled': 'true', ...change })
+    const host = start(workspace.pathOf('host'), {
+      ...azure.environment(workspace.fresh(), storage),
+      BENCH_SECRET: secret,
+      RECONNECT_POLICY: JSON.stringify(policy),
+      'AzureWebJobs.reconnect-deliver.Disabled': 'true',
+      ...change,
+    })
     const { port } = await host.call<{ port: number }>('start', { appRoot: PROJECT_ROOT })
     return `http://127.0.0.1:${port}`
   }
   function alertsFor(backends: readonly string[]): LoadRequest {
-    const alerts = backends.map((backend) => ({ status: 'firing', labels: { alertname: 'A', backend_id: backend }, annotations: {}, startsAt: '2026-01-01T00:00:00Z', fingerprint: '550d3361245c8508' }))
-    return { path: '/alerts/bench', headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' }, body: JSON.stringify({ version: '4', status: 'firing', alerts }) }
+    const alerts = backends.map((backend) => ({
+      status: 'firing',
+      labels: { alertname: 'A', backend_id: backend },
+      annotations: {},
+      startsAt: '2026-01-01T00:00:00Z',
+      fingerprint: '550d3361245c8508',
+    }))
+    return {
+      path: '/alerts/bench',
+      headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ version: '4', status: 'firing', alerts }),
+    }
   }
-  async function send(origin: string, request: LoadRequest, until: LoadOptions['until'], connections = CONNECTIONS): Promise<LoadResult> {
-    const result = await generator.call<LoadResult>('run', { origin, connections, requests: [request], until } satisfies LoadOptions)
-    if (Object.keys(result.unexpected).length > 0) throw new Error(`${origin} answered ${JSON.stringify(result.unexpected)} among ${result.answered}`)
+  async function send(
+    origin: string,
+    request: LoadRequest,
+    until: LoadOptions['until'],
+    connections = CONNECTIONS,
+  ): Promise<LoadResult> {
+    const result = await generator.call<LoadResult>('run', {
+      origin,
+      connections,
+      requests: [request],
+      until,
+    } satisfies LoadOptions)
+    if (Object.keys(result.unexpected).length > 0)
+      throw new Error(`${origin} answered ${JSON.stringify(result.unexpected)} among ${result.answered}`)
     return result
   }
   const perSecond = ({ answered, elapsedMs }: LoadResult): number => (answered * 1_000) / elapsedMs
@@ -63,7 +100,10 @@ export async function measureAlerts(workspace: Workspace, azure: BenchAzure, { a
     for (const origin of [ours, away, counted]) await send(origin, own, { requests: 20 })
     await send(bare, { ...own, body: '' }, { requests: 20 })
 
-    const distinct = await interleave(alertRounds, { ours: async () => perSecond(await send(ours, own, { ms: alertMs })), bare: async () => perSecond(await send(bare, { ...own, body: '' }, { ms: alertMs })) })
+    const distinct = await interleave(alertRounds, {
+      ours: async () => perSecond(await send(ours, own, { ms: alertMs })),
+      bare: async () => perSecond(await send(bare, { ...own, body: '' }, { ms: alertMs })),
+    })
     const calls: number[] = []
     const stormed = await interleave(alertRounds, {
       async ours() {
@@ -75,19 +115,37 @@ export async function measureAlerts(workspace: Workspace, azure: BenchAzure, { a
       bare: async () => perSecond(await send(bare, { ...own, body: '' }, { requests: stormRequests })),
     })
     // One after the other, as senders come: the rate of a closed loop says how long a queue of callers is, not how long one waits.
-    const slowest = await interleave(alertRounds, { away: async () => (await send(away, own, { requests: 100 }, 1)).p99Ms, up: async () => (await send(ours, own, { requests: 100 }, 1)).p99Ms })
+    const slowest = await interleave(alertRounds, {
+      away: async () => (await send(away, own, { requests: 100 }, 1)).p99Ms,
+      up: async () => (await send(ours, own, { requests: 100 }, 1)).p99Ms,
+    })
     const many = (): LoadRequest => alertsFor(Array.from({ length: MANY }, (_, index) => `many-${index}-${NUMBER}`))
     const payloads: number[] = []
-    for (let round = 0; round < manyRounds; round += 1) payloads.push((await send(away, many(), { requests: 1 }, 1)).p99Ms)
+    for (let round = 0; round < manyRounds; round += 1)
+      payloads.push((await send(away, many(), { requests: 1 }, 1)).p99Ms)
     return {
       title: 'Alerts',
       unit: `${CONNECTIONS} connections, ${alertRounds} rounds of ${alertMs} ms, or of ${stormRequests.toLocaleString('en-US')} alerts on one backend; queue and tables on Azurite`,
       rows: [
-        { name: 'accepted per second, each for its own backend: our app / bare queue writer', figures: compare(distinct.ours, distinct.bare) },
-        { name: 'accepted per second, all for one backend: our app / bare queue writer', figures: compare(stormed.ours, stormed.bare) },
-        { name: 'calls to storage / alerts, all for one backend', figures: { left: median(calls), right: stormRequests, ratio: median(calls) / stormRequests }, aim: { atMost: 0.1 } },
+        {
+          name: 'accepted per second, each for its own backend: our app / bare queue writer',
+          figures: compare(distinct.ours, distinct.bare),
+        },
+        {
+          name: 'accepted per second, all for one backend: our app / bare queue writer',
+          figures: compare(stormed.ours, stormed.bare),
+        },
+        {
+          name: 'calls to storage / alerts, all for one backend',
+          figures: { left: median(calls), right: stormRequests, ratio: median(calls) / stormRequests },
+          aim: { atMost: 0.1 },
+        },
         { name: 'ms, 99th percentile of an answer: ARM away / ARM up', figures: compare(slowest.away, slowest.up) },
-        { name: 'ms, a payload of 500 alerts with ARM away / what is promised', figures: { left: Math.max(...payloads), right: PROMISED_MS, ratio: Math.max(...payloads) / PROMISED_MS }, aim: { atMost: 1 } },
+        {
+          name: 'ms, a payload of 500 alerts with ARM away / what is promised',
+          figures: { left: Math.max(...payloads), right: PROMISED_MS, ratio: Math.max(...payloads) / PROMISED_MS },
+          aim: { atMost: 1 },
+        },
       ],
       notes: [
         'bare queue writer: node:http, reads the body, stores a message of the same size with the official client, answers 202; ours: proof, format, template, policy, message, row, audit event',

@@ -32,7 +32,9 @@ export async function measureAuthorization({ authorizationRounds, authorizationC
       { name: '1,000 grants / 10 grants', figures: compare(measured.thousand, measured.ten), aim: { atMost: 2 } },
       { name: '10,000 grants / 10 grants', figures: compare(measured.tenThousand, measured.ten), aim: { atMost: 2 } },
     ],
-    notes: [`${QUESTIONS} backends in turn, half of them granted; a caller with ${caller.principals.length} principals; a policy that is searched line by line would cost 1,000 times as much at the end`],
+    notes: [
+      `${QUESTIONS} backends in turn, half of them granted; a caller with ${caller.principals.length} principals; a policy that is searched line by line would cost 1,000 times as much at the end`,
+    ],
   }
 }
 
@@ -46,7 +48,10 @@ function aPolicy(size: number): Side {
   const backend = (index: number) => ({ service: `apim-${index % 50}`, id: `backend-${index}` })
   const grants = Array.from({ length: size }, (_, index) => {
     const { service, id } = backend(index)
-    return { principal: `app:${APP_ID}`, scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim/providers/Microsoft.ApiManagement/service/${service}/backends/${id}` }
+    return {
+      principal: `app:${APP_ID}`,
+      scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim/providers/Microsoft.ApiManagement/service/${service}/backends/${id}`,
+    }
   })
   const policy = parsePolicy(JSON.stringify({ grants }))
   if (!policy.ok) throw new Error('the policy of the benchmark is not valid')
@@ -58,14 +63,21 @@ function aPolicy(size: number): Side {
 }
 
 function aCommand(serviceName: string, backendId: string): ReconnectCommand {
-  const backend = parseBackendParts({ subscriptionId: SUBSCRIPTION_ID, resourceGroupName: 'rg-apim', serviceName, backendId })
+  const backend = parseBackendParts({
+    subscriptionId: SUBSCRIPTION_ID,
+    resourceGroupName: 'rg-apim',
+    serviceName,
+    backendId,
+  })
   if (!backend.ok) throw new Error('the backend of the benchmark is not valid')
   return { backend: backend.value, apiVersion: '2024-05-01', dryRun: false, force: false }
 }
 
 function aCaller(): Caller {
   const groups = Array.from({ length: 5 }, (_, index) => `group:0b1f6471-1bf0-4dda-aec3-00000000000${index}`)
-  const principals = [`app:${APP_ID}`, 'role:Reconnect.Tool', ...groups].map((text) => parsePrincipal(text) as Principal)
+  const principals = [`app:${APP_ID}`, 'role:Reconnect.Tool', ...groups].map(
+    (text) => parsePrincipal(text) as Principal,
+  )
   return { kind: 'app', id: APP_ID, principals }
 }
 

@@ -8,7 +8,11 @@ import type { Section } from '../table.ts'
 import { PROJECT_ROOT, type Workspace } from '../workspace.ts'
 
 /** No backend is asked for twice, so that nothing is ever joined: the price of the ledger. */
-export async function measureDistinct(workspace: Workspace, azure: BenchAzure, { distinctRounds, distinctMs }: Scale): Promise<Section> {
+export async function measureDistinct(
+  workspace: Workspace,
+  azure: BenchAzure,
+  { distinctRounds, distinctMs }: Scale,
+): Promise<Section> {
   const load = await startLoad(workspace, azure)
   const programs: RunningProgram[] = []
 
@@ -41,8 +45,14 @@ export async function measureDistinct(workspace: Workspace, azure: BenchAzure, {
       title: 'Distinct backends',
       unit: `${CONNECTIONS} connections, ${distinctRounds} rounds of ${distinctMs} ms`,
       rows: [
-        { name: 'requests per second: with the ledger on Azurite / without storage', figures: compare(measured.ledger, measured.without) },
-        { name: 'processor time of the app, µs per request: with the ledger / without', figures: compare(ledger.cpuMicroseconds, without.cpuMicroseconds) },
+        {
+          name: 'requests per second: with the ledger on Azurite / without storage',
+          figures: compare(measured.ledger, measured.without),
+        },
+        {
+          name: 'processor time of the app, µs per request: with the ledger / without',
+          figures: compare(ledger.cpuMicroseconds, without.cpuMicroseconds),
+        },
       ],
       notes: [
         'with: read the slot, take it, settle it, each waited for, and two copies behind the answer; Azurite, one process, shares the machine and sets the rate. What the app itself pays is the second row',

@@ -21,7 +21,11 @@ interface Page {
 }
 
 /** What a page of `GET /operations` costs with little and with much behind it. */
-export async function measureHistory(workspace: Workspace, azure: BenchAzure, { historyRows, historyRounds, historyPages }: Scale): Promise<Section> {
+export async function measureHistory(
+  workspace: Workspace,
+  azure: BenchAzure,
+  { historyRows, historyRounds, historyPages }: Scale,
+): Promise<Section> {
   const [few, many] = historyRows
   const [token = ''] = await azure.mintTokens(1)
   const programs: RunningProgram[] = []
@@ -38,7 +42,8 @@ export async function measureHistory(workspace: Workspace, azure: BenchAzure, { 
       const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization: `Bearer ${token}` } })
       const text = await answer.text()
       const page = JSON.parse(text) as Page
-      if (answer.status !== 200 || page.value.length !== TOP) throw new Error(`a page of ${rows} rows was answered ${answer.status}, with ${page.value?.length} operations`)
+      if (answer.status !== 200 || page.value.length !== TOP)
+        throw new Error(`a page of ${rows} rows was answered ${answer.status}, with ${page.value?.length} operations`)
       return { bytes: text.length, page }
     }
     const calls: number[] = []
@@ -71,11 +76,21 @@ export async function measureHistory(workspace: Workspace, azure: BenchAzure, { 
       title: 'History',
       unit: `a page of ${TOP} operations, ${historyRounds} rounds of ${historyPages} pages`,
       rows: [
-        { name: `calls to storage per page: ${text.many} rows / ${text.few}`, figures: one(median(large.calls), median(small.calls)), aim: { atMost: 1 } },
-        { name: `bytes per page: ${text.many} rows / ${text.few}`, figures: one(median(large.bytes), median(small.bytes)), aim: { atMost: 1.1 } },
+        {
+          name: `calls to storage per page: ${text.many} rows / ${text.few}`,
+          figures: one(median(large.calls), median(small.calls)),
+          aim: { atMost: 1 },
+        },
+        {
+          name: `bytes per page: ${text.many} rows / ${text.few}`,
+          figures: one(median(large.bytes), median(small.bytes)),
+          aim: { atMost: 1.1 },
+        },
         { name: `ms per page: ${text.many} rows / ${text.few}`, figures: compare(measured.large, measured.small) },
       ],
-      notes: [`the time is Azurite’s as well: it looks through the whole table where Azure seeks by key; filled in ${Math.round((small.fillMs + large.fillMs) / 1_000)} s, spread over 80 days`],
+      notes: [
+        `the time is Azurite’s as well: it looks through the whole table where Azure seeks by key; filled in ${Math.round((small.fillMs + large.fillMs) / 1_000)} s, spread over 80 days`,
+      ],
     }
   } finally {
     await Promise.all(programs.map((program) => program.stop()))
@@ -90,7 +105,11 @@ async function fill(connectionString: string, rows: number, backend: string): Pr
   })
   // A batch may take longer than anybody would wait for in earnest.
   const clock = { ...systemClock, sleep: (_: number, signal?: AbortSignal) => systemClock.sleep(600_000, signal) }
-  const store = createTableStore({ open: () => Promise.resolve(tables), clock, storageClock: createStorageClock(systemClock) })
+  const store = createTableStore({
+    open: () => Promise.resolve(tables),
+    clock,
+    storageClock: createStorageClock(systemClock),
+  })
   const now = systemClock.now()
   const partition = partitionKeyOf(backend.toLowerCase())
   const byMonth = new Map<string, Operation[]>()
@@ -102,7 +121,8 @@ async function fill(connectionString: string, rows: number, backend: string): Pr
     byMonth.set(month, operations)
   }
   for (const [month, operations] of byMonth) {
-    for (let from = 0; from < operations.length; from += MAX_BATCH) await store.writeCopies(month, operations.slice(from, from + MAX_BATCH))
+    for (let from = 0; from < operations.length; from += MAX_BATCH)
+      await store.writeCopies(month, operations.slice(from, from + MAX_BATCH))
   }
   return performance.now() - startedAt
 }
@@ -119,6 +139,10 @@ function anOperation(partition: string, backend: string, epochMs: number): Opera
     caller: { kind: 'user', id: '5a7e3c91-0d4f-4b82-96c5-f8e1b2a7d364', name: 'Olivia Operator' },
     trigger: { kind: 'http' },
     attempts: 1,
-    arm: { status: 202, requestId: '11111111-2222-3333-4444-555555555555', correlationId: '11111111-2222-3333-4444-555555555555' },
+    arm: {
+      status: 202,
+      requestId: '11111111-2222-3333-4444-555555555555',
+      correlationId: '11111111-2222-3333-4444-555555555555',
+    },
   }
 }

@@ -14,7 +14,9 @@ const MIB = 1_048_576
 /** What a process that has served many requests still holds. */
 export async function measureMemory(workspace: Workspace, azure: BenchAzure, { memoryAfter }: Scale): Promise<Section> {
   const load = await startLoad(workspace, azure)
-  const server = startProgram(workspace.pathOf('host'), azure.environment(workspace.fresh()), { nodeOptions: ['--expose-gc'] })
+  const server = startProgram(workspace.pathOf('host'), azure.environment(workspace.fresh()), {
+    nodeOptions: ['--expose-gc'],
+  })
   const look = async (): Promise<Measured> => {
     await delay(SETTLE_MS)
     return server.call<Measured>('measure')
@@ -34,7 +36,11 @@ export async function measureMemory(workspace: Workspace, azure: BenchAzure, { m
     const after = memoryAfter.map((requests) => requests.toLocaleString('en-US')) as [string, string, string]
     const row = (kind: keyof Measured, name: string, [to, at]: [Measured, string], aim?: Row['aim']): Row => ({
       name: `${name} after ${at} requests / after ${after[0]}`,
-      figures: { left: (to[kind] as number) / MIB, right: (first[kind] as number) / MIB, ratio: (to[kind] as number) / (first[kind] as number) },
+      figures: {
+        left: (to[kind] as number) / MIB,
+        right: (first[kind] as number) / MIB,
+        ratio: (to[kind] as number) / (first[kind] as number),
+      },
       ...(aim !== undefined && { aim }),
     })
     return {
@@ -60,5 +66,7 @@ function timers({ resources }: Measured): number {
 }
 
 function list({ resources }: Measured): string {
-  return Object.entries(resources).map(([kind, count]) => `${count} ${kind}`).join(', ')
+  return Object.entries(resources)
+    .map(([kind, count]) => `${count} ${kind}`)
+    .join(', ')
 }

@@ -14,11 +14,29 @@ export async function measureStartUp(workspace: Workspace, azure: BenchAzure, sc
     title: 'Start-up',
     unit: `ms, ${scale.registeredRounds} and ${scale.firstReconnectRounds} rounds`,
     rows: [
-      { name: 'functions registered: our bundle / node -e 0', figures: compare(registered.ours, registered.bare), aim: { atMost: 1.7 } },
-      { name: 'functions registered: our bundle / the app unbundled', figures: compare(registered.ours, registered.unbundled) },
-      { name: 'first reconnect, cold: our bundle / unbundled', figures: compare(cold.ours, cold.unbundled), aim: { atMost: 0.4 } },
-      { name: 'first reconnect, second start: our bundle / unbundled', figures: compare(warm.ours, warm.unbundled), aim: { atMost: 0.4 } },
-      { name: 'first reconnect, second start: our bundle / unbundled with a V8 cache', figures: compare(warm.ours, warm.unbundledCached) },
+      {
+        name: 'functions registered: our bundle / node -e 0',
+        figures: compare(registered.ours, registered.bare),
+        aim: { atMost: 1.7 },
+      },
+      {
+        name: 'functions registered: our bundle / the app unbundled',
+        figures: compare(registered.ours, registered.unbundled),
+      },
+      {
+        name: 'first reconnect, cold: our bundle / unbundled',
+        figures: compare(cold.ours, cold.unbundled),
+        aim: { atMost: 0.4 },
+      },
+      {
+        name: 'first reconnect, second start: our bundle / unbundled',
+        figures: compare(warm.ours, warm.unbundled),
+        aim: { atMost: 0.4 },
+      },
+      {
+        name: 'first reconnect, second start: our bundle / unbundled with a V8 cache',
+        figures: compare(warm.ours, warm.unbundledCached),
+      },
     ],
     notes: [
       'first reconnect: from the start of the process to the 202, with issuer, identity endpoint, storage and ARM asked on the way; no token, key or connection is there before',
@@ -43,7 +61,11 @@ async function measureFirstReconnect(workspace: Workspace, azure: BenchAzure, { 
   const [token] = (await azure.mintTokens(1)) as [string]
   const request = JSON.stringify(toRpcRequest(azure.pathOf('orders'), token))
   const start = (appRoot: string, environment: Environment) =>
-    timeProcess([workspace.pathOf('first-reconnect'), appRoot, request], { environment, cwd: appRoot, untilLine: '202' })
+    timeProcess([workspace.pathOf('first-reconnect'), appRoot, request], {
+      environment,
+      cwd: appRoot,
+      untilLine: '202',
+    })
   const storage = azure.freshStorage()
   const cold = (appRoot: string) => () => start(appRoot, azure.environment(workspace.fresh(), storage))
   const again = async (appRoot: string, settings: Environment = {}) => {
@@ -68,11 +90,17 @@ async function measureFirstReconnect(workspace: Workspace, azure: BenchAzure, { 
 /** The invocation as the host hands it to a worker. */
 function toRpcRequest(path: string, token: string) {
   const [, , subscriptionId, , resourceGroupName, , , , serviceName, , backendId] = path.split('/')
-  const nullable = (values: Readonly<Record<string, string | undefined>>) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value }]))
+  const nullable = (values: Readonly<Record<string, string | undefined>>) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value }]))
   return {
     method: 'POST',
     url: `http://127.0.0.1${path}`,
-    nullableHeaders: nullable({ host: '127.0.0.1', authorization: `Bearer ${token}`, 'content-length': '0', 'x-reconnect-force': 'true' }),
+    nullableHeaders: nullable({
+      host: '127.0.0.1',
+      authorization: `Bearer ${token}`,
+      'content-length': '0',
+      'x-reconnect-force': 'true',
+    }),
     nullableQuery: {},
     nullableParams: nullable({ subscriptionId, resourceGroupName, serviceName, backendId }),
   }

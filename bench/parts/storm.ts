@@ -11,7 +11,11 @@ import { PROJECT_ROOT, type Workspace } from '../workspace.ts'
 const SETTLE_MS = 300
 
 /** Everybody asks for the same backend: what it costs ARM and storage, and how much slower it is than a server that does nothing. */
-export async function measureStorm(workspace: Workspace, azure: BenchAzure, { stormRounds, stormRequests }: Scale): Promise<Section> {
+export async function measureStorm(
+  workspace: Workspace,
+  azure: BenchAzure,
+  { stormRounds, stormRequests }: Scale,
+): Promise<Section> {
   const load = await startLoad(workspace, azure)
   const programs: RunningProgram[] = []
   const start = (...args: Parameters<typeof startProgram>): RunningProgram => {
@@ -32,7 +36,11 @@ export async function measureStorm(workspace: Workspace, azure: BenchAzure, { st
 
     async function send(port: number): Promise<number> {
       // A new backend for every storm: nothing is scheduled for it.
-      const { answered, elapsedMs } = await load.send(`http://127.0.0.1:${port}`, { requests: stormRequests }, { backend: `storm-${++backends}` })
+      const { answered, elapsedMs } = await load.send(
+        `http://127.0.0.1:${port}`,
+        { requests: stormRequests },
+        { backend: `storm-${++backends}` },
+      )
       return (answered * 1_000) / elapsedMs
     }
     async function storm(): Promise<number> {
@@ -49,16 +57,25 @@ export async function measureStorm(workspace: Workspace, azure: BenchAzure, { st
     await send(answering.port)
     const measured = await interleave(stormRounds, { ours: storm, bare: () => send(answering.port) })
     if (Math.max(...armCalls) !== 1) throw new Error(`a storm cost ARM ${armCalls.join(', ')} calls`)
-    const share = (calls: readonly number[]) => ({ left: median(calls), right: stormRequests, ratio: median(calls) / stormRequests })
+    const share = (calls: readonly number[]) => ({
+      left: median(calls),
+      right: stormRequests,
+      ratio: median(calls) / stormRequests,
+    })
     return {
       title: 'A storm on one backend',
       unit: `${stormRequests.toLocaleString('en-US')} requests on ${CONNECTIONS} connections, ${stormRounds} rounds, every operation written to Azurite`,
       rows: [
         { name: 'calls to ARM / requests', figures: share(armCalls) },
         { name: 'calls to storage / requests', figures: share(storageCalls), aim: { atMost: 0.1 } },
-        { name: 'requests per second: our route / node:http that answers 202', figures: compare(measured.ours, measured.bare) },
+        {
+          name: 'requests per second: our route / node:http that answers 202',
+          figures: compare(measured.ours, measured.bare),
+        },
       ],
-      notes: ['the first request is forwarded, the others join it; every one of them is an operation, and is answered once that is stored'],
+      notes: [
+        'the first request is forwarded, the others join it; every one of them is an operation, and is answered once that is stored',
+      ],
     }
   } finally {
     await Promise.all([load.stop(), ...programs.map((program) => program.stop())])

@@ -21,7 +21,10 @@ export async function measureThroughput(workspace: Workspace, azure: BenchAzure,
   const load = await startLoad(workspace, azure)
   const programs: RunningProgram[] = []
 
-  async function start(program: Program, settings: { readonly appRoot?: string; readonly transport?: 'default' | 'pooled' } = {}): Promise<Side> {
+  async function start(
+    program: Program,
+    settings: { readonly appRoot?: string; readonly transport?: 'default' | 'pooled' } = {},
+  ): Promise<Side> {
     const { appRoot, transport = 'default' } = settings
     const bare = { BARE_TOKEN: azure.identityToken, BARE_SUBSCRIPTION: azure.subscriptionId, BARE_TRANSPORT: transport }
     const running = startProgram(workspace.pathOf(program), { ...azure.environment(workspace.fresh()), ...bare })
@@ -61,21 +64,46 @@ export async function measureThroughput(workspace: Workspace, azure: BenchAzure,
     })
     // What is fast because it does nothing is not to be praised for it.
     const answered = Object.values(sides).reduce((sum, side) => sum + side.answered, 0)
-    if ((await azure.accepted()) - acceptedBefore < answered) throw new Error('requests were answered that ARM has not seen')
-    if ((await ours.program.call<number>('auditEvents')) - auditedBefore !== ours.answered) throw new Error('there is not one audit event for every request')
+    if ((await azure.accepted()) - acceptedBefore < answered)
+      throw new Error('requests were answered that ARM has not seen')
+    if ((await ours.program.call<number>('auditEvents')) - auditedBefore !== ours.answered)
+      throw new Error('there is not one audit event for every request')
     const cost = (side: Side) => `${Math.round(median(side.cpuMicroseconds))} µs (${median(side.coresUsed).toFixed(2)})`
     return {
       title: 'Throughput of the secured route',
       unit: `requests per second, ${CONNECTIONS} connections, ${scale.throughputRounds} rounds of ${scale.throughputMs} ms`,
       rows: [
-        { name: 'our route / bare SDK function on the same host, default transport', figures: compare(measured.ours, measured.bareFunction), aim: { atLeast: 1 } },
-        { name: 'our route / bare SDK function on the same host, our transport', figures: compare(measured.ours, measured.pooledFunction) },
-        { name: 'our route / bare SDK behind node:http, default transport', figures: compare(measured.ours, measured.bare), aim: { atLeast: 1 } },
-        { name: 'our route / bare SDK behind node:http, our transport', figures: compare(measured.ours, measured.pooled) },
+        {
+          name: 'our route / bare SDK function on the same host, default transport',
+          figures: compare(measured.ours, measured.bareFunction),
+          aim: { atLeast: 1 },
+        },
+        {
+          name: 'our route / bare SDK function on the same host, our transport',
+          figures: compare(measured.ours, measured.pooledFunction),
+        },
+        {
+          name: 'our route / bare SDK behind node:http, default transport',
+          figures: compare(measured.ours, measured.bare),
+          aim: { atLeast: 1 },
+        },
+        {
+          name: 'our route / bare SDK behind node:http, our transport',
+          figures: compare(measured.ours, measured.pooled),
+        },
         { name: 'our route / node:http and undici, no SDK', figures: compare(measured.ours, measured.forward) },
-        { name: 'what our transport gains: bare SDK behind node:http, ours / default', figures: compare(measured.pooled, measured.bare) },
-        { name: 'what the SDK costs: bare SDK, our transport / no SDK', figures: compare(measured.pooled, measured.forward) },
-        { name: 'what Functions costs: bare SDK, our transport, function / node:http', figures: compare(measured.pooledFunction, measured.pooled) },
+        {
+          name: 'what our transport gains: bare SDK behind node:http, ours / default',
+          figures: compare(measured.pooled, measured.bare),
+        },
+        {
+          name: 'what the SDK costs: bare SDK, our transport / no SDK',
+          figures: compare(measured.pooled, measured.forward),
+        },
+        {
+          name: 'what Functions costs: bare SDK, our transport, function / node:http',
+          figures: compare(measured.pooledFunction, measured.pooled),
+        },
       ],
       notes: [
         `processor time of the server per request, and cores kept busy: ours ${cost(ours)}; bare function ${cost(bareFunction)}, with our transport ${cost(pooledFunction)}`,

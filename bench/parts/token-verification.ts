@@ -21,18 +21,31 @@ const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} }
 export async function measureTokenVerification({ tokenRounds, tokens: count }: Scale): Promise<Section> {
   const keys = await createKeyRing(Date.now)
   let authority = ''
-  const issuer = await startLoopbackServer({ port: 0, listener: createIssuer(keys, createFaults(), { metadata: 0, keys: 0 }, () => authority) })
+  const issuer = await startLoopbackServer({
+    port: 0,
+    listener: createIssuer(keys, createFaults(), { metadata: 0, keys: 0 }, () => authority),
+  })
   authority = `http://${LOOPBACK}:${issuer.port}`
   const deadline = createDeadline(systemClock, 600_000)
   try {
     const mint = createMint(keys, authority, Date.now)
     const tokens = await Promise.all(Array.from({ length: count }, () => mint({ kind: 'operator' })))
-    const entra = { tenantId: TENANT_ID, audiences: [API_AUDIENCE, API_CLIENT_ID], authority, scopes: ['user_impersonation'] }
+    const entra = {
+      tenantId: TENANT_ID,
+      audiences: [API_AUDIENCE, API_CLIENT_ID],
+      authority,
+      scopes: ['user_impersonation'],
+    }
     const firstSeen: number[] = []
     const seenBefore: number[] = []
     for (let round = 0; round < tokenRounds; round += 1) {
       // A new one has verified nothing yet.
-      const authenticator = createAuthenticator({ entra, appServiceAuthentication: false, clock: systemClock, log: SILENT })
+      const authenticator = createAuthenticator({
+        entra,
+        appServiceAuthentication: false,
+        clock: systemClock,
+        log: SILENT,
+      })
       await authenticator.keysKnown(deadline)
       firstSeen.push(await timeTokens(authenticator, tokens, 1, deadline))
       seenBefore.push(await timeTokens(authenticator, tokens, CACHED_PASSES, deadline))
@@ -41,7 +54,9 @@ export async function measureTokenVerification({ tokenRounds, tokens: count }: S
       title: 'Token verification',
       unit: `µs per token, ${tokenRounds} rounds of ${count} tokens`,
       rows: [{ name: 'seen before / seen for the first time', figures: compare(seenBefore, firstSeen) }],
-      notes: ['one token after the other, RS256 with 2048 bits; what a cached token still costs is mostly taking the header apart and finding the token by all of its text'],
+      notes: [
+        'one token after the other, RS256 with 2048 bits; what a cached token still costs is mostly taking the header apart and finding the token by all of its text',
+      ],
     }
   } finally {
     deadline.dispose()
@@ -49,9 +64,16 @@ export async function measureTokenVerification({ tokenRounds, tokens: count }: S
   }
 }
 
-async function timeTokens({ authenticate }: Authenticator, tokens: readonly string[], passes: number, deadline: Deadline): Promise<number> {
+async function timeTokens(
+  { authenticate }: Authenticator,
+  tokens: readonly string[],
+  passes: number,
+  deadline: Deadline,
+): Promise<number> {
   // Made anew for every request, as the host makes them: a text that has been hashed before would be found too easily.
-  const headers = Array.from({ length: passes }, () => tokens.map((token) => Buffer.from(`Bearer ${token}`).toString('latin1'))).flat()
+  const headers = Array.from({ length: passes }, () =>
+    tokens.map((token) => Buffer.from(`Bearer ${token}`).toString('latin1')),
+  ).flat()
   const startedAt = performance.now()
   for (const authorization of headers) {
     const caller = await authenticate({ authorization, clientPrincipal: undefined }, deadline)

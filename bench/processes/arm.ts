@@ -20,7 +20,10 @@ answerCommands({
   async start({ key, cert }: { key: string; cert: string }): Promise<{ port: number }> {
     const server = createServer({ key, cert, keepAliveTimeout: 120_000 }, (request, response) => {
       request.resume()
-      const expected = request.method === 'POST' && /\/backends\/[^/]+\/reconnect\?api-version=/.test(request.url ?? '') && request.headers.authorization !== undefined
+      const expected =
+        request.method === 'POST' &&
+        /\/backends\/[^/]+\/reconnect\?api-version=/.test(request.url ?? '') &&
+        request.headers.authorization !== undefined
       if (expected) accepted += 1
       response.writeHead(expected ? 202 : 400, HEADERS).end()
     })

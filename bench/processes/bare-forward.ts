@@ -15,7 +15,11 @@ answerCommands({
         origin,
         path: `${path}?api-version=2024-05-01`,
         method: 'POST',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'x-ms-client-request-id': randomUUID() },
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          'x-ms-client-request-id': randomUUID(),
+        },
         body,
       })
       await answer.dump()

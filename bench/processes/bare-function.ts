@@ -3,18 +3,32 @@ import { ApiManagementClient } from '@azure/arm-apimanagement'
 import { app } from '@azure/functions'
 import { createPooledHttpClient } from '../../src/arm/http-client.ts'
 
-const { ARM_ENDPOINT: endpoint = '', BARE_TOKEN: token = '', BARE_SUBSCRIPTION: subscriptionId = '', BARE_TRANSPORT } = process.env
+const {
+  ARM_ENDPOINT: endpoint = '',
+  BARE_TOKEN: token = '',
+  BARE_SUBSCRIPTION: subscriptionId = '',
+  BARE_TRANSPORT,
+} = process.env
 const credential = { getToken: () => Promise.resolve({ token, expiresOnTimestamp: Date.now() + 86_400_000 }) }
-const client = new ApiManagementClient(credential, subscriptionId, { endpoint, ...(BARE_TRANSPORT === 'pooled' && { httpClient: createPooledHttpClient() }) })
+const client = new ApiManagementClient(credential, subscriptionId, {
+  endpoint,
+  ...(BARE_TRANSPORT === 'pooled' && { httpClient: createPooledHttpClient() }),
+})
 
 app.http('bare', {
-  route: 'subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/Microsoft.ApiManagement/service/{service}/backends/{backend}/reconnect',
+  route:
+    'subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/Microsoft.ApiManagement/service/{service}/backends/{backend}/reconnect',
   methods: ['POST'],
   authLevel: 'anonymous',
   async handler(request) {
     const { resourceGroup = '', service = '', backend = '' } = request.params
     const body = request.body === null ? undefined : ((await request.json()) as { properties: { after: string } })
-    await client.backend.reconnect(resourceGroup, service, backend, body === undefined ? {} : { parameters: { after: body.properties.after } })
+    await client.backend.reconnect(
+      resourceGroup,
+      service,
+      backend,
+      body === undefined ? {} : { parameters: { after: body.properties.after } },
+    )
     return { status: 202 }
   },
 })

@@ -5,15 +5,28 @@ import { answerCommands } from './answer-commands.ts'
 import { measure } from './measure.ts'
 import { serveBare } from './serve.ts'
 
-const { ARM_ENDPOINT: endpoint = '', BARE_TOKEN: token = '', BARE_SUBSCRIPTION: subscriptionId = '', BARE_TRANSPORT } = process.env
+const {
+  ARM_ENDPOINT: endpoint = '',
+  BARE_TOKEN: token = '',
+  BARE_SUBSCRIPTION: subscriptionId = '',
+  BARE_TRANSPORT,
+} = process.env
 
 answerCommands({
   start() {
     // As cheap as a credential can be.
     const credential = { getToken: () => Promise.resolve({ token, expiresOnTimestamp: Date.now() + 86_400_000 }) }
-    const client = new ApiManagementClient(credential, subscriptionId, { endpoint, ...(BARE_TRANSPORT === 'pooled' && { httpClient: createPooledHttpClient() }) })
+    const client = new ApiManagementClient(credential, subscriptionId, {
+      endpoint,
+      ...(BARE_TRANSPORT === 'pooled' && { httpClient: createPooledHttpClient() }),
+    })
     return serveBare(async ({ resourceGroup, service, backend, after }) => {
-      await client.backend.reconnect(resourceGroup, service, backend, after === undefined ? {} : { parameters: { after } })
+      await client.backend.reconnect(
+        resourceGroup,
+        service,
+        backend,
+        after === undefined ? {} : { parameters: { after } },
+      )
       return 202
     })
   },

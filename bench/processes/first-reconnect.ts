@@ -9,9 +9,17 @@ async function main(): Promise<void> {
   const [appRoot, request] = process.argv.slice(2) as [string, string]
   const worker = createWorker(() => {})
   await loadApp(worker, appRoot)
-  const route = [...worker.functions.values()].find(({ metadata }) => metadata.name === 'backend-reconnect') as RegisteredFunction
-  const { returnValue } = await invoke(worker, route, { data: { http: JSON.parse(request) as RpcHttpRequest }, metadata: {} })
-  writeSync(1, `${returnValue?.http !== undefined && 'statusCode' in returnValue.http ? returnValue.http.statusCode : 'nothing'}\n`)
+  const route = [...worker.functions.values()].find(
+    ({ metadata }) => metadata.name === 'backend-reconnect',
+  ) as RegisteredFunction
+  const { returnValue } = await invoke(worker, route, {
+    data: { http: JSON.parse(request) as RpcHttpRequest },
+    metadata: {},
+  })
+  writeSync(
+    1,
+    `${returnValue?.http !== undefined && 'statusCode' in returnValue.http ? returnValue.http.statusCode : 'nothing'}\n`,
+  )
   // Node writes a compile cache that the app has switched on as it exits.
   process.exit()
 }

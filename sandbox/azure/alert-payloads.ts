@@ -12,7 +12,11 @@ export interface AlertSubject {
 /** One alert of each sender, as it would write it when connections to a backend fail. */
 export const ALERT_PAYLOADS: Readonly<Record<SandboxWebhook, (subject: AlertSubject) => unknown>> = {
   'azure-monitor': azureMonitor,
-  alertmanager: ({ firing, ...subject }) => ({ ...group(subject, firing), version: '4', externalURL: 'http://alertmanager.contoso.example:9093' }),
+  alertmanager: ({ firing, ...subject }) => ({
+    ...group(subject, firing),
+    version: '4',
+    externalURL: 'http://alertmanager.contoso.example:9093',
+  }),
   grafana: ({ firing, ...subject }) => ({
     ...group(subject, firing),
     version: '1',
@@ -23,14 +27,25 @@ export const ALERT_PAYLOADS: Readonly<Record<SandboxWebhook, (subject: AlertSubj
     externalURL: 'https://grafana.contoso.example/',
   }),
   'event-grid': eventGrid,
-  generic: ({ backend }) => ({ backends: [backend], reason: 'the backend has moved', id: `deployment-${randomUUID()}` }),
+  generic: ({ backend }) => ({
+    backends: [backend],
+    reason: 'the backend has moved',
+    id: `deployment-${randomUUID()}`,
+  }),
 }
 
-const PARTS = /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/providers\/Microsoft\.ApiManagement\/service\/([^/]+)\/backends\/([^/]+)$/
+const PARTS =
+  /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/providers\/Microsoft\.ApiManagement\/service\/([^/]+)\/backends\/([^/]+)$/
 
 function partsOf(backend: string) {
   const [, subscriptionId = '', resourceGroup = '', service = '', backendId = ''] = PARTS.exec(backend) ?? []
-  return { subscriptionId, resourceGroup, service, backendId, serviceId: backend.slice(0, backend.lastIndexOf('/backends/')) }
+  return {
+    subscriptionId,
+    resourceGroup,
+    service,
+    backendId,
+    serviceId: backend.slice(0, backend.lastIndexOf('/backends/')),
+  }
 }
 
 /** The log alert of examples/: a rule split by `_ResourceId` and `BackendId`, in the common alert schema. Ids come lower-cased from the logs. */
@@ -89,7 +104,13 @@ function azureMonitor({ backend, firing, nowEpochMs }: AlertSubject): unknown {
 /** What Alertmanager and Grafana have in common: a group of alerts with labels. */
 function group({ backend, nowEpochMs }: Omit<AlertSubject, 'firing'>, firing: boolean): object {
   const { service, backendId } = partsOf(backend)
-  const labels = { alertname: 'ApimBackendConnectionFailures', apim_service: service, backend_id: backendId, backend_resource_id: backend, severity: 'critical' }
+  const labels = {
+    alertname: 'ApimBackendConnectionFailures',
+    apim_service: service,
+    backend_id: backendId,
+    backend_resource_id: backend,
+    severity: 'critical',
+  }
   const annotations = { summary: `Connections of ${service} to ${backendId} fail` }
   const status = firing ? 'firing' : 'resolved'
   const at = new Date(nowEpochMs).toISOString()

@@ -39,10 +39,22 @@ export function toArmFaultEffect(fault: Fault, scope: string, origin: string): A
     case 'redirect-307':
       return raw(appliesFirst, (request, response) => {
         const to = fault.to === 'other' ? origin.replace('127.0.0.1', 'localhost') : origin
-        response.writeHead(Number(fault.kind.slice(-3)), { location: `${to}${REDIRECT_PREFIX}${request.url ?? ''}`, 'content-length': '0' }).end()
+        response
+          .writeHead(Number(fault.kind.slice(-3)), {
+            location: `${to}${REDIRECT_PREFIX}${request.url ?? ''}`,
+            'content-length': '0',
+          })
+          .end()
       })
     default:
-      return { appliesFirst, delayMs: 0, answer: { kind: 'refusal', refusal: withChanges(refusalOfStatus(Number(fault.kind), scope, fault.retryAfter), fault) } }
+      return {
+        appliesFirst,
+        delayMs: 0,
+        answer: {
+          kind: 'refusal',
+          refusal: withChanges(refusalOfStatus(Number(fault.kind), scope, fault.retryAfter), fault),
+        },
+      }
   }
 }
 
@@ -52,12 +64,20 @@ export function toBudgetEffect(retryAfterSeconds: number | undefined): ArmFaultE
   return { ...NO_FAULT, answer: { kind: 'refusal', refusal: throttled(String(retryAfterSeconds)) } }
 }
 
-function raw(appliesFirst: boolean, write: (request: IncomingMessage, response: ServerResponse) => void): ArmFaultEffect {
+function raw(
+  appliesFirst: boolean,
+  write: (request: IncomingMessage, response: ServerResponse) => void,
+): ArmFaultEffect {
   return { appliesFirst, delayMs: 0, answer: { kind: 'raw', write } }
 }
 
 function withChanges(refusal: ArmRefusal, fault: Fault): ArmRefusal {
   const { code, message, details } = fault
-  const error = { ...refusal.body.error, ...(code !== undefined && { code }), ...(message !== undefined && { message }), ...(details !== undefined && { details }) }
+  const error = {
+    ...refusal.body.error,
+    ...(code !== undefined && { code }),
+    ...(message !== undefined && { message }),
+    ...(details !== undefined && { details }),
+  }
   return { ...refusal, body: { error } }
 }

@@ -27,7 +27,11 @@ export interface ArmJournal {
   tookEffect(effect: Effect): void
   requests(): readonly ReceivedRequest[]
   effects(): readonly Effect[]
-  counts(): { readonly received: number; readonly tookEffect: number; readonly byBackend: Readonly<Record<string, number>> }
+  counts(): {
+    readonly received: number
+    readonly tookEffect: number
+    readonly byBackend: Readonly<Record<string, number>>
+  }
   clear(): void
 }
 
@@ -54,7 +58,11 @@ export function createArmJournal(): ArmJournal {
     },
     requests: () => requests,
     effects: () => effects,
-    counts: () => ({ received, tookEffect: [...byBackend.values()].reduce((sum, count) => sum + count, 0), byBackend: Object.fromEntries(byBackend) }),
+    counts: () => ({
+      received,
+      tookEffect: [...byBackend.values()].reduce((sum, count) => sum + count, 0),
+      byBackend: Object.fromEntries(byBackend),
+    }),
     clear() {
       requests = []
       effects = []

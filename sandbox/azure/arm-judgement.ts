@@ -1,7 +1,21 @@
 import { jwtVerify } from 'jose'
 import {
-  activating, authenticationFailed, authorizationFailed, backendNotFound, consumptionTier, invalidApiVersion, invalidContent, invalidField, invalidResourceType,
-  methodNotAllowed, missingApiVersion, resourceGroupNotFound, serviceNotFound, subscriptionNotFound, unsupportedMediaType, type ArmRefusal,
+  activating,
+  authenticationFailed,
+  authorizationFailed,
+  backendNotFound,
+  consumptionTier,
+  invalidApiVersion,
+  invalidContent,
+  invalidField,
+  invalidResourceType,
+  methodNotAllowed,
+  missingApiVersion,
+  resourceGroupNotFound,
+  serviceNotFound,
+  subscriptionNotFound,
+  unsupportedMediaType,
+  type ArmRefusal,
 } from './arm-errors.ts'
 import type { ArmRequest, ArmTarget } from './arm-request.ts'
 import { TENANT_ID } from './directory.ts'
@@ -9,7 +23,15 @@ import { ROLE_ASSIGNMENTS, SERVICES, SUBSCRIPTION_IDS, serviceResourceId, type S
 import type { KeyRing } from './signing-keys.ts'
 
 /** Versions of Microsoft.ApiManagement that the simulated ARM knows; all have the operation. */
-export const API_VERSIONS: readonly string[] = ['2019-12-01', '2020-12-01', '2021-08-01', '2022-08-01', '2023-05-01-preview', '2024-05-01', '2025-03-01-preview']
+export const API_VERSIONS: readonly string[] = [
+  '2019-12-01',
+  '2020-12-01',
+  '2021-08-01',
+  '2022-08-01',
+  '2023-05-01-preview',
+  '2024-05-01',
+  '2025-03-01-preview',
+]
 
 const RECONNECT = 'Microsoft.ApiManagement/service/backends/reconnect/action'
 const READ = 'Microsoft.ApiManagement/service/backends/read'
@@ -43,13 +65,15 @@ export async function judge(request: ArmRequest, verifier: ArmVerifier): Promise
   if (target === undefined) return refused(invalidResourceType(request.path.split('/').slice(7).join('/'), apiVersion))
 
   const action = target.action === 'reconnect' ? RECONNECT : READ
-  if (!SUBSCRIPTION_IDS.includes(target.subscriptionId.toLowerCase())) return refused(subscriptionNotFound(target.subscriptionId))
+  if (!SUBSCRIPTION_IDS.includes(target.subscriptionId.toLowerCase()))
+    return refused(subscriptionNotFound(target.subscriptionId))
   if (!isAllowed(objectId, action, target.resourceId)) return refused(authorizationFailed(action, target.resourceId))
   const service = findService(target)
   if (service === 'no-group') return refused(resourceGroupNotFound(target.resourceGroup))
   if (service === undefined) return refused(serviceNotFound(target.serviceName, target.resourceGroup))
   if (request.method !== (target.action === 'reconnect' ? 'POST' : 'GET')) return refused(methodNotAllowed())
-  if (!service.backends.some((id) => same(id, target.backendId)) && !verifier.hasBackend(target.resourceId)) return refused(backendNotFound())
+  if (!service.backends.some((id) => same(id, target.backendId)) && !verifier.hasBackend(target.resourceId))
+    return refused(backendNotFound())
   return target.action === 'reconnect' ? judgeReconnect(request, target, service) : { kind: 'backend', target }
 }
 
@@ -66,7 +90,10 @@ function refused(refusal: ArmRefusal): ArmJudgement {
 }
 
 /** The object id of the token's owner, if the token is one for ARM, in date, and signed by the tenant. */
-async function authenticate(authorization: unknown, { keys, audiences, now }: ArmVerifier): Promise<string | undefined> {
+async function authenticate(
+  authorization: unknown,
+  { keys, audiences, now }: ArmVerifier,
+): Promise<string | undefined> {
   const token = typeof authorization === 'string' ? /^Bearer ([^ ]+)$/i.exec(authorization)?.[1] : undefined
   if (token === undefined) return undefined
   try {
@@ -91,17 +118,25 @@ async function authenticate(authorization: unknown, { keys, audiences, now }: Ar
 function isAllowed(objectId: string, action: string, resourceId: string): boolean {
   return ROLE_ASSIGNMENTS.some(
     (assignment) =>
-      assignment.objectId === objectId && assignment.actions.includes(action) && `${resourceId}/`.toLowerCase().startsWith(`${assignment.scope}/`.toLowerCase()),
+      assignment.objectId === objectId &&
+      assignment.actions.includes(action) &&
+      `${resourceId}/`.toLowerCase().startsWith(`${assignment.scope}/`.toLowerCase()),
   )
 }
 
 function findService(target: ArmTarget): Service | 'no-group' | undefined {
-  const inGroup = SERVICES.filter((service) => same(service.subscriptionId, target.subscriptionId) && same(service.resourceGroup, target.resourceGroup))
+  const inGroup = SERVICES.filter(
+    (service) =>
+      same(service.subscriptionId, target.subscriptionId) && same(service.resourceGroup, target.resourceGroup),
+  )
   if (inGroup.length === 0) return 'no-group'
-  return inGroup.find((service) => same(serviceResourceId(service), target.resourceId.slice(0, target.resourceId.lastIndexOf('/backends/'))))
+  return inGroup.find((service) =>
+    same(serviceResourceId(service), target.resourceId.slice(0, target.resourceId.lastIndexOf('/backends/'))),
+  )
 }
 
-const ISO_8601_DURATION = /^P(?=[0-9T])(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+W)?(?:[0-9]+D)?(?:T(?=[0-9])(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?$/
+const ISO_8601_DURATION =
+  /^P(?=[0-9T])(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+W)?(?:[0-9]+D)?(?:T(?=[0-9])(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?$/
 
 /** The documented minimum of `PT2M` is not enforced: the official example sends `PT3S` and gets 202. */
 function readBody(request: ArmRequest): { ok: true; after: string | undefined } | { ok: false; refusal: ArmRefusal } {
@@ -114,10 +149,12 @@ function readBody(request: ArmRequest): { ok: true; after: string | undefined } 
   } catch {
     return { ok: false, refusal: invalidContent() }
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return { ok: false, refusal: invalidContent() }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    return { ok: false, refusal: invalidContent() }
   const after = (parsed as { properties?: { after?: unknown } | null }).properties?.after ?? undefined
   if (after === undefined) return { ok: true, after }
-  if (typeof after !== 'string' || !ISO_8601_DURATION.test(after)) return { ok: false, refusal: invalidField('after', 'Value must be a positive ISO 8601 duration.') }
+  if (typeof after !== 'string' || !ISO_8601_DURATION.test(after))
+    return { ok: false, refusal: invalidField('after', 'Value must be a positive ISO 8601 duration.') }
   return { ok: true, after }
 }
 

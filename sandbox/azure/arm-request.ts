@@ -28,9 +28,21 @@ export function parseTarget(path: string): ArmTarget | undefined {
   const match = BACKEND_PATH.exec(path)
   if (match === null) return undefined
   try {
-    const [subscriptionId, resourceGroup, serviceName, backendId] = match.slice(1, 5).map(decodeURIComponent) as [string, string, string, string]
+    const [subscriptionId, resourceGroup, serviceName, backendId] = match.slice(1, 5).map(decodeURIComponent) as [
+      string,
+      string,
+      string,
+      string,
+    ]
     const resourceId = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.ApiManagement/service/${serviceName}/backends/${backendId}`
-    return { subscriptionId, resourceGroup, serviceName, backendId, resourceId, action: match[5] === undefined ? undefined : 'reconnect' }
+    return {
+      subscriptionId,
+      resourceGroup,
+      serviceName,
+      backendId,
+      resourceId,
+      action: match[5] === undefined ? undefined : 'reconnect',
+    }
   } catch {
     return undefined
   }

@@ -27,7 +27,9 @@ export function createArm(options: ArmOptions): RequestListener {
     const armRequest = await readRequest(request)
     const entry = options.journal.received(toEntry(armRequest, options.now()))
     response.on('finish', () => (entry.status = response.statusCode))
-    const left = budget.spend(`${armRequest.method === 'GET' ? 'reads' : 'writes'} ${armRequest.target?.subscriptionId ?? ''}`)
+    const left = budget.spend(
+      `${armRequest.method === 'GET' ? 'reads' : 'writes'} ${armRequest.target?.subscriptionId ?? ''}`,
+    )
     writeCommonHeaders(request, response, left.remaining, options.now())
     if (armRequest.path.startsWith(REDIRECT_PREFIX)) return void response.writeHead(202).end()
 
@@ -35,7 +37,8 @@ export function createArm(options: ArmOptions): RequestListener {
     if (fault.delayMs > 0) await delay(fault.delayMs, undefined, { ref: false })
     if (fault.answer === undefined || fault.appliesFirst) {
       const judgement = await judge(armRequest, options)
-      if (judgement.kind === 'reconnect') options.journal.tookEffect(toEffect(judgement.target, judgement.after, options.now()))
+      if (judgement.kind === 'reconnect')
+        options.journal.tookEffect(toEffect(judgement.target, judgement.after, options.now()))
       if (fault.answer === undefined) return answer(response, judgement)
     }
     if (fault.answer.kind === 'raw') return fault.answer.write(request, response)
@@ -52,11 +55,21 @@ export function createArm(options: ArmOptions): RequestListener {
 
 async function readRequest(request: IncomingMessage): Promise<ArmRequest> {
   const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s)
-  return { method: request.method ?? '', path, query: new URLSearchParams(query), headers: request.headers, body: await readText(request), target: parseTarget(path) }
+  return {
+    method: request.method ?? '',
+    path,
+    query: new URLSearchParams(query),
+    headers: request.headers,
+    body: await readText(request),
+    target: parseTarget(path),
+  }
 }
 
 function toEntry(request: ArmRequest, nowEpochMs: number): ReceivedRequest {
-  const headers = Object.entries(request.headers).map(([name, value]) => [name, name === 'authorization' ? '(left out)' : String(value)])
+  const headers = Object.entries(request.headers).map(([name, value]) => [
+    name,
+    name === 'authorization' ? '(left out)' : String(value),
+  ])
   return {
     at: new Date(nowEpochMs).toISOString(),
     method: request.method,
@@ -74,7 +87,12 @@ function toEffect(target: ArmTarget, after: string | undefined, nowEpochMs: numb
 const GUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /** The headers that ARM puts on everything. The caller's correlation id is kept where it is a GUID. */
-function writeCommonHeaders(request: IncomingMessage, response: ServerResponse, remainingWrites: number, nowEpochMs: number): void {
+function writeCommonHeaders(
+  request: IncomingMessage,
+  response: ServerResponse,
+  remainingWrites: number,
+  nowEpochMs: number,
+): void {
   const given = String(request.headers['x-ms-correlation-request-id'] ?? '')
   const correlationId = GUID.test(given) ? given : randomUUID()
   const requestId = randomUUID()
@@ -90,9 +108,13 @@ function writeCommonHeaders(request: IncomingMessage, response: ServerResponse, 
     'x-ms-routing-request-id': `${REGION}:${stamp}:${correlationId}`,
   }
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  response.setHeader(`x-ms-ratelimit-remaining-subscription-${request.method === 'GET' ? 'reads' : 'writes'}`, String(remainingWrites))
+  response.setHeader(
+    `x-ms-ratelimit-remaining-subscription-${request.method === 'GET' ? 'reads' : 'writes'}`,
+    String(remainingWrites),
+  )
   const clientRequestId = request.headers['x-ms-client-request-id']
-  if (request.headers['x-ms-return-client-request-id'] === 'true' && clientRequestId !== undefined) response.setHeader('x-ms-client-request-id', clientRequestId)
+  if (request.headers['x-ms-return-client-request-id'] === 'true' && clientRequestId !== undefined)
+    response.setHeader('x-ms-client-request-id', clientRequestId)
 }
 
 function answer(response: ServerResponse, judgement: ArmJudgement): void {
@@ -115,7 +137,10 @@ function refuse(response: ServerResponse, refusal: ArmRefusal): void {
   if (refusal.gateway) response.setHeader('x-ms-failure-cause', 'gateway')
   if (refusal.retryAfter !== undefined) response.setHeader('Retry-After', refusal.retryAfter)
   if (refusal.status === 401) {
-    response.setHeader('WWW-Authenticate', `Bearer authorization_uri="https://login.microsoftonline.com/${TENANT_ID}", error="invalid_token", error_description="The authentication failed."`)
+    response.setHeader(
+      'WWW-Authenticate',
+      `Bearer authorization_uri="https://login.microsoftonline.com/${TENANT_ID}", error="invalid_token", error_description="The authentication failed."`,
+    )
   }
   sendBody(response, refusal.status, refusal.body)
 }

@@ -1,6 +1,20 @@
 import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto'
 import { isIPv6 } from 'node:net'
-import { bitString, boolean, explicit, implicit, integer, nothing, objectIdentifier, octetString, sequence, set, tlv, utcTime, utf8String } from './der.ts'
+import {
+  bitString,
+  boolean,
+  explicit,
+  implicit,
+  integer,
+  nothing,
+  objectIdentifier,
+  octetString,
+  sequence,
+  set,
+  tlv,
+  utcTime,
+  utf8String,
+} from './der.ts'
 
 const DAY_MS = 86_400_000
 /** Chrome and Node accept more, but nothing here lives longer than a week. */
@@ -59,8 +73,20 @@ export function createCertificateAuthority(commonName: string, nowEpochMs: numbe
 }
 
 /** A self-signed certificate around a signing key, as Entra publishes one per key (`x5c`). DER. */
-export function createSelfSigned(commonName: string, publicKey: KeyObject, signingKey: KeyObject, nowEpochMs: number): Buffer {
-  return createCertificate({ subject: commonName, issuer: commonName, publicKey, signingKey, nowEpochMs, extensions: [] })
+export function createSelfSigned(
+  commonName: string,
+  publicKey: KeyObject,
+  signingKey: KeyObject,
+  nowEpochMs: number,
+): Buffer {
+  return createCertificate({
+    subject: commonName,
+    issuer: commonName,
+    publicKey,
+    signingKey,
+    nowEpochMs,
+    extensions: [],
+  })
 }
 
 interface CertificateFields {
@@ -108,7 +134,9 @@ function alternativeName(text: string): Buffer {
 }
 
 function keyId(publicKey: KeyObject): Buffer {
-  return createHash('sha1').update(publicKey.export({ type: 'spki', format: 'der' })).digest()
+  return createHash('sha1')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest()
 }
 
 function toPem(der: Buffer): string {

@@ -33,12 +33,15 @@ export function createControl(options: ControlOptions): RequestListener {
     },
     'DELETE /faults': (_, query) => faults.clear((query.get('target') as FaultTarget | null) ?? undefined),
     'POST /issuer/rotate': async (body) => {
-      const { kid } = await keys.rotate({ retireOld: (body as { retireOld?: boolean } | undefined)?.retireOld === true })
+      const { kid } = await keys.rotate({
+        retireOld: (body as { retireOld?: boolean } | undefined)?.retireOld === true,
+      })
       return { kid, published: keys.published().map((key) => key.kid) }
     },
     'POST /tokens': async (body) => {
       const request = body as TokenRequest | undefined
-      if (request === undefined || !TOKEN_KINDS.includes(request.kind)) throw new FaultError(`kind is one of ${TOKEN_KINDS.join(', ')}`)
+      if (request === undefined || !TOKEN_KINDS.includes(request.kind))
+        throw new FaultError(`kind is one of ${TOKEN_KINDS.join(', ')}`)
       return { token: await mint(request) }
     },
     'GET /state': () => ({

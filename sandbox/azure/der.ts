@@ -37,5 +37,8 @@ export function objectIdentifier(dotted: string): Buffer {
 
 /** UTCTime, which certificates use until 2049 (RFC 5280, 4.1.2.5). */
 export function utcTime(epochMs: number): Buffer {
-  return tlv(0x17, Buffer.from(new Date(epochMs).toISOString().replace(/^..(..)-(..)-(..)T(..):(..):(..).*$/, '$1$2$3$4$5$6Z')))
+  return tlv(
+    0x17,
+    Buffer.from(new Date(epochMs).toISOString().replace(/^..(..)-(..)-(..)T(..):(..):(..).*$/, '$1$2$3$4$5$6Z')),
+  )
 }

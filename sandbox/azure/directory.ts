@@ -23,9 +23,15 @@ export const OPERATOR = {
   clientId: '04b07795-8ddb-461a-bbee-02f9e1bf7b46',
 } as const
 
-export const TOOL = { clientId: 'd27f6b18-93ac-4e50-8d1b-4a6c0e9f7358', objectId: '1b9d4e7a-c683-4f2d-a05e-8c3f6b7d2914' } as const
+export const TOOL = {
+  clientId: 'd27f6b18-93ac-4e50-8d1b-4a6c0e9f7358',
+  objectId: '1b9d4e7a-c683-4f2d-a05e-8c3f6b7d2914',
+} as const
 
-export const STRANGER = { clientId: '6c3e8f05-7a1d-42b9-bf64-0d5e9a2c8b71', objectId: '9f0a5d3c-2e7b-4816-8c4d-b7f1e6a39d52' } as const
+export const STRANGER = {
+  clientId: '6c3e8f05-7a1d-42b9-bf64-0d5e9a2c8b71',
+  objectId: '9f0a5d3c-2e7b-4816-8c4d-b7f1e6a39d52',
+} as const
 
 /** Azure Monitor's action groups: the application, and the role, with which secure webhooks are called. They are the same in every tenant. */
 export const ACTION_GROUP = { clientId: '461e8683-5575-4561-ac7f-899cc907d62a' } as const

@@ -28,7 +28,19 @@ const CONNECTION_KINDS = ['close', 'wrong-certificate'] as const
 export type ConnectionFault = (typeof CONNECTION_KINDS)[number]
 
 const KINDS: Readonly<Record<FaultTarget, readonly string[]>> = {
-  arm: ['hang', 'slow', 'reset-before', 'reset-after', 'html-200', 'html-202', 'redirect-302', 'redirect-307', 'write-budget', 'close', 'wrong-certificate'],
+  arm: [
+    'hang',
+    'slow',
+    'reset-before',
+    'reset-after',
+    'html-200',
+    'html-202',
+    'redirect-302',
+    'redirect-307',
+    'write-budget',
+    'close',
+    'wrong-certificate',
+  ],
   identity: ['hang', 'slow', 'expired-token', 'garbage', 'garbage-token', 'close'],
   issuer: ['hang', 'slow', 'garbage', 'close'],
 }
@@ -80,7 +92,8 @@ export function createFaults(): Faults {
     list: () => active.map(({ fault, left }) => (left === Infinity ? fault : { ...fault, times: left })),
     takeForRequest: (target, resourceId = '') =>
       take((fault) => fault.target === target && !isConnectionKind(fault.kind) && covers(fault.scope, resourceId)),
-    takeForConnection: (target) => take((fault) => fault.target === target && isConnectionKind(fault.kind))?.kind as ConnectionFault | undefined,
+    takeForConnection: (target) =>
+      take((fault) => fault.target === target && isConnectionKind(fault.kind))?.kind as ConnectionFault | undefined,
     onConnectionFault: (listener) => void listeners.push(listener),
   }
 }
@@ -100,7 +113,9 @@ function checkFault(fault: Fault): Fault {
   if (!kinds.includes(fault.kind) && !/^[45][0-9]{2}$/.test(fault.kind)) {
     throw new FaultError(`kind of ${fault.target} is an error status such as "503", or one of ${kinds.join(', ')}`)
   }
-  if (fault.times !== undefined && !(Number.isInteger(fault.times) && fault.times > 0)) throw new FaultError('times is a positive integer')
-  if (fault.scope !== undefined && isConnectionKind(fault.kind)) throw new FaultError(`${fault.kind} meets connections, so it takes no scope`)
+  if (fault.times !== undefined && !(Number.isInteger(fault.times) && fault.times > 0))
+    throw new FaultError('times is a positive integer')
+  if (fault.scope !== undefined && isConnectionKind(fault.kind))
+    throw new FaultError(`${fault.kind} meets connections, so it takes no scope`)
   return fault
 }

@@ -35,16 +35,27 @@ export function createIdentityEndpoint(options: IdentityEndpointOptions): Reques
     const fault = options.faults.takeForRequest('identity')
     if (fault?.kind === 'hang') return
     if (fault?.kind === 'slow') await delay(fault.delayMs ?? 1_000, undefined, { ref: false })
-    if (fault?.kind === 'garbage') return void response.writeHead(200, { 'content-type': 'application/json' }).end('<html>')
+    if (fault?.kind === 'garbage')
+      return void response.writeHead(200, { 'content-type': 'application/json' }).end('<html>')
     if (fault !== undefined && /^[45]/.test(fault.kind)) {
       const headers = fault.retryAfter === undefined ? {} : { 'retry-after': fault.retryAfter }
-      return sendJson(response, Number(fault.kind), problem(Number(fault.kind), fault.message ?? FAULT_MESSAGES[fault.kind] ?? 'The request failed.'), headers)
+      return sendJson(
+        response,
+        Number(fault.kind),
+        problem(Number(fault.kind), fault.message ?? FAULT_MESSAGES[fault.kind] ?? 'The request failed.'),
+        headers,
+      )
     }
 
     const refusal = judge(url.searchParams, request.method, request.headers['x-identity-header'], options)
     if (refusal !== undefined) return sendJson(response, refusal.statusCode, refusal)
     const resource = url.searchParams.get('resource') as string
-    const { token, expiresOn } = mintIdentityToken(options.keys, resource, options.now(), fault?.kind === 'expired-token')
+    const { token, expiresOn } = mintIdentityToken(
+      options.keys,
+      resource,
+      options.now(),
+      fault?.kind === 'expired-token',
+    )
     sendJson(response, 200, {
       access_token: fault?.kind === 'garbage-token' ? 'not.a.token' : token,
       expires_on: String(expiresOn),
@@ -73,16 +84,26 @@ function problem(statusCode: number, message: string): Problem {
 }
 
 /** The header that proves that the caller runs inside the app comes first: without it nothing is revealed. */
-function judge(query: URLSearchParams, method: string | undefined, secret: unknown, options: IdentityEndpointOptions): Problem | undefined {
+function judge(
+  query: URLSearchParams,
+  method: string | undefined,
+  secret: unknown,
+  options: IdentityEndpointOptions,
+): Problem | undefined {
   if (method !== 'GET') return problem(405, 'Only GET is supported.')
   if (secret === undefined) return problem(401, 'The X-IDENTITY-HEADER header is missing.')
   if (secret !== options.secret()) return problem(401, 'The X-IDENTITY-HEADER header is invalid.')
-  if (query.get('api-version') !== '2019-08-01') return problem(400, `Unsupported api-version '${query.get('api-version') ?? ''}'.`)
+  if (query.get('api-version') !== '2019-08-01')
+    return problem(400, `Unsupported api-version '${query.get('api-version') ?? ''}'.`)
   const resource = query.get('resource')
   if (resource === null || resource === '') return problem(400, "The 'resource' parameter is missing.")
-  if (['client_id', 'principal_id', 'object_id', 'mi_res_id'].some((id) => query.has(id))) return problem(400, FAULT_MESSAGES['400'] as string)
+  if (['client_id', 'principal_id', 'object_id', 'mi_res_id'].some((id) => query.has(id)))
+    return problem(400, FAULT_MESSAGES['400'] as string)
   if (!options.resources().includes(resource.replace(/\/$/, ''))) {
-    return problem(400, `AADSTS500011: The resource principal named ${resource} was not found in the tenant named ${TENANT_ID}.`)
+    return problem(
+      400,
+      `AADSTS500011: The resource principal named ${resource} was not found in the tenant named ${TENANT_ID}.`,
+    )
   }
   return undefined
 }

@@ -13,26 +13,41 @@ export interface IssuerCounts {
 }
 
 /** The tenant's OpenID metadata and keys, at Entra's paths, for both token versions. It has no sign-in: tokens come from the control surface. */
-export function createIssuer(keys: KeyRing, faults: Faults, counts: IssuerCounts, authority: () => string): RequestListener {
+export function createIssuer(
+  keys: KeyRing,
+  faults: Faults,
+  counts: IssuerCounts,
+  authority: () => string,
+): RequestListener {
   return listener(async (request, response) => {
     const url = new URL(request.url ?? '/', 'http://localhost')
-    const match = /^\/([^/]+)(\/v2\.0)?\/(?:\.well-known\/openid-configuration|discovery\/(?:(v2\.0)\/)?keys)$/.exec(url.pathname)
+    const match = /^\/([^/]+)(\/v2\.0)?\/(?:\.well-known\/openid-configuration|discovery\/(?:(v2\.0)\/)?keys)$/.exec(
+      url.pathname,
+    )
     const isKeys = url.pathname.endsWith('/keys')
     if (match !== null) counts[isKeys ? 'keys' : 'metadata'] += 1
 
     const fault = faults.takeForRequest('issuer')
     if (fault?.kind === 'hang') return
     if (fault?.kind === 'slow') await delay(fault.delayMs ?? 1_000, undefined, { ref: false })
-    if (fault?.kind === 'garbage') return void response.writeHead(200, { 'content-type': 'application/json' }).end('<!DOCTYPE html>')
+    if (fault?.kind === 'garbage')
+      return void response.writeHead(200, { 'content-type': 'application/json' }).end('<!DOCTYPE html>')
     if (fault !== undefined && fault.kind !== 'slow') {
-      return sendJson(response, Number(fault.kind), { error: 'server_error' }, fault.retryAfter === undefined ? {} : { 'retry-after': fault.retryAfter })
+      return sendJson(
+        response,
+        Number(fault.kind),
+        { error: 'server_error' },
+        fault.retryAfter === undefined ? {} : { 'retry-after': fault.retryAfter },
+      )
     }
 
     if (match === null || request.method !== 'GET') return void response.writeHead(404).end()
     const tenant = match[1] as string
     if (tenant.toLowerCase() !== TENANT_ID) return sendJson(response, 400, unknownTenant(tenant))
     const version = (isKeys ? match[3] : match[2]) === undefined ? 1 : 2
-    sendJson(response, 200, isKeys ? keySet(keys, authority(), version) : metadata(authority(), version), { 'cache-control': 'max-age=86400, private' })
+    sendJson(response, 200, isKeys ? keySet(keys, authority(), version) : metadata(authority(), version), {
+      'cache-control': 'max-age=86400, private',
+    })
   })
 }
 
@@ -57,7 +72,11 @@ function metadata(authority: string, version: 1 | 2): object {
 
 /** The keys of the v2 endpoint carry the issuer that may use them. */
 function keySet(keys: KeyRing, authority: string, version: 1 | 2): object {
-  return { keys: keys.published().map(({ jwk }) => (version === 1 ? jwk : { ...jwk, issuer: `${authority}/${TENANT_ID}/v2.0` })) }
+  return {
+    keys: keys
+      .published()
+      .map(({ jwk }) => (version === 1 ? jwk : { ...jwk, issuer: `${authority}/${TENANT_ID}/v2.0` })),
+  }
 }
 
 function unknownTenant(tenant: string): object {

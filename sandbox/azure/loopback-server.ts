@@ -27,7 +27,8 @@ export interface LoopbackServerOptions {
 export async function startLoopbackServer(options: LoopbackServerOptions): Promise<LoopbackServer> {
   const idle = createIdleTracker()
   const server = idle.watch(createServer(options.listener, options.tls))
-  const wrong = options.wrongTls === undefined ? undefined : idle.watch(createServer(options.listener, options.wrongTls))
+  const wrong =
+    options.wrongTls === undefined ? undefined : idle.watch(createServer(options.listener, options.wrongTls))
   const sockets = new Set<Socket>()
 
   const front = createTcpServer((socket) => {

@@ -46,5 +46,18 @@ async function createSigningKey(nowEpochMs: number): Promise<SigningKey> {
   const certificate = createSelfSigned('accounts.accesscontrol.sandbox', publicKey, privateKey, nowEpochMs)
   const kid = createHash('sha1').update(certificate).digest('base64url')
   const { n, e } = publicKey.export({ format: 'jwk' })
-  return { kid, privateKey, publicKey, jwk: { kty: 'RSA', use: 'sig', kid, x5t: kid, n: n as string, e: e as string, x5c: [certificate.toString('base64')] } }
+  return {
+    kid,
+    privateKey,
+    publicKey,
+    jwk: {
+      kty: 'RSA',
+      use: 'sig',
+      kid,
+      x5t: kid,
+      n: n as string,
+      e: e as string,
+      x5c: [certificate.toString('base64')],
+    },
+  }
 }

@@ -12,7 +12,12 @@ import { createMint, type Mint } from './tokens.ts'
 
 export interface SimulatedAzureOptions {
   /** 0, the default, for a free one. */
-  readonly ports?: { readonly arm?: number; readonly identity?: number; readonly issuer?: number; readonly control?: number }
+  readonly ports?: {
+    readonly arm?: number
+    readonly identity?: number
+    readonly issuer?: number
+    readonly control?: number
+  }
   readonly now?: () => number
 }
 
@@ -41,7 +46,10 @@ export interface SimulatedAzure {
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1']
 
-export async function startSimulatedAzure({ ports = {}, now = Date.now }: SimulatedAzureOptions = {}): Promise<SimulatedAzure> {
+export async function startSimulatedAzure({
+  ports = {},
+  now = Date.now,
+}: SimulatedAzureOptions = {}): Promise<SimulatedAzure> {
   const authority = createCertificateAuthority('APIM Reconnect sandbox CA', now())
   const impostor = createCertificateAuthority('Someone else', now())
   const keys = await createKeyRing(now)
@@ -68,7 +76,15 @@ export async function startSimulatedAzure({ ports = {}, now = Date.now }: Simula
   try {
     const armServer = await start({
       port: ports.arm ?? 0,
-      listener: createArm({ keys, now, faults, journal, hasBackend: (resourceId) => added.has(resourceId.toLowerCase()), origin: () => arm, audiences: () => [arm, arm.replace(LOOPBACK, 'localhost')] }),
+      listener: createArm({
+        keys,
+        now,
+        faults,
+        journal,
+        hasBackend: (resourceId) => added.has(resourceId.toLowerCase()),
+        origin: () => arm,
+        audiences: () => [arm, arm.replace(LOOPBACK, 'localhost')],
+      }),
       tls: authority.issue('sandbox ARM', LOOPBACK_NAMES),
       wrongTls: impostor.issue('sandbox ARM', LOOPBACK_NAMES),
       connectionFault: () => faults.takeForConnection('arm'),
@@ -76,7 +92,14 @@ export async function startSimulatedAzure({ ports = {}, now = Date.now }: Simula
     arm = `https://${LOOPBACK}:${armServer.port}`
     const identity = await start({
       port: ports.identity ?? 0,
-      listener: createIdentityEndpoint({ secret: () => identityHeader, resources: () => [arm, arm.replace(LOOPBACK, 'localhost')], keys, faults, counts: identityCounts, now }),
+      listener: createIdentityEndpoint({
+        secret: () => identityHeader,
+        resources: () => [arm, arm.replace(LOOPBACK, 'localhost')],
+        keys,
+        faults,
+        counts: identityCounts,
+        now,
+      }),
       connectionFault: () => faults.takeForConnection('identity'),
     })
     const issuer = await start({
@@ -86,7 +109,10 @@ export async function startSimulatedAzure({ ports = {}, now = Date.now }: Simula
     })
     issuerOrigin = `http://${LOOPBACK}:${issuer.port}`
     const mint = createMint(keys, issuerOrigin, now)
-    const control = await start({ port: ports.control ?? 0, listener: createControl({ journal, faults, keys, mint, issuerCounts, identityCounts }) })
+    const control = await start({
+      port: ports.control ?? 0,
+      listener: createControl({ journal, faults, keys, mint, issuerCounts, identityCounts }),
+    })
     const byTarget = { arm: armServer, identity, issuer }
     faults.onConnectionFault((target) => byTarget[target].dropIdleConnections())
 

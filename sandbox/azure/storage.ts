@@ -21,18 +21,30 @@ export interface Storage {
 
 /** Starts Azurite on free loopback ports and resolves once all its services listen. */
 export async function startStorage({ accounts = 1 }: { readonly accounts?: number } = {}): Promise<Storage> {
-  const named = Array.from({ length: accounts }, (_, index) => ({ name: `sandbox${index}`, key: randomBytes(32).toString('base64') }))
+  const named = Array.from({ length: accounts }, (_, index) => ({
+    name: `sandbox${index}`,
+    key: randomBytes(32).toString('base64'),
+  }))
   // Azurite writes a few files of its own even when the data stays in memory.
   const folder = await mkdtemp(join(tmpdir(), 'apim-reconnect-storage-'))
-  const hosts = SERVICES.flatMap((service) => [`--${service.toLowerCase()}Host`, '127.0.0.1', `--${service.toLowerCase()}Port`, '0'])
-  const child = fork(fileURLToPath(new URL('storage-main.ts', import.meta.url)), ['--inMemoryPersistence', '--silent', '--disableTelemetry', ...hosts], {
-    cwd: folder,
-    env: { PATH: process.env['PATH'], AZURITE_ACCOUNTS: named.map(({ name, key }) => `${name}:${key}`).join(';') },
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // Ctrl-C reaches the whole process group; the supervisor decides what ends when.
-    detached: true,
-  })
+  const hosts = SERVICES.flatMap((service) => [
+    `--${service.toLowerCase()}Host`,
+    '127.0.0.1',
+    `--${service.toLowerCase()}Port`,
+    '0',
+  ])
+  const child = fork(
+    fileURLToPath(new URL('storage-main.ts', import.meta.url)),
+    ['--inMemoryPersistence', '--silent', '--disableTelemetry', ...hosts],
+    {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], AZURITE_ACCOUNTS: named.map(({ name, key }) => `${name}:${key}`).join(';') },
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // Ctrl-C reaches the whole process group; the supervisor decides what ends when.
+      detached: true,
+    },
+  )
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
 
   async function stop(): Promise<void> {

@@ -1,5 +1,14 @@
 import { randomBytes, randomUUID, sign } from 'node:crypto'
-import { API_AUDIENCE, API_CLIENT_ID, MANAGED_IDENTITY, OPERATOR, OPERATOR_ROLE, STRANGER, TENANT_ID, TOOL } from './directory.ts'
+import {
+  API_AUDIENCE,
+  API_CLIENT_ID,
+  MANAGED_IDENTITY,
+  OPERATOR,
+  OPERATOR_ROLE,
+  STRANGER,
+  TENANT_ID,
+  TOOL,
+} from './directory.ts'
 import type { KeyRing, SigningKey } from './signing-keys.ts'
 
 const DEFAULT_LIFETIME_SECONDS = 3_600
@@ -50,10 +59,15 @@ export function createMint(keys: KeyRing, authority: string, now: () => number):
       iss: version === 1 ? `https://sts.windows.net/${tenantId}/` : `${authority}/${tenantId}/v2.0`,
       ...times(now(), request.expiresInSeconds ?? DEFAULT_LIFETIME_SECONDS, request.notBeforeInSeconds ?? 0),
       aio: randomBytes(33).toString('base64'),
-      ...(version === 1 ? { appid: clientId, appidacr: isPerson ? '0' : '1' } : { azp: clientId, azpacr: isPerson ? '0' : '1' }),
+      ...(version === 1
+        ? { appid: clientId, appidacr: isPerson ? '0' : '1' }
+        : { azp: clientId, azpacr: isPerson ? '0' : '1' }),
       ...(version === 1 && { idp: `https://sts.windows.net/${tenantId}/` }),
       ...(request.groups !== undefined && { groups: request.groups }),
-      ...(isPerson && { name: OPERATOR.name, [version === 1 ? 'unique_name' : 'preferred_username']: OPERATOR.userName }),
+      ...(isPerson && {
+        name: OPERATOR.name,
+        [version === 1 ? 'unique_name' : 'preferred_username']: OPERATOR.userName,
+      }),
       oid: objectId,
       rh: '0.AAAA.',
       ...(roles !== undefined && { roles }),
@@ -64,12 +78,21 @@ export function createMint(keys: KeyRing, authority: string, now: () => number):
       ver: `${version}.0`,
     }
     const key = request.key === 'unpublished' ? await keys.unpublished() : keys.current()
-    return signToken(key, { ...(version === 1 && { x5t: key.kid }), ...request.header }, withChanges(claims, request.claims ?? {}))
+    return signToken(
+      key,
+      { ...(version === 1 && { x5t: key.kid }), ...request.header },
+      withChanges(claims, request.claims ?? {}),
+    )
   }
 }
 
 /** The token that the identity endpoint gives the function app for `resource`: v1, application only. */
-export function mintIdentityToken(keys: KeyRing, resource: string, nowEpochMs: number, expired: boolean): { token: string; expiresOn: number } {
+export function mintIdentityToken(
+  keys: KeyRing,
+  resource: string,
+  nowEpochMs: number,
+  expired: boolean,
+): { token: string; expiresOn: number } {
   const claims = {
     aud: resource,
     iss: `https://sts.windows.net/${TENANT_ID}/`,
@@ -88,18 +111,29 @@ export function mintIdentityToken(keys: KeyRing, resource: string, nowEpochMs: n
   return { token: signToken(key, { x5t: key.kid }, claims), expiresOn: claims.exp }
 }
 
-function times(nowEpochMs: number, expiresInSeconds: number, notBeforeInSeconds: number): { iat: number; nbf: number; exp: number } {
+function times(
+  nowEpochMs: number,
+  expiresInSeconds: number,
+  notBeforeInSeconds: number,
+): { iat: number; nbf: number; exp: number } {
   const now = Math.floor(nowEpochMs / 1_000)
   const from = now + notBeforeInSeconds
   return { iat: from, nbf: from, exp: now + expiresInSeconds }
 }
 
-function withChanges(claims: Readonly<Record<string, unknown>>, changes: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function withChanges(
+  claims: Readonly<Record<string, unknown>>,
+  changes: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   return Object.fromEntries(Object.entries({ ...claims, ...changes }).filter(([, value]) => value !== null))
 }
 
 /** RS256 (RFC 7518, 3.3). */
-function signToken(key: SigningKey, header: Readonly<Record<string, unknown>>, claims: Readonly<Record<string, unknown>>): string {
+function signToken(
+  key: SigningKey,
+  header: Readonly<Record<string, unknown>>,
+  claims: Readonly<Record<string, unknown>>,
+): string {
   const parts = [{ typ: 'JWT', alg: 'RS256', kid: key.kid, ...header }, claims]
   const signed = parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
   return `${signed}.${sign('sha256', Buffer.from(signed), key.privateKey).toString('base64url')}`

@@ -17,7 +17,9 @@ export function createWriteBudget(now: () => number): WriteBudget {
       const tokens = Math.min(BUCKET, bucket.tokens + ((atEpochMs - bucket.atEpochMs) / 1_000) * REFILL_PER_SECOND)
       const enough = tokens >= 1
       buckets.set(key, { tokens: enough ? tokens - 1 : tokens, atEpochMs })
-      return enough ? { remaining: Math.floor(tokens - 1) } : { remaining: 0, retryAfterSeconds: Math.max(1, Math.ceil((1 - tokens) / REFILL_PER_SECOND)) }
+      return enough
+        ? { remaining: Math.floor(tokens - 1) }
+        : { remaining: 0, retryAfterSeconds: Math.max(1, Math.ceil((1 - tokens) / REFILL_PER_SECOND)) }
     },
   }
 }

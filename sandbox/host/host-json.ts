@@ -24,11 +24,17 @@ export async function readHostJson(appRoot: string): Promise<HostJson> {
   const text = await readFile(join(appRoot, 'host.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ENOENT' ? new Error(`there is no host.json in ${appRoot}`) : error
   })
-  const host = JSON.parse(stripComments(text)) as { version?: string; extensions?: { http?: Partial<HttpOptions>; queues?: Record<string, unknown> } }
+  const host = JSON.parse(stripComments(text)) as {
+    version?: string
+    extensions?: { http?: Partial<HttpOptions>; queues?: Record<string, unknown> }
+  }
   if (host.version !== '2.0') throw new Error('host.json must say "version": "2.0"')
   const http = host.extensions?.http
   return {
-    http: { routePrefix: (http?.routePrefix ?? DEFAULT_ROUTE_PREFIX).replace(/^\/+|\/+$/g, ''), customHeaders: http?.customHeaders ?? {} },
+    http: {
+      routePrefix: (http?.routePrefix ?? DEFAULT_ROUTE_PREFIX).replace(/^\/+|\/+$/g, ''),
+      customHeaders: http?.customHeaders ?? {},
+    },
     queues: readQueueOptions(host.extensions?.queues ?? {}, availableParallelism()),
   }
 }

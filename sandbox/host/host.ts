@@ -46,13 +46,18 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const { http, queues } = await readHostJson(options.appRoot)
   const worker = createWorker(options.log)
   await loadApp(worker, options.appRoot)
-  const functions = [...worker.functions.values()].filter(({ metadata }) => !isDisabled(metadata.name, options.environment))
+  const functions = [...worker.functions.values()].filter(
+    ({ metadata }) => !isDisabled(metadata.name, options.environment),
+  )
   const routes = createHttpRoutes(functions, http.routePrefix)
   const listeners = functions.flatMap((registered) => {
     const queueName = queueNameOf(registered)
     return queueName === undefined ? [] : [{ registered, queueName }]
   })
-  refuseOtherTriggers(functions, [...routes.map((route) => route.function), ...listeners.map(({ registered }) => registered)])
+  refuseOtherTriggers(functions, [
+    ...routes.map((route) => route.function),
+    ...listeners.map(({ registered }) => registered),
+  ])
   const limit = options.environment['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT']
   const trigger = createHttpTrigger(worker, routes, {
     ...http,
@@ -61,7 +66,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
   })
 
   const servers = [listenPlain(trigger.listener)]
-  if (options.tls !== undefined) servers.push(createHttpsServer({ ...SERVER_OPTIONS, key: options.tls.key, cert: options.tls.cert }, trigger.listener))
+  if (options.tls !== undefined)
+    servers.push(
+      createHttpsServer({ ...SERVER_OPTIONS, key: options.tls.key, cert: options.tls.cert }, trigger.listener),
+    )
   servers.forEach(harden)
   const [plain, secure] = servers as [Server, Server?]
   const port = await listen(plain, options.port, options.orFreePort)
@@ -71,19 +79,31 @@ export async function startHost(options: HostOptions): Promise<Host> {
   /** The SDK is read by apps alone that have a queue to be listened to. */
   async function listenToQueues(): Promise<readonly QueueTrigger[]> {
     const storage = options.environment['AzureWebJobsStorage']
-    if (storage === undefined || storage === '') throw new AppLoadError('AzureWebJobsStorage is not set: the queue triggers have no storage.')
+    if (storage === undefined || storage === '')
+      throw new AppLoadError('AzureWebJobsStorage is not set: the queue triggers have no storage.')
     const { QueueServiceClient } = await import('@azure/storage-queue')
     const service = connect(QueueServiceClient, storage)
     if (service === undefined) return []
-    return listeners.map(({ registered, queueName }) => startQueueTrigger(worker, registered, queueName, service, { ...queues, hiddenMs: options.queueHiddenMs ?? HIDDEN_MS }))
+    return listeners.map(({ registered, queueName }) =>
+      startQueueTrigger(worker, registered, queueName, service, {
+        ...queues,
+        hiddenMs: options.queueHiddenMs ?? HIDDEN_MS,
+      }),
+    )
   }
 
   return {
     port,
     tlsPort,
     functions: [
-      ...routes.map((route) => ({ name: route.function.metadata.name, trigger: `${route.methods.join(',')} /${route.template.text}` })),
-      ...listeners.map(({ registered, queueName }) => ({ name: registered.metadata.name, trigger: `queue ${queueName}` })),
+      ...routes.map((route) => ({
+        name: route.function.metadata.name,
+        trigger: `${route.methods.join(',')} /${route.template.text}`,
+      })),
+      ...listeners.map(({ registered, queueName }) => ({
+        name: registered.metadata.name,
+        trigger: `queue ${queueName}`,
+      })),
     ],
     async stop() {
       const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)))
@@ -93,12 +113,20 @@ export async function startHost(options: HostOptions): Promise<Host> {
       for (let waitedMs = 0; isBusy() && waitedMs < DRAIN_MS; waitedMs += 20) await delay(20)
       servers.forEach((server) => server.closeAllConnections())
       await Promise.all(closed)
-      await executeHooks(worker, 'appTerminate', readOnly({ hookData: worker.appLevelOnlyHookData, appHookData: worker.appHookData }))
+      await executeHooks(
+        worker,
+        'appTerminate',
+        readOnly({ hookData: worker.appLevelOnlyHookData, appHookData: worker.appHookData }),
+      )
     },
   }
 }
 
-const SERVER_OPTIONS = { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_TIMEOUT_MS }
+const SERVER_OPTIONS = {
+  maxHeaderSize: MAX_HEADER_BYTES,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+}
 
 function listenPlain(listener: RequestListener): Server {
   return createHttpServer(SERVER_OPTIONS, listener)
@@ -140,7 +168,8 @@ function connect(client: typeof QueueServiceClient, connectionString: string): Q
 
 function refuseOtherTriggers(functions: readonly RegisteredFunction[], served: readonly RegisteredFunction[]): void {
   const other = functions.find((registered) => !served.includes(registered))
-  if (other !== undefined) throw new AppLoadError(`Function "${other.metadata.name}" has a trigger that this host does not serve.`)
+  if (other !== undefined)
+    throw new AppLoadError(`Function "${other.metadata.name}" has a trigger that this host does not serve.`)
 }
 
 /** The host's own setting for it, in the spelling of Linux too. */

@@ -20,7 +20,9 @@ const RESERVED = /^(?:admin|runtime)(?:\/|$)/i
 export function createHttpRoutes(functions: Iterable<RegisteredFunction>, routePrefix: string): readonly HttpRoute[] {
   const routes: HttpRoute[] = []
   for (const registered of functions) {
-    const trigger = Object.values(registered.metadata.bindings).find(({ type }) => type?.toLowerCase() === 'httptrigger')
+    const trigger = Object.values(registered.metadata.bindings).find(
+      ({ type }) => type?.toLowerCase() === 'httptrigger',
+    )
     if (trigger !== undefined) routes.push(toRoute(registered, trigger, routePrefix))
   }
   return routes.toSorted((left, right) => (left.function.metadata.name < right.function.metadata.name ? -1 : 1))
@@ -35,13 +37,24 @@ export function findRoute(routes: readonly HttpRoute[], method: string, path: st
   return undefined
 }
 
-function toRoute(registered: RegisteredFunction, trigger: Readonly<Record<string, unknown>>, routePrefix: string): HttpRoute {
+function toRoute(
+  registered: RegisteredFunction,
+  trigger: Readonly<Record<string, unknown>>,
+  routePrefix: string,
+): HttpRoute {
   const { name } = registered.metadata
   if (trigger['authLevel'] !== 'anonymous') {
-    throw new AppLoadError(`Function "${name}" has authLevel "${String(trigger['authLevel'])}": this host keeps no keys and serves "anonymous" only.`)
+    throw new AppLoadError(
+      `Function "${name}" has authLevel "${String(trigger['authLevel'])}": this host keeps no keys and serves "anonymous" only.`,
+    )
   }
   const route = (trigger['route'] as string | undefined) ?? name
   const template = parseRouteTemplate([routePrefix, route].filter((part) => part !== '').join('/'))
-  if (RESERVED.test(template.text)) throw new AppLoadError(`Function "${name}": route "${template.text}" lies below a path that the host reserves.`)
-  return { function: registered, template, methods: (trigger['methods'] as string[]).map((method) => method.toUpperCase()) }
+  if (RESERVED.test(template.text))
+    throw new AppLoadError(`Function "${name}": route "${template.text}" lies below a path that the host reserves.`)
+  return {
+    function: registered,
+    template,
+    methods: (trigger['methods'] as string[]).map((method) => method.toUpperCase()),
+  }
 }

@@ -26,7 +26,11 @@ export interface HttpTrigger {
 }
 
 /** Serves the HTTP triggers of an app without HTTP streaming: the whole request goes to the worker, the whole answer comes back. */
-export function createHttpTrigger(worker: Worker, routes: readonly HttpRoute[], options: HttpTriggerOptions): HttpTrigger {
+export function createHttpTrigger(
+  worker: Worker,
+  routes: readonly HttpRoute[],
+  options: HttpTriggerOptions,
+): HttpTrigger {
   let inFlight = 0
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -34,7 +38,8 @@ export function createHttpTrigger(worker: Worker, routes: readonly HttpRoute[], 
     const headers = readHeaders(request)
     if ((request.url ?? '').length > MAX_REQUEST_LINE_BYTES) return refuse(request, response, 414)
     if (request.rawHeaders.length / 2 > MAX_HEADERS) return refuse(request, response, 431)
-    if (target === undefined || headers === undefined || !isHost(headers.get('host'))) return refuse(request, response, 400)
+    if (target === undefined || headers === undefined || !isHost(headers.get('host')))
+      return refuse(request, response, 400)
 
     const match = findRoute(routes, request.method ?? '', target.path)
     if (match === undefined) return answerUnrouted(target.path, request, response)
@@ -48,7 +53,11 @@ export function createHttpTrigger(worker: Worker, routes: readonly HttpRoute[], 
     const http = toRpcRequest(request, target, headers, match.params, body)
     const traceParent = headers.get('traceparent')
     try {
-      const result = await invoke(worker, match.route.function, { data: { http }, metadata: {}, ...(traceParent !== undefined && { traceParent }) })
+      const result = await invoke(worker, match.route.function, {
+        data: { http },
+        metadata: {},
+        ...(traceParent !== undefined && { traceParent }),
+      })
       writeFunctionResponse(response, result.returnValue, options.customHeaders)
     } catch (error) {
       logFailure(match.route.function.metadata.name, error)
@@ -72,7 +81,12 @@ export function createHttpTrigger(worker: Worker, routes: readonly HttpRoute[], 
 
   function logFailure(functionName: string, error: unknown): void {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    worker.log({ level: 'error', category: 'system', message: `Executed '${functionName}' (Failed): ${message}`, functionName })
+    worker.log({
+      level: 'error',
+      category: 'system',
+      message: `Executed '${functionName}' (Failed): ${message}`,
+      functionName,
+    })
   }
 
   return {
@@ -84,7 +98,11 @@ export function createHttpTrigger(worker: Worker, routes: readonly HttpRoute[], 
       request.on('error', () => {})
       response.on('error', () => {})
       serve(request, response).catch((error: unknown) => {
-        worker.log({ level: 'error', category: 'system', message: `An unhandled host error has occurred: ${String(error)}` })
+        worker.log({
+          level: 'error',
+          category: 'system',
+          message: `An unhandled host error has occurred: ${String(error)}`,
+        })
         response.destroy()
       })
     },
@@ -122,7 +140,12 @@ function discardBody(request: IncomingMessage): Buffer {
 }
 
 /** Refusals that come before routing close the connection: what else is on it cannot be trusted or is not wanted. */
-function refuse(request: IncomingMessage, response: ServerResponse, status: number, customHeaders: Readonly<Record<string, string>> = {}): void {
+function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  customHeaders: Readonly<Record<string, string>> = {},
+): void {
   discardBody(request)
   response.shouldKeepAlive = false
   writeStatus(response, status, customHeaders)

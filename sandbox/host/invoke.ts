@@ -15,7 +15,11 @@ export interface Trigger {
  * One invocation, from any kind of trigger: arguments → preInvocation hooks → handler → postInvocation hooks → response.
  * Throws what the handler threw, unless a hook took the error away.
  */
-export async function invoke(worker: Worker, registered: RegisteredFunction, trigger: Trigger): Promise<InvocationResponse> {
+export async function invoke(
+  worker: Worker,
+  registered: RegisteredFunction,
+  trigger: Trigger,
+): Promise<InvocationResponse> {
   const { metadata } = registered
   const model = worker.programmingModel
   if (model === undefined) throw new Error('no programming model is set')
@@ -26,17 +30,24 @@ export async function invoke(worker: Worker, registered: RegisteredFunction, tri
     request,
     metadata,
     state: undefined,
-    log: (level, category, message) => worker.log({ level, category, message, functionName: metadata.name, invocationId }),
+    log: (level, category, message) =>
+      worker.log({ level, category, message, functionName: metadata.name, invocationId }),
   }
   const invocation = await model.getInvocationModel(coreContext)
   const { context, inputs } = await invocation.getArguments()
-  const data = Object.getOwnPropertyDescriptors(readOnly({ hookData: {}, appHookData: worker.appHookData, invocationContext: context }))
+  const data = Object.getOwnPropertyDescriptors(
+    readOnly({ hookData: {}, appHookData: worker.appHookData, invocationContext: context }),
+  )
 
   const before = Object.defineProperties({ functionCallback: registered.callback, inputs }, data)
   coreContext.state = 'preInvocationHooks'
   await executeHooks(worker, 'preInvocation', before)
 
-  const after: { inputs: unknown[]; result: unknown; error: unknown } = { inputs: before.inputs, result: null, error: null }
+  const after: { inputs: unknown[]; result: unknown; error: unknown } = {
+    inputs: before.inputs,
+    result: null,
+    error: null,
+  }
   Object.defineProperties(after, data)
   coreContext.state = 'invocation'
   try {
@@ -51,7 +62,11 @@ export async function invoke(worker: Worker, registered: RegisteredFunction, tri
   return invocation.getResponse(context, after.result)
 }
 
-function toInvocationRequest({ metadata }: RegisteredFunction, trigger: Trigger, invocationId: string): InvocationRequest {
+function toInvocationRequest(
+  { metadata }: RegisteredFunction,
+  trigger: Trigger,
+  invocationId: string,
+): InvocationRequest {
   const binding = Object.entries(metadata.bindings).find(([, binding]) => /trigger$/i.test(binding.type ?? ''))
   if (binding === undefined) throw new Error(`function "${metadata.name}" has no trigger`)
   return {
@@ -65,6 +80,7 @@ function toInvocationRequest({ metadata }: RegisteredFunction, trigger: Trigger,
 
 /** The host's own activity: in the caller's trace where there is one, with a span id of its own. */
 function continueTrace(traceParent: string | undefined): string {
-  const traceId = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceParent ?? '')?.[1] ?? randomBytes(16).toString('hex')
+  const traceId =
+    /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceParent ?? '')?.[1] ?? randomBytes(16).toString('hex')
   return `00-${traceId}-${randomBytes(8).toString('hex')}-01`
 }

@@ -28,8 +28,12 @@ const WORKER_CAPABILITIES: Readonly<Record<string, string>> = {
  * hooks, then no more registrations. `main` as a glob pattern, which the worker also takes, is not supported.
  */
 export async function loadApp(worker: Worker, appRoot: string): Promise<void> {
-  const packageJson = JSON.parse(await readFile(join(appRoot, 'package.json'), 'utf8')) as { main?: string; type?: string }
-  if (packageJson.main === undefined) throw new AppLoadError('package.json has no "main", so the Functions worker would load nothing.')
+  const packageJson = JSON.parse(await readFile(join(appRoot, 'package.json'), 'utf8')) as {
+    main?: string
+    type?: string
+  }
+  if (packageJson.main === undefined)
+    throw new AppLoadError('package.json has no "main", so the Functions worker would load nothing.')
   const entryPoint = join(appRoot, packageJson.main)
   if (!existsSync(entryPoint)) throw new AppLoadError(`${packageJson.main} does not exist: run "npm run build" first.`)
 
@@ -39,11 +43,17 @@ export async function loadApp(worker: Worker, appRoot: string): Promise<void> {
   else createRequire(pathToFileURL(entryPoint))(entryPoint)
 
   const data = readOnly({ hookData: worker.appLevelOnlyHookData, appHookData: worker.appHookData })
-  await executeHooks(worker, 'appStart', Object.defineProperties({ functionAppDirectory: appRoot }, Object.getOwnPropertyDescriptors(data)))
+  await executeHooks(
+    worker,
+    'appStart',
+    Object.defineProperties({ functionAppDirectory: appRoot }, Object.getOwnPropertyDescriptors(data)),
+  )
 
   const model = worker.programmingModel
-  if (model === undefined || worker.functions.size === 0) throw new AppLoadError(`${packageJson.main} registered no function.`)
+  if (model === undefined || worker.functions.size === 0)
+    throw new AppLoadError(`${packageJson.main} registered no function.`)
   const capabilities = (await model.getCapabilities?.({ ...WORKER_CAPABILITIES })) ?? {}
-  if (capabilities['HttpUri'] !== undefined) throw new AppLoadError('The app switches HTTP streaming on, which this host does not do.')
+  if (capabilities['HttpUri'] !== undefined)
+    throw new AppLoadError('The app switches HTTP streaming on, which this host does not do.')
   worker.startupFinished = true
 }

@@ -32,10 +32,20 @@ async function start(command: HostCommand & { type: 'start' }): Promise<void> {
   const log = command.logs ? (record: LogRecord) => report({ type: 'log', record }) : () => {}
   try {
     host = await startHost({ ...command, environment: process.env, log })
-    report({ type: 'ready', port: host.port, functions: host.functions, ...(host.tlsPort !== undefined && { tlsPort: host.tlsPort }) })
+    report({
+      type: 'ready',
+      port: host.port,
+      functions: host.functions,
+      ...(host.tlsPort !== undefined && { tlsPort: host.tlsPort }),
+    })
   } catch (error) {
     const { code, port } = error as { code?: string; port?: number }
-    const message = error instanceof AppLoadError || code !== undefined ? (error as Error).message : error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const message =
+      error instanceof AppLoadError || code !== undefined
+        ? (error as Error).message
+        : error instanceof Error
+          ? (error.stack ?? error.message)
+          : String(error)
     report({ type: 'failed', message, ...(code === 'EADDRINUSE' && port !== undefined && { takenPort: port }) })
     process.exitCode = 1
     process.disconnect?.()

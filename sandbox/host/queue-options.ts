@@ -16,7 +16,8 @@ const DEFAULT_MAX_DEQUEUE_COUNT = 5
 export function readQueueOptions(queues: Readonly<Record<string, unknown>>, processors: number): QueueOptions {
   const batchSize = wholeNumber(queues, 'batchSize', 1, MAX_BATCH_SIZE) ?? DEFAULT_BATCH_SIZE
   const encoding = queues['messageEncoding'] ?? 'base64'
-  if (typeof encoding !== 'string' || encoding.toLowerCase() !== 'base64') throw new Error('host.json: this host knows queue messages in Base64 only')
+  if (typeof encoding !== 'string' || encoding.toLowerCase() !== 'base64')
+    throw new Error('host.json: this host knows queue messages in Base64 only')
   return {
     batchSize,
     newBatchThreshold: wholeNumber(queues, 'newBatchThreshold', 0, 1_000) ?? (batchSize / 2) * processors,
@@ -26,10 +27,16 @@ export function readQueueOptions(queues: Readonly<Record<string, unknown>>, proc
   }
 }
 
-function wholeNumber(queues: Readonly<Record<string, unknown>>, name: string, least: number, most: number): number | undefined {
+function wholeNumber(
+  queues: Readonly<Record<string, unknown>>,
+  name: string,
+  least: number,
+  most: number,
+): number | undefined {
   const value = queues[name]
   if (value === undefined) return undefined
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) throw new Error(`host.json: extensions.queues.${name} is a whole number from ${least} to ${most}`)
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
+    throw new Error(`host.json: extensions.queues.${name} is a whole number from ${least} to ${most}`)
   return value
 }
 
@@ -37,7 +44,8 @@ function wholeNumber(queues: Readonly<Record<string, unknown>>, name: string, le
 function timeSpan(queues: Readonly<Record<string, unknown>>, name: string): number | undefined {
   const value = queues[name]
   if (value === undefined) return undefined
-  const [, hours = '', minutes = '', seconds = ''] = /^([0-9]{2}):([0-5][0-9]):([0-5][0-9](?:\.[0-9]{1,7})?)$/.exec(typeof value === 'string' ? value : '') ?? []
+  const [, hours = '', minutes = '', seconds = ''] =
+    /^([0-9]{2}):([0-5][0-9]):([0-5][0-9](?:\.[0-9]{1,7})?)$/.exec(typeof value === 'string' ? value : '') ?? []
   if (seconds === '') throw new Error(`host.json: extensions.queues.${name} is a time as hh:mm:ss`)
   return ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000
 }

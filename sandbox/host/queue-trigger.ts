@@ -28,7 +28,8 @@ export function queueNameOf({ metadata }: RegisteredFunction): string | undefine
   const trigger = Object.values(metadata.bindings).find(({ type }) => type?.toLowerCase() === 'queuetrigger')
   if (trigger === undefined) return undefined
   const { queueName, connection } = trigger as { queueName?: unknown; connection?: unknown }
-  if (typeof queueName !== 'string' || connection !== 'AzureWebJobsStorage') throw new Error(`function "${metadata.name}": this host serves queues of AzureWebJobsStorage only`)
+  if (typeof queueName !== 'string' || connection !== 'AzureWebJobsStorage')
+    throw new Error(`function "${metadata.name}": this host serves queues of AzureWebJobsStorage only`)
   return queueName
 }
 
@@ -36,7 +37,13 @@ export function queueNameOf({ metadata }: RegisteredFunction): string | undefine
  * Polls one queue and runs the function for each message, as QueueListener and QueueProcessor of the storage extension do: success deletes the
  * message; a failure makes it visible again after a while, or, at the last try, moves it to the poison queue.
  */
-export function startQueueTrigger(worker: Worker, registered: RegisteredFunction, queueName: string, service: QueueServiceClient, options: QueueTriggerOptions): QueueTrigger {
+export function startQueueTrigger(
+  worker: Worker,
+  registered: RegisteredFunction,
+  queueName: string,
+  service: QueueServiceClient,
+  options: QueueTriggerOptions,
+): QueueTrigger {
   const queue = service.getQueueClient(queueName)
   const poison = queueName.endsWith(POISON_SUFFIX) ? undefined : service.getQueueClient(`${queueName}${POISON_SUFFIX}`)
   const stopped = new AbortController()
@@ -50,12 +57,17 @@ export function startQueueTrigger(worker: Worker, registered: RegisteredFunction
 
   async function receive(): Promise<readonly DequeuedMessageItem[]> {
     try {
-      const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: options.batchSize, visibilityTimeout: Math.ceil(options.hiddenMs / 1_000), abortSignal: stopped.signal })
+      const { receivedMessageItems } = await queue.receiveMessages({
+        numberOfMessages: options.batchSize,
+        visibilityTimeout: Math.ceil(options.hiddenMs / 1_000),
+        abortSignal: stopped.signal,
+      })
       isAway = false
       return receivedMessageItems
     } catch (error) {
       // A queue that nobody has made yet is an empty one.
-      if (!isAway && !stopped.signal.aborted && (error as { code?: unknown }).code !== 'QueueNotFound') log('warning', `The queue '${queueName}' cannot be read: ${String(error)}`)
+      if (!isAway && !stopped.signal.aborted && (error as { code?: unknown }).code !== 'QueueNotFound')
+        log('warning', `The queue '${queueName}' cannot be read: ${String(error)}`)
       isAway = true
       return []
     }
@@ -75,18 +87,33 @@ export function startQueueTrigger(worker: Worker, registered: RegisteredFunction
     } catch (error) {
       done.abort()
       await renewing
-      log('error', `Executed '${registered.metadata.name}' (Failed): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+      log(
+        'error',
+        `Executed '${registered.metadata.name}' (Failed): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      )
       if (message.dequeueCount >= options.maxDequeueCount) await giveUp(message, lease.popReceipt)
       // Without a poison queue a message that fails stays hidden, which keeps it from a hot loop.
-      else if (poison !== undefined) await queue.updateMessage(message.messageId, lease.popReceipt, undefined, Math.ceil(options.visibilityTimeoutMs / 1_000))
+      else if (poison !== undefined)
+        await queue.updateMessage(
+          message.messageId,
+          lease.popReceipt,
+          undefined,
+          Math.ceil(options.visibilityTimeoutMs / 1_000),
+        )
     }
   }
 
   async function giveUp(message: DequeuedMessageItem, popReceipt: string): Promise<void> {
     if (poison === undefined) return
-    log('warning', `Message has reached MaxDequeueCount of ${options.maxDequeueCount}. Moving message to queue '${poison.name}'.`)
+    log(
+      'warning',
+      `Message has reached MaxDequeueCount of ${options.maxDequeueCount}. Moving message to queue '${poison.name}'.`,
+    )
     // The host's client for it encodes: what was no Base64 before is Base64 there.
-    const body = decode(message.messageText) === undefined ? Buffer.from(message.messageText).toString('base64') : message.messageText
+    const body =
+      decode(message.messageText) === undefined
+        ? Buffer.from(message.messageText).toString('base64')
+        : message.messageText
     await poison.createIfNotExists()
     await poison.sendMessage(body, { messageTimeToLive: -1 })
     await queue.deleteMessage(message.messageId, popReceipt)
@@ -97,14 +124,19 @@ export function startQueueTrigger(worker: Worker, registered: RegisteredFunction
     while (!stopped.signal.aborted) {
       const messages = await receive()
       for (const message of messages) {
-        const work = run(message).catch((error: unknown) => log('error', `The message '${message.messageId}' could not be settled: ${String(error)}`))
+        const work = run(message).catch((error: unknown) =>
+          log('error', `The message '${message.messageId}' could not be settled: ${String(error)}`),
+        )
         running.add(work)
         void work.finally(() => {
           running.delete(work)
           freed()
         })
       }
-      pauseMs = messages.length > 0 ? MIN_POLLING_INTERVAL_MS : Math.min(options.maxPollingIntervalMs, pauseMs * 2 * (0.9 + Math.random() / 5))
+      pauseMs =
+        messages.length > 0
+          ? MIN_POLLING_INTERVAL_MS
+          : Math.min(options.maxPollingIntervalMs, pauseMs * 2 * (0.9 + Math.random() / 5))
       await pause(messages.length > 0 ? 0 : pauseMs)
     }
   }
@@ -132,11 +164,19 @@ export function startQueueTrigger(worker: Worker, registered: RegisteredFunction
   }
 }
 
-async function renew(queue: QueueClient, message: DequeuedMessageItem, lease: { popReceipt: string }, hiddenMs: number, done: AbortSignal): Promise<void> {
+async function renew(
+  queue: QueueClient,
+  message: DequeuedMessageItem,
+  lease: { popReceipt: string },
+  hiddenMs: number,
+  done: AbortSignal,
+): Promise<void> {
   for (;;) {
     const isOver = await delay(hiddenMs / 2, false, { signal: done, ref: false }).catch(() => true)
     if (isOver) return
-    const renewed = await queue.updateMessage(message.messageId, lease.popReceipt, undefined, Math.ceil(hiddenMs / 1_000)).catch(() => undefined)
+    const renewed = await queue
+      .updateMessage(message.messageId, lease.popReceipt, undefined, Math.ceil(hiddenMs / 1_000))
+      .catch(() => undefined)
     if (renewed?.popReceipt !== undefined) lease.popReceipt = renewed.popReceipt
   }
 }

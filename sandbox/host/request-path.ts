@@ -12,7 +12,9 @@ export function decodeRequestPath(raw: string): string | undefined {
 
 /** The path as `PathString.ToUriComponent` writes it into the URL that the function sees: encoded triplets stay as they are. */
 export function encodeRequestPath(path: string): string {
-  return path.replace(/%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/gu, (part) => (part.length === 3 ? part : encodeURIComponent(part)))
+  return path.replace(/%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/gu, (part) =>
+    part.length === 3 ? part : encodeURIComponent(part),
+  )
 }
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -22,9 +24,10 @@ function percentDecode(text: string): string {
   return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) => {
     const bytes = Buffer.from(run.replaceAll('%', ''), 'hex')
     let decoded = ''
-    for (let index = 0; index < bytes.length; ) {
+    for (let index = 0; index < bytes.length;) {
       const length = characterLength(bytes, index)
-      decoded += length === 0 ? run.slice(index * 3, index * 3 + 3) : UTF_8.decode(bytes.subarray(index, index + length))
+      decoded +=
+        length === 0 ? run.slice(index * 3, index * 3 + 3) : UTF_8.decode(bytes.subarray(index, index + length))
       index += Math.max(length, 1)
     }
     return decoded
@@ -35,7 +38,16 @@ function percentDecode(text: string): string {
 function characterLength(bytes: Buffer, start: number): number {
   const first = bytes[start] as number
   if (first === 0x2f) return 0
-  const length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0
+  const length =
+    first < 0x80
+      ? 1
+      : first >= 0xc2 && first < 0xe0
+        ? 2
+        : first >= 0xe0 && first < 0xf0
+          ? 3
+          : first >= 0xf0 && first < 0xf5
+            ? 4
+            : 0
   if (length === 0 || start + length > bytes.length) return 0
   try {
     UTF_8.decode(bytes.subarray(start, start + length))

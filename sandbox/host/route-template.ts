@@ -19,10 +19,12 @@ export function parseRouteTemplate(text: string): RouteTemplate {
     const isLast = index === parts.length - 1
     const [, star, name, optional] = /^\{(\*{0,2})([A-Za-z_][A-Za-z0-9_]*)(\??)\}$/.exec(part) ?? []
     if (name === undefined) {
-      if (part === '' || /[{}?*]/.test(part)) throw new Error(`route "${text}": segment "${part}" is not supported by this host`)
+      if (part === '' || /[{}?*]/.test(part))
+        throw new Error(`route "${text}": segment "${part}" is not supported by this host`)
       return { kind: 'literal', text: foldAscii(part) }
     }
-    if ((star !== '' || optional !== '') && !isLast) throw new Error(`route "${text}": {${star}${name}${optional}} must be the last segment`)
+    if ((star !== '' || optional !== '') && !isLast)
+      throw new Error(`route "${text}": {${star}${name}${optional}} must be the last segment`)
     return star === '' ? { kind: 'parameter', name, optional: optional !== '' } : { kind: 'catch-all', name }
   })
   return { text, segments }

@@ -34,7 +34,12 @@ export function readHeaders(request: IncomingMessage): Map<string, string> | und
   if (lines.filter(([name]) => name === 'host').length > 1) return undefined
   try {
     const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-    return joinValues(lines.map(([name, value]) => [name, /[\x80-\xff]/.test(value) ? utf8.decode(Buffer.from(value, 'latin1')) : value]))
+    return joinValues(
+      lines.map(([name, value]) => [
+        name,
+        /[\x80-\xff]/.test(value) ? utf8.decode(Buffer.from(value, 'latin1')) : value,
+      ]),
+    )
   } catch {
     return undefined
   }
@@ -43,7 +48,10 @@ export function readHeaders(request: IncomingMessage): Map<string, string> | und
 /** ASP.NET Core's reading of a query: keys without regard to case (the first spelling stays), `+` is a space, bad encodings stay. */
 function parseQuery(query: string): Map<string, string> {
   const spellings = new Map<string, string>()
-  const pairs = query.slice(1).split('&').filter((pair) => pair !== '')
+  const pairs = query
+    .slice(1)
+    .split('&')
+    .filter((pair) => pair !== '')
   return joinValues(
     pairs.map((pair) => {
       const equals = pair.indexOf('=')

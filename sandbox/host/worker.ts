@@ -1,5 +1,13 @@
 import Module from 'node:module'
-import type { FunctionCallback, FunctionMetadata, HookCallback, LogCategory, LogLevel, LogSink, ProgrammingModel } from './core-types.ts'
+import type {
+  FunctionCallback,
+  FunctionMetadata,
+  HookCallback,
+  LogCategory,
+  LogLevel,
+  LogSink,
+  ProgrammingModel,
+} from './core-types.ts'
 
 /** The versions that this worker speaks for; libraries read them to decide what they may use. */
 const WORKER_VERSION = '3.13.0'
@@ -44,7 +52,8 @@ export function createWorker(log: LogSink): Worker {
 export function provideCoreModule(worker: Worker): void {
   const core = createCoreModule(worker)
   Module.prototype.require = new Proxy(Module.prototype.require, {
-    apply: (target, self, args: [string]) => (args[0] === '@azure/functions-core' ? core : Reflect.apply(target, self, args)),
+    apply: (target, self, args: [string]) =>
+      args[0] === '@azure/functions-core' ? core : Reflect.apply(target, self, args),
   })
 }
 
@@ -68,7 +77,8 @@ function createCoreModule(worker: Worker): object {
     registerFunction(metadata: FunctionMetadata, callback: FunctionCallback) {
       if (worker.startupFinished) throw systemError(new Error('A function can only be registered during app startup.'))
       const functionId = metadata.functionId ?? metadata.name
-      if (worker.functions.has(functionId)) throw systemError(new Error(`A function with id "${functionId}" has already been registered.`))
+      if (worker.functions.has(functionId))
+        throw systemError(new Error(`A function with id "${functionId}" has already been registered.`))
       worker.functions.set(functionId, { metadata, callback })
       return new Disposable(() => {
         if (worker.startupFinished) throw systemError(new Error('A function can only be disposed during app startup.'))

@@ -2,12 +2,17 @@ import type { ServerResponse } from 'node:http'
 import type { RpcHttpCookie, RpcHttpResponse, TypedData } from './core-types.ts'
 
 /** Puts what the function returned on the wire. Without a returned value the host answers 204. */
-export function writeFunctionResponse(response: ServerResponse, returned: TypedData | null | undefined, customHeaders: Readonly<Record<string, string>>): void {
+export function writeFunctionResponse(
+  response: ServerResponse,
+  returned: TypedData | null | undefined,
+  customHeaders: Readonly<Record<string, string>>,
+): void {
   const rpc: RpcHttpResponse | undefined = returned?.http
   if (rpc === undefined) return writeStatus(response, 204, customHeaders)
   response.statusCode = Number(rpc.statusCode ?? 200)
   for (const [name, value] of Object.entries(rpc.headers ?? {})) response.setHeader(name, value)
-  if (rpc.cookies !== undefined && rpc.cookies.length > 0) response.appendHeader('set-cookie', rpc.cookies.map(toSetCookie))
+  if (rpc.cookies !== undefined && rpc.cookies.length > 0)
+    response.appendHeader('set-cookie', rpc.cookies.map(toSetCookie))
   addCustomHeaders(response, customHeaders)
   const body = toBytes(rpc.body)
   // Kestrel sends what it has not measured in chunks, and so do we: write, then end.
@@ -16,7 +21,11 @@ export function writeFunctionResponse(response: ServerResponse, returned: TypedD
 }
 
 /** An answer of the host itself: a status and nothing else. */
-export function writeStatus(response: ServerResponse, status: number, customHeaders: Readonly<Record<string, string>>): void {
+export function writeStatus(
+  response: ServerResponse,
+  status: number,
+  customHeaders: Readonly<Record<string, string>>,
+): void {
   response.statusCode = status
   addCustomHeaders(response, customHeaders)
   response.end()

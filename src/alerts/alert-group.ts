@@ -9,7 +9,8 @@ import { addMissing, entriesOf, member, members, shortText } from './json.ts'
  */
 export function readAlertGroup(payload: unknown, expectation: string): Result<readonly Alert[], PayloadFault> {
   const alerts = member(payload, 'alerts')
-  if (!Array.isArray(alerts) || !alerts.every((alert) => members(alert) !== undefined)) return err({ kind: 'malformed', expectation })
+  if (!Array.isArray(alerts) || !alerts.every((alert) => members(alert) !== undefined))
+    return err({ kind: 'malformed', expectation })
   return ok(alerts.map(toAlert))
 }
 
@@ -19,7 +20,9 @@ function toAlert(alert: unknown): Alert {
   const labels = member(alert, 'labels')
   addMissing(attributes, entriesOf(labels))
   addMissing(attributes, entriesOf(member(alert, 'annotations')), 'annotations.')
-  const identity = [member(alert, 'fingerprint'), member(alert, 'startsAt')].map(shortText).filter((part) => part !== undefined)
+  const identity = [member(alert, 'fingerprint'), member(alert, 'startsAt')]
+    .map(shortText)
+    .filter((part) => part !== undefined)
   const alertId = shortText(identity.join('/'))
   const alertRule = shortText(member(labels, 'alertname'))
   return {

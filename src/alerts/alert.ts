@@ -28,5 +28,4 @@ export type Reading =
 
 /** Why a payload is not what the webhook's format says. */
 export type PayloadFault =
-  | { readonly kind: 'malformed'; readonly expectation: string }
-  | { readonly kind: 'too_many'; readonly limit: number }
+  { readonly kind: 'malformed'; readonly expectation: string } | { readonly kind: 'too_many'; readonly limit: number }

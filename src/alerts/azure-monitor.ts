@@ -14,16 +14,23 @@ const EXPECTATION = `an alert in the common alert schema (schemaId '${COMMON_SCH
 export function readAzureMonitor(payload: unknown): Result<readonly Alert[], PayloadFault> {
   const data = member(payload, 'data')
   const essentials = members(member(data, 'essentials'))
-  if (member(payload, 'schemaId') !== COMMON_SCHEMA || essentials === undefined) return err({ kind: 'malformed', expectation: EXPECTATION })
+  if (member(payload, 'schemaId') !== COMMON_SCHEMA || essentials === undefined)
+    return err({ kind: 'malformed', expectation: EXPECTATION })
   const context = member(data, 'alertContext')
   const dimensions = dimensionsOf(context)
   const attributes = new Map<string, string>()
   // The alert's own come first: no dimension or label of the same name, which a rule's author chooses, takes their place.
-  addMissing(attributes, ['alertRule', 'severity', 'signalType', 'monitoringService'].map((name) => [name, member(essentials, name)] as const))
+  addMissing(
+    attributes,
+    ['alertRule', 'severity', 'signalType', 'monitoringService'].map(
+      (name) => [name, member(essentials, name)] as const,
+    ),
+  )
   addMissing(attributes, [['resourceId', serviceIdOf(dimensions, essentials)]])
   addMissing(attributes, entriesOf(member(data, 'customProperties')), 'customProperties.')
   // Log alerts repeat them here; an event's `properties` (activity log, resource health) are something else and come without a condition.
-  if (members(member(context, 'condition')) !== undefined) addMissing(attributes, entriesOf(member(context, 'properties')), 'customProperties.')
+  if (members(member(context, 'condition')) !== undefined)
+    addMissing(attributes, entriesOf(member(context, 'properties')), 'customProperties.')
   addMissing(attributes, dimensions)
   addMissing(attributes, entriesOf(member(context, 'labels')))
   addMissing(attributes, entriesOf(member(context, 'annotations')), 'annotations.')
@@ -41,7 +48,10 @@ export function readAzureMonitor(payload: unknown): Result<readonly Alert[], Pay
 
 /** Metric and log alerts list them by condition, log alerts of version 1 at the top, with a capital letter. */
 function dimensionsOf(context: unknown): readonly (readonly [string, unknown])[] {
-  const listed = [...list(member(member(context, 'condition'), 'allOf')), context].flatMap((holder) => [...list(member(holder, 'dimensions')), ...list(member(holder, 'Dimensions'))])
+  const listed = [...list(member(member(context, 'condition'), 'allOf')), context].flatMap((holder) => [
+    ...list(member(holder, 'dimensions')),
+    ...list(member(holder, 'Dimensions')),
+  ])
   return listed.flatMap((dimension) => {
     const name = scalar(member(dimension, 'name') ?? member(dimension, 'Name'))
     return name === undefined ? [] : [[name, member(dimension, 'value') ?? member(dimension, 'Value')] as const]
@@ -55,5 +65,7 @@ function serviceIdOf(dimensions: readonly (readonly [string, unknown])[], essent
     ...list(member(essentials, 'alertTargetIDs')),
     ...list(member(essentials, 'configurationItems')),
   ]
-  return candidates.find((candidate): candidate is string => typeof candidate === 'string' && parseServiceScope(candidate) !== undefined)
+  return candidates.find(
+    (candidate): candidate is string => typeof candidate === 'string' && parseServiceScope(candidate) !== undefined,
+  )
 }

@@ -23,7 +23,9 @@ export function readEventGrid(payload: unknown): Result<Reading, PayloadFault> {
   // It comes alone; among others it is an event that asks for nothing, and hides none of them.
   if (events.length === 1 && member(first, 'eventType') === VALIDATION) {
     const code = member(member(first, 'data'), 'validationCode')
-    return typeof code === 'string' && VALIDATION_CODE.test(code) ? ok({ kind: 'validation', code }) : err({ kind: 'malformed', expectation: 'a validation event with a code' })
+    return typeof code === 'string' && VALIDATION_CODE.test(code)
+      ? ok({ kind: 'validation', code })
+      : err({ kind: 'malformed', expectation: 'a validation event with a code' })
   }
   return ok({ kind: 'alerts', alerts: events.map(toAlert) })
 }
@@ -51,7 +53,12 @@ function toAlert(event: unknown): Alert {
   ])
   addData(attributes, data, 'data.', MAX_DATA_DEPTH)
   const alertId = shortText(member(event, 'id'))
-  return { firing: foldAscii(type) === OPENED, attributes, ...(alertId === undefined ? {} : { alertId }), alertRule: type.slice(0, 256) }
+  return {
+    firing: foldAscii(type) === OPENED,
+    attributes,
+    ...(alertId === undefined ? {} : { alertId }),
+    alertRule: type.slice(0, 256),
+  }
 }
 
 function addData(attributes: Map<string, string>, data: unknown, prefix: string, depth: number): void {

@@ -3,7 +3,8 @@ import { err, ok, type Result } from '../shared/result.ts'
 import type { Alert, PayloadFault } from './alert.ts'
 import { addMissing, member, shortText } from './json.ts'
 
-const EXPECTATION = '{"backends":["<resource id>"],"after"?,"reason"?,"id"?}, with after as an ISO 8601 duration of at most 24 hours'
+const EXPECTATION =
+  '{"backends":["<resource id>"],"after"?,"reason"?,"id"?}, with after as an ISO 8601 duration of at most 24 hours'
 
 /** A sender of one's own: it names backends outright, so that there is no template. Attributes: `id`, `reason`. Other members are ignored. */
 export function readGeneric(payload: unknown): Result<readonly Alert[], PayloadFault> {
@@ -14,7 +15,10 @@ export function readGeneric(payload: unknown): Result<readonly Alert[], PayloadF
   const after = given === undefined ? undefined : parseAfter(given)
   if (after?.ok === false) return malformed
   const attributes = new Map<string, string>()
-  addMissing(attributes, ['id', 'reason'].map((name) => [name, member(payload, name)] as const))
+  addMissing(
+    attributes,
+    ['id', 'reason'].map((name) => [name, member(payload, name)] as const),
+  )
   const alertId = shortText(member(payload, 'id'))
   return ok(
     [...new Set(backends)].map((backend) => ({

@@ -30,7 +30,11 @@ export function shortText(value: unknown): string | undefined {
 const MAX_NAME_CHARS = 256
 
 /** Names that are not there yet, each with its value: who comes first stays. */
-export function addMissing(attributes: Map<string, string>, entries: Iterable<readonly [string, unknown]>, prefix = ''): void {
+export function addMissing(
+  attributes: Map<string, string>,
+  entries: Iterable<readonly [string, unknown]>,
+  prefix = '',
+): void {
   for (const [name, value] of entries) {
     if (prefix.length + name.length > MAX_NAME_CHARS) continue
     const text = scalar(value)

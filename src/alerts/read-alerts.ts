@@ -27,6 +27,7 @@ const READERS: Readonly<Record<AlertFormat, (payload: unknown) => Result<Reading
 /** The alerts of a payload, as the webhook's format says (contract, section 5). Never throws, whatever the payload is. */
 export function readAlerts(format: AlertFormat, payload: unknown): Result<Reading, PayloadFault> {
   const reading = READERS[format](payload)
-  if (reading.ok && reading.value.kind === 'alerts' && reading.value.alerts.length > MAX_ALERTS) return err({ kind: 'too_many', limit: MAX_ALERTS })
+  if (reading.ok && reading.value.kind === 'alerts' && reading.value.alerts.length > MAX_ALERTS)
+    return err({ kind: 'too_many', limit: MAX_ALERTS })
   return reading
 }

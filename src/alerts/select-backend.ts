@@ -26,8 +26,15 @@ export function selectBackend(alert: Alert, webhook: Webhook): Selection {
 }
 
 function selectTarget(alert: Alert, webhook: Webhook): Exclude<Selection, { kind: 'resolved' }> {
-  const unwanted = Object.entries(webhook.match ?? {}).find(([name, wanted]) => !matches(alert.attributes.get(name), wanted))
-  if (unwanted !== undefined) return { kind: 'unmatched', reason: 'match', detail: `match: '${shown(unwanted[0])}' is ${shownValue(alert.attributes.get(unwanted[0]))}` }
+  const unwanted = Object.entries(webhook.match ?? {}).find(
+    ([name, wanted]) => !matches(alert.attributes.get(name), wanted),
+  )
+  if (unwanted !== undefined)
+    return {
+      kind: 'unmatched',
+      reason: 'match',
+      detail: `match: '${shown(unwanted[0])}' is ${shownValue(alert.attributes.get(unwanted[0]))}`,
+    }
   if (webhook.format === 'generic') return parse(alert.backend ?? '')
   return fillIn(webhook.backend ?? DEFAULT_TEMPLATE, alert.attributes)
 }
@@ -39,14 +46,20 @@ export function templateAttributes(template: string): readonly string[] {
 
 function matches(value: string | undefined, wanted: string | readonly string[]): boolean {
   if (value === undefined) return false
-  return [wanted].flat().some((pattern) => (pattern.endsWith('*') ? value.startsWith(pattern.slice(0, -1)) : value === pattern))
+  return [wanted]
+    .flat()
+    .some((pattern) => (pattern.endsWith('*') ? value.startsWith(pattern.slice(0, -1)) : value === pattern))
 }
 
 /** Each value is put in once and never read as a template. It fills one segment; only at the very start may it be a resource id. */
 function fillIn(template: string, attributes: Alert['attributes']): Exclude<Selection, { kind: 'resolved' }> {
   const missing = templateAttributes(template).find((name) => attributes.get(name) === undefined)
   if (missing !== undefined) {
-    return { kind: 'unmatched', reason: 'attribute_missing', detail: `backend: the alert has no attribute '${shown(missing)}'` }
+    return {
+      kind: 'unmatched',
+      reason: 'attribute_missing',
+      detail: `backend: the alert has no attribute '${shown(missing)}'`,
+    }
   }
   let strayed: string | undefined
   const filled = template.replace(ATTRIBUTE, (_, name: string, at: number) => {
@@ -54,7 +67,11 @@ function fillIn(template: string, attributes: Alert['attributes']): Exclude<Sele
     if (at > 0 && value.includes('/')) strayed ??= name
     return value
   })
-  if (strayed !== undefined) return { kind: 'invalid', detail: `backend: attribute '${shown(strayed)}' must be one segment of a resource id, and is ${shownValue(attributes.get(strayed))}` }
+  if (strayed !== undefined)
+    return {
+      kind: 'invalid',
+      detail: `backend: attribute '${shown(strayed)}' must be one segment of a resource id, and is ${shownValue(attributes.get(strayed))}`,
+    }
   return parse(filled)
 }
 
@@ -62,7 +79,10 @@ function parse(resourceId: string): Exclude<Selection, { kind: 'resolved' | 'unm
   const backend = parseBackendResourceId(resourceId)
   if (backend.ok) return { kind: 'selected', backend: backend.value }
   const { segment } = backend.error
-  const expected = segment === 'resourceId' ? 'the resource id of an API Management backend' : `${segment} as ${SEGMENT_EXPECTATION[segment]}`
+  const expected =
+    segment === 'resourceId'
+      ? 'the resource id of an API Management backend'
+      : `${segment} as ${SEGMENT_EXPECTATION[segment]}`
   return { kind: 'invalid', detail: `backend: expected ${expected}, got ${shownValue(resourceId)}` }
 }
 

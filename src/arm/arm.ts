@@ -36,7 +36,12 @@ export interface Arm {
  * Sends a reconnect: token → POST → interpret → wait and POST again while that may help and fits. Bounded by the deadline whatever the
  * identity endpoint or ARM do; at most three POSTs, at most one after an unknown outcome.
  */
-export function createArm({ endpoint, credential }: ArmConfig, clock: Clock, loadSdk: () => Promise<ArmSdk>, random: () => number = Math.random): Arm {
+export function createArm(
+  { endpoint, credential }: ArmConfig,
+  clock: Clock,
+  loadSdk: () => Promise<ArmSdk>,
+  random: () => number = Math.random,
+): Arm {
   // What the SDK itself would ask for.
   const tokenScope = `${endpoint}/.default`
   let reading: Promise<Sdk> | undefined
@@ -46,10 +51,15 @@ export function createArm({ endpoint, credential }: ArmConfig, clock: Clock, loa
   async function read(): Promise<Sdk> {
     const { createClientPool, createCredential, sendReconnect } = await loadSdk()
     const clients = createClientPool({ endpoint, tokenScope, currentToken: () => tokens.current() })
-    return { credential: createCredential(credential), send: (permit, ids, timeoutMs) => sendReconnect(permit, ids, { clients, clock, timeoutMs }) }
+    return {
+      credential: createCredential(credential),
+      send: (permit, ids, timeoutMs) => sendReconnect(permit, ids, { clients, clock, timeoutMs }),
+    }
   }
 
-  async function forward(...[permit, ids, deadline, maxAttempts = MAX_ATTEMPTS]: Parameters<Forward>): Promise<Forwarded> {
+  async function forward(
+    ...[permit, ids, deadline, maxAttempts = MAX_ATTEMPTS]: Parameters<Forward>
+  ): Promise<Forwarded> {
     let attempts = 0
     let ambiguous = false
     let trace: ArmTrace | undefined
@@ -65,16 +75,26 @@ export function createArm({ endpoint, credential }: ArmConfig, clock: Clock, loa
     if (!token.ok) return ended(err({ reason: 'identity_unavailable', detail: token.error }))
 
     const { send } = await sdk()
-    if (deadline.remainingMs() < MIN_ATTEMPT_MS) return ended(err({ reason: 'deadline_exceeded', detail: 'the token came too late' }))
+    if (deadline.remainingMs() < MIN_ATTEMPT_MS)
+      return ended(err({ reason: 'deadline_exceeded', detail: 'the token came too late' }))
     for (;;) {
       attempts += 1
       // Half of what is left for the first attempt: a connection that hangs leaves room for the one repetition.
-      const timeoutMs = attempts === 1 && maxAttempts > 1 ? Math.max(MIN_ATTEMPT_MS, deadline.remainingMs() / 2) : deadline.remainingMs()
+      const timeoutMs =
+        attempts === 1 && maxAttempts > 1
+          ? Math.max(MIN_ATTEMPT_MS, deadline.remainingMs() / 2)
+          : deadline.remainingMs()
       const answer = await send(permit, ids, timeoutMs)
       trace = traceOf(answer) ?? trace
       const interpretation = interpretReconnect(answer, permit.command.backend.resourceId, clock.now())
       if (interpretation.result.ok) return ended(ok({ acceptedAtEpochMs: clock.now() }))
-      const waitMs = decideRetry(interpretation, { attempts, maxAttempts, ambiguous, remainingMs: deadline.remainingMs(), random: random() })
+      const waitMs = decideRetry(interpretation, {
+        attempts,
+        maxAttempts,
+        ambiguous,
+        remainingMs: deadline.remainingMs(),
+        random: random(),
+      })
       const before = ambiguous
       if (interpretation.repeat === 'once') ambiguous = true
       if (waitMs === undefined) return ended(err(honest(interpretation.result.error, before)), interpretation.waitMs)

@@ -21,12 +21,18 @@ export interface RetrySituation {
 }
 
 /** Milliseconds to wait before another POST, or undefined: stop. A wait that does not fit is not begun. */
-export function decideRetry(interpretation: Interpretation, { attempts, maxAttempts = MAX_ATTEMPTS, ambiguous, remainingMs, random }: RetrySituation): number | undefined {
+export function decideRetry(
+  interpretation: Interpretation,
+  { attempts, maxAttempts = MAX_ATTEMPTS, ambiguous, remainingMs, random }: RetrySituation,
+): number | undefined {
   const { repeat, waitMs } = interpretation
   if (repeat === 'no' || ambiguous || attempts >= maxAttempts) return undefined
   const backoffMs = FIRST_BACKOFF_MS * 2 ** (attempts - 1) * (0.5 + random)
   const throttled = !interpretation.result.ok && interpretation.result.error.reason === 'arm_throttled'
   // What ARM asked for is never undercut, only spread; without a word of its own, throttling waits at least a second.
-  const wait = waitMs === undefined ? Math.max(backoffMs, throttled ? MIN_WAIT_MS : 0) : waitMs + random * Math.min(1_000, waitMs / 4)
+  const wait =
+    waitMs === undefined
+      ? Math.max(backoffMs, throttled ? MIN_WAIT_MS : 0)
+      : waitMs + random * Math.min(1_000, waitMs / 4)
   return wait + MIN_ATTEMPT_MS <= remainingMs ? wait : undefined
 }

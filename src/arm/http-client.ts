@@ -1,4 +1,9 @@
-import { createHttpHeaders, type HttpClient, type PipelineRequest, type PipelineResponse } from '@azure/core-rest-pipeline'
+import {
+  createHttpHeaders,
+  type HttpClient,
+  type PipelineRequest,
+  type PipelineResponse,
+} from '@azure/core-rest-pipeline'
 import { Agent, type Dispatcher } from 'undici'
 import { TransportError } from './transport-error.ts'
 
@@ -76,7 +81,8 @@ function exchange(agent: Agent, request: PipelineRequest): Promise<PipelineRespo
         },
         onResponseData(running, chunk) {
           size += chunk.length
-          if (size > MAX_RESPONSE_BYTES) return running.abort(new Error(`the answer is longer than ${MAX_RESPONSE_BYTES} bytes`))
+          if (size > MAX_RESPONSE_BYTES)
+            return running.abort(new Error(`the answer is longer than ${MAX_RESPONSE_BYTES} bytes`))
           chunks.push(chunk)
         },
         onResponseEnd() {

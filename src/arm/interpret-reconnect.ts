@@ -35,21 +35,31 @@ export function interpretReconnect(answer: ArmAnswer, scope: string, nowEpochMs:
   const { status, body } = answer
   if (status === 202 && body === '') return ACCEPTED
   const envelope = parseEnvelope(body)
-  const detail = envelope === undefined ? `status ${status}, no ARM error in the body` : `${envelope.code}: ${envelope.message}`
+  const detail =
+    envelope === undefined ? `status ${status}, no ARM error in the body` : `${envelope.code}: ${envelope.message}`
   const retryAfter = parseRetryAfter(answer.header('retry-after'), nowEpochMs)
   const relayedWait = retryAfter === undefined ? {} : { retryAfter: retryAfter.text }
   const wait = retryAfter === undefined ? {} : { waitMs: retryAfter.waitMs }
 
   if (status === 202 && isEmptyOrJson(body)) return ACCEPTED
-  if (status === 401 || status === 403) return { result: err({ reason: 'arm_refused_identity', status, scope, detail }), repeat: 'no' }
+  if (status === 401 || status === 403)
+    return { result: err({ reason: 'arm_refused_identity', status, scope, detail }), repeat: 'no' }
   if (status === 429) {
-    const error = envelope ?? { code: 'TooManyRequests', message: 'Azure Resource Manager throttles requests at the moment.' }
+    const error = envelope ?? {
+      code: 'TooManyRequests',
+      message: 'Azure Resource Manager throttles requests at the moment.',
+    }
     return { result: err({ reason: 'arm_throttled', status, error, ...relayedWait }), repeat: 'again', ...wait }
   }
   if (status >= 400 && status < 500 && envelope !== undefined) {
-    return { result: err({ reason: 'arm_rejected', status, error: envelope, ...relayedWait }), repeat: status === 408 ? 'once' : 'no', ...wait }
+    return {
+      result: err({ reason: 'arm_rejected', status, error: envelope, ...relayedWait }),
+      repeat: status === 408 ? 'once' : 'no',
+      ...wait,
+    }
   }
-  if (status === 503) return { result: err({ reason: 'arm_unavailable', status, detail, ...relayedWait }), repeat: 'once', ...wait }
+  if (status === 503)
+    return { result: err({ reason: 'arm_unavailable', status, detail, ...relayedWait }), repeat: 'once', ...wait }
   // 504 from ARM: its own wait for the resource provider (60 s) ran out, which is our time-out by another clock.
   if (status === 504) return { result: err({ reason: 'outcome_unknown', detail }), repeat: 'once', ...wait }
   if (status >= 500) return { result: err({ reason: 'arm_failed', status, detail }), repeat: 'once', ...wait }
@@ -85,7 +95,9 @@ function parseEnvelope(body: string): ArmError | undefined {
 }
 
 function member(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string, unknown>)[name]
+    : undefined
 }
 
 function isAtMostThisDeep(value: unknown, depth: number): boolean {

@@ -3,7 +3,8 @@ export const MIN_WAIT_MS = 1_000
 
 const DELTA_SECONDS = /^[0-9]{1,10}$/
 /** RFC 9110, 5.6.7: IMF-fixdate, the only form that is still generated. `Date.parse` alone would accept nearly anything. */
-const IMF_FIXDATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$/
+const IMF_FIXDATE =
+  /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$/
 
 export interface RetryAfter {
   /** The header as it was sent, fit to be relayed. */

@@ -49,7 +49,8 @@ export async function sendReconnect(
 
 /** What is not a transport error is a defect: it is thrown on, rather than taken for an unknown outcome – unless time had run out. */
 function unanswered(error: unknown, timedOut: boolean): ArmAnswer {
-  if (error instanceof TransportError) return { kind: error.sent ? 'lost' : 'not_sent', detail: `${error.code}: ${error.message}`, timedOut }
+  if (error instanceof TransportError)
+    return { kind: error.sent ? 'lost' : 'not_sent', detail: `${error.code}: ${error.message}`, timedOut }
   if (timedOut) return { kind: 'lost', detail: error instanceof Error ? error.name : 'aborted', timedOut }
   throw error
 }

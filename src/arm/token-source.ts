@@ -23,7 +23,11 @@ const COOL_DOWN_MS = 1_000
 /** The platform may hand out the same ageing token again and again: asking for a better one is worth this much patience. */
 const REFRESH_PAUSE_MS = 30_000
 
-export function createTokenSource(credential: () => Promise<TokenCredential>, scope: string, clock: Clock): TokenSource {
+export function createTokenSource(
+  credential: () => Promise<TokenCredential>,
+  scope: string,
+  clock: Clock,
+): TokenSource {
   let held: AccessToken | undefined
   let pending: Promise<Result<AccessToken, string>> | undefined
   let failure: { readonly detail: string; readonly untilEpochMs: number } | undefined
@@ -35,7 +39,8 @@ export function createTokenSource(credential: () => Promise<TokenCredential>, sc
     try {
       const token = await (await credential()).getToken(scope)
       // The identity endpoint has been seen to hand out tokens that have already expired.
-      if (token === null || token.expiresOnTimestamp - clock.now() < MIN_LIFETIME_MS) return fail('the credential returned no token that is still valid')
+      if (token === null || token.expiresOnTimestamp - clock.now() < MIN_LIFETIME_MS)
+        return fail('the credential returned no token that is still valid')
       // A request that was given up may still be answered: a late token does not replace a better one.
       if (held === undefined || token.expiresOnTimestamp > held.expiresOnTimestamp) held = token
       failure = undefined

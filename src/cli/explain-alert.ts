@@ -31,37 +31,67 @@ export interface AlertExplanation {
 }
 
 /** What a saved alert would come to at `POST /alerts/{webhook}`, once its sender is believed: by the code that serves it. */
-export function explainAlert({ mode, source, policy, webhookName, bodyFile }: AlertQuestion): Result<AlertExplanation, readonly string[]> {
+export function explainAlert({
+  mode,
+  source,
+  policy,
+  webhookName,
+  bodyFile,
+}: AlertQuestion): Result<AlertExplanation, readonly string[]> {
   const webhook = policy.webhooks.find(({ name }) => name === webhookName)
-  if (webhook === undefined) return err([`--webhook: the policy has no webhook of this name; it has ${policy.webhooks.map(({ name }) => name).join(', ') || 'none'}`])
+  if (webhook === undefined)
+    return err([
+      `--webhook: the policy has no webhook of this name; it has ${policy.webhooks.map(({ name }) => name).join(', ') || 'none'}`,
+    ])
   const body = readBody(bodyFile)
   if (!body.ok) return body
-  const head = [line('Mode', MODES[mode]), policyLine(source, policy.grants.length), line('Webhook', `${webhook.name} (format ${webhook.format}, proof ${webhook.authentication.type})`)]
+  const head = [
+    line('Mode', MODES[mode]),
+    policyLine(source, policy.grants.length),
+    line('Webhook', `${webhook.name} (format ${webhook.format}, proof ${webhook.authentication.type})`),
+  ]
   const payload = parsePayload(body.value)
   const reading = payload.ok ? readAlerts(webhook.format, payload.value) : payload
-  if (!reading.ok) return ok({ acts: false, text: [...head, '', line('Answer', refusal(reading.error)), ''].join('\n') })
-  if (reading.value.kind === 'validation') return ok({ acts: false, text: [...head, '', line('Answer', '200: Event Grid asks whether its events are wanted, and is told so'), ''].join('\n') })
+  if (!reading.ok)
+    return ok({ acts: false, text: [...head, '', line('Answer', refusal(reading.error)), ''].join('\n') })
+  if (reading.value.kind === 'validation')
+    return ok({
+      acts: false,
+      text: [
+        ...head,
+        '',
+        line('Answer', '200: Event Grid asks whether its events are wanted, and is told so'),
+        '',
+      ].join('\n'),
+    })
 
   const caller = webhookCaller(webhook.name)
   const grants = createGrantIndex(policy.grants)
   const { alerts } = reading.value
   const judged = alerts.map((alert) => judgeAlert(alert, webhook, caller, grants, ''))
   const answer = line('Answer', answerText(judged, mode))
-  const told = alerts.flatMap((alert, index) => ['', ...tell(alert, judged[index] as Judged, index, { webhook, policy, mode })])
+  const told = alerts.flatMap((alert, index) => [
+    '',
+    ...tell(alert, judged[index] as Judged, index, { webhook, policy, mode }),
+  ])
   return ok({ acts: judged.some(({ kind }) => kind === 'permitted'), text: [...head, answer, ...told, ''].join('\n') })
 }
 
 function readBody(path: string): Result<Uint8Array, readonly string[]> {
   try {
     const body = readFileSync(path)
-    return body.byteLength > MAX_BODY_BYTES ? err([`--body: the file has more than ${MAX_BODY_BYTES} bytes, which is answered 413`]) : ok(body)
+    return body.byteLength > MAX_BODY_BYTES
+      ? err([`--body: the file has more than ${MAX_BODY_BYTES} bytes, which is answered 413`])
+      : ok(body)
   } catch {
     return err(['--body: expected a file that can be read'])
   }
 }
 
 function refusal(fault: PayloadFault): string {
-  return fault.kind === 'too_many' ? `413 RequestEntityTooLarge: more than ${fault.limit} alerts` : `400 InvalidRequestContent: expected ${fault.expectation}`
+  return fault.kind === 'too_many'
+    ? `413 RequestEntityTooLarge: more than ${fault.limit} alerts`
+    : `400 InvalidRequestContent: expected ${fault.expectation}`
 }
 
 const BY_MODE: Readonly<Record<Mode, string>> = {
@@ -76,18 +106,34 @@ function answerText(judged: readonly Judged[], mode: Mode): string {
   return `${permitted > 0 && mode === 'on' ? 202 : 200} (${permitted} of ${judged.length} alert${judged.length === 1 ? '' : 's'} would act)`
 }
 
-function tell(alert: Alert, judged: Judged, index: number, { webhook, policy, mode }: { readonly webhook: Webhook; readonly policy: PolicyDocument; readonly mode: Mode }): string[] {
-  const attributes = [...alert.attributes].slice(0, MAX_ATTRIBUTES).map(([name, value], at) => line(at === 0 ? '  attributes' : '', printableLine(`${name} = ${value}`)))
+function tell(
+  alert: Alert,
+  judged: Judged,
+  index: number,
+  { webhook, policy, mode }: { readonly webhook: Webhook; readonly policy: PolicyDocument; readonly mode: Mode },
+): string[] {
+  const attributes = [...alert.attributes]
+    .slice(0, MAX_ATTRIBUTES)
+    .map(([name, value], at) => line(at === 0 ? '  attributes' : '', printableLine(`${name} = ${value}`)))
   const more = alert.attributes.size - attributes.length
   return [
-    line(`Alert ${index + 1}`, [alert.alertRule, alert.firing ? 'firing' : 'not firing'].filter((part) => part !== undefined).map(printableLine).join(', ')),
+    line(
+      `Alert ${index + 1}`,
+      [alert.alertRule, alert.firing ? 'firing' : 'not firing']
+        .filter((part) => part !== undefined)
+        .map(printableLine)
+        .join(', '),
+    ),
     ...attributes,
     ...(more > 0 ? [line('', `and ${more} more`)] : []),
     ...decision(judged, { webhook, policy, mode }),
   ]
 }
 
-function decision(judged: Judged, { webhook, policy, mode }: { readonly webhook: Webhook; readonly policy: PolicyDocument; readonly mode: Mode }): string[] {
+function decision(
+  judged: Judged,
+  { webhook, policy, mode }: { readonly webhook: Webhook; readonly policy: PolicyDocument; readonly mode: Mode },
+): string[] {
   switch (judged.kind) {
     case 'resolved':
       return [line('  Decision', 'RESOLVED: only what is firing acts')]

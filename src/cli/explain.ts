@@ -10,7 +10,8 @@ import { err, ok, type Result } from '../shared/result.ts'
 import { explainAlert } from './explain-alert.ts'
 import { explanationText } from './explanation-text.ts'
 
-const RESOURCE_ID = '/subscriptions/<guid>/resourceGroups/<group>/providers/Microsoft.ApiManagement/service/<service>/backends/<backend>'
+const RESOURCE_ID =
+  '/subscriptions/<guid>/resourceGroups/<group>/providers/Microsoft.ApiManagement/service/<service>/backends/<backend>'
 
 const HELP = `What would happen if this caller asked for a reconnect of this backend, or if this alert came, and why.
 Decided by the code that serves requests; Azure is not asked and no other setting is needed.
@@ -73,16 +74,28 @@ function explain(args: readonly string[]): number {
 function readArguments(args: readonly string[]): Result<Arguments | 'help', readonly string[]> {
   const options = readOptions(args)
   if (!options.ok) return options
-  const { as = [], backend: [resourceId, secondId] = [], action: [action = 'reconnect', secondAction] = [], policy = [], webhook = [], body = [], help } = options.value
+  const {
+    as = [],
+    backend: [resourceId, secondId] = [],
+    action: [action = 'reconnect', secondAction] = [],
+    policy = [],
+    webhook = [],
+    body = [],
+    help,
+  } = options.value
   if (help === true) return ok('help')
   if (webhook.length > 0 || body.length > 0) return readAlertArguments(options.value)
   const principals = as.map(parseColonPrincipal)
   const backend = parseBackendResourceId(resourceId ?? '')
   const complaints = [
     ...(as.length === 0 ? [`--as is missing: expected ${PRINCIPAL_EXPECTATION}`] : []),
-    ...as.filter((_, index) => principals[index] === undefined).map((text) => `--as ${shown(text)}: expected ${PRINCIPAL_EXPECTATION}`),
+    ...as
+      .filter((_, index) => principals[index] === undefined)
+      .map((text) => `--as ${shown(text)}: expected ${PRINCIPAL_EXPECTATION}`),
     ...(resourceId === undefined ? [`--backend is missing: expected ${RESOURCE_ID}`] : []),
-    ...(resourceId === undefined || backend.ok ? [] : [`--backend ${shown(resourceId)}: expected ${expectedOf(backend.error.segment)}`]),
+    ...(resourceId === undefined || backend.ok
+      ? []
+      : [`--backend ${shown(resourceId)}: expected ${expectedOf(backend.error.segment)}`]),
     ...(ACTIONS.has(action) ? [] : [`--action ${shown(action)}: expected reconnect, read or force`]),
     ...(policy[0] === '' ? ['--policy is empty: expected the path of a policy document'] : []),
     ...(secondId === undefined ? [] : ['--backend is given more than once: expected one backend']),
@@ -90,14 +103,35 @@ function readArguments(args: readonly string[]): Result<Arguments | 'help', read
     ...(policy.length > 1 ? ['--policy is given more than once: expected one file'] : []),
   ]
   if (complaints.length > 0 || !backend.ok) return err(complaints)
-  return ok({ caller: toCaller(principals as Principal[]), backend: backend.value, action: action as Action, policyFile: policy[0] })
+  return ok({
+    caller: toCaller(principals as Principal[]),
+    backend: backend.value,
+    action: action as Action,
+    policyFile: policy[0],
+  })
 }
 
-function readAlertArguments({ webhook = [], body = [], policy = [], ...others }: { readonly [option in 'as' | 'backend' | 'action' | 'webhook' | 'body' | 'policy']?: string[] }): Result<Arguments, readonly string[]> {
+function readAlertArguments({
+  webhook = [],
+  body = [],
+  policy = [],
+  ...others
+}: { readonly [option in 'as' | 'backend' | 'action' | 'webhook' | 'body' | 'policy']?: string[] }): Result<
+  Arguments,
+  readonly string[]
+> {
   const complaints = [
-    ...Object.entries({ webhook, body }).flatMap(([name, values]) => (values.length === 1 && values[0] !== '' ? [] : [`--${name}: expected once, ${name === 'webhook' ? 'the name of a webhook' : 'the path of a file'}`])),
-    ...(policy.length > 1 || policy[0] === '' ? ['--policy: expected at most once, the path of a policy document'] : []),
-    ...(['as', 'backend', 'action'] as const).filter((name) => others[name] !== undefined).map((name) => `--${name} asks about a caller, --webhook about an alert: expected one of them`),
+    ...Object.entries({ webhook, body }).flatMap(([name, values]) =>
+      values.length === 1 && values[0] !== ''
+        ? []
+        : [`--${name}: expected once, ${name === 'webhook' ? 'the name of a webhook' : 'the path of a file'}`],
+    ),
+    ...(policy.length > 1 || policy[0] === ''
+      ? ['--policy: expected at most once, the path of a policy document']
+      : []),
+    ...(['as', 'backend', 'action'] as const)
+      .filter((name) => others[name] !== undefined)
+      .map((name) => `--${name} asks about a caller, --webhook about an alert: expected one of them`),
   ]
   const [webhookName = ''] = webhook
   const [bodyFile = ''] = body
@@ -110,7 +144,15 @@ function readOptions(args: readonly string[]) {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { as: many, backend: many, action: many, webhook: many, body: many, policy: many, help: { type: 'boolean', short: 'h' } },
+      options: {
+        as: many,
+        backend: many,
+        action: many,
+        webhook: many,
+        body: many,
+        policy: many,
+        help: { type: 'boolean', short: 'h' },
+      },
     })
     return ok(values)
   } catch (cause) {
@@ -134,13 +176,17 @@ function expectedOf(segment: keyof typeof SEGMENT_EXPECTATION | 'resourceId'): s
 }
 
 function toLine({ name, expectation, example }: ConfigProblem, policyFile: string | undefined): string {
-  const place = policyFile === undefined ? name : name.replace(/^RECONNECT_POLICY_FILE/, `--policy ${shown(policyFile)}`)
+  const place =
+    policyFile === undefined ? name : name.replace(/^RECONNECT_POLICY_FILE/, `--policy ${shown(policyFile)}`)
   return `${place}: expected ${expectation}; for example ${example}`
 }
 
 /** What was typed, bounded and without what a terminal would obey. */
 function shown(text: string): string {
-  return JSON.stringify(text.slice(0, 200)).replace(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(text.slice(0, 200)).replace(
+    /[^ -~]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 function say(text: string, exitCode: number): number {

@@ -26,7 +26,8 @@ export const MODES: Readonly<Record<Mode, string>> = {
 
 const MISSES: Readonly<Record<MissReason, string>> = {
   other_action: 'names this principal and covers the backend, but gives other actions',
-  other_spelling: 'covers the backend, but spells the principal in other letter case; roles and webhooks are compared as written',
+  other_spelling:
+    'covers the backend, but spells the principal in other letter case; roles and webhooks are compared as written',
   other_scope: 'names this principal, but its scope does not cover the backend',
   other_principal: 'covers the backend, but for another principal',
 }
@@ -51,7 +52,12 @@ export function explanationText(question: Question, explanation: Explanation): s
 }
 
 export function because(decidedBy: Extract<Explanation, { allowed: true }>['decidedBy']): string[] {
-  return decidedBy.map(({ action, grant }) => line('Because', `${place(grant)} gives '${action}' to ${grant.principal}\n${line('', `at ${grant.scope.resourceId}`)}`))
+  return decidedBy.map(({ action, grant }) =>
+    line(
+      'Because',
+      `${place(grant)} gives '${action}' to ${grant.principal}\n${line('', `at ${grant.scope.resourceId}`)}`,
+    ),
+  )
 }
 
 export function nearest(missing: Action, misses: Extract<Explanation, { allowed: false }>['misses']): string[] {

@@ -43,12 +43,16 @@ export interface ArmConfig {
 /** The Functions host's own storage account (`AzureWebJobsStorage`). */
 export type StorageConfig =
   | { readonly kind: 'connection-string'; readonly connectionString: string; readonly allowHttp: boolean }
-  | { readonly kind: 'identity'; readonly tableUri: string; readonly queueUri: string | undefined; readonly credential: ArmCredential }
+  | {
+      readonly kind: 'identity'
+      readonly tableUri: string
+      readonly queueUri: string | undefined
+      readonly credential: ArmCredential
+    }
 
 /** Which identity asks ARM, or storage. */
 export type ArmCredential =
-  | { readonly kind: 'managed-identity'; readonly clientId?: string }
-  | { readonly kind: 'developer' }
+  { readonly kind: 'managed-identity'; readonly clientId?: string } | { readonly kind: 'developer' }
 
 /** One thing that is wrong with the configuration: never its value, which may be a secret. */
 export interface ConfigProblem {

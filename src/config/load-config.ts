@@ -24,7 +24,8 @@ export function loadPolicySettings(policyFile?: string): Result<PolicySettings, 
   const root = appRoot()
   const local = readLocalSettings(join(root, 'local.settings.json'))
   if (!local.ok) return err([local.error])
-  const file = policyFile === undefined ? {} : { RECONNECT_POLICY: undefined, RECONNECT_POLICY_FILE: resolve(policyFile) }
+  const file =
+    policyFile === undefined ? {} : { RECONNECT_POLICY: undefined, RECONNECT_POLICY_FILE: resolve(policyFile) }
   const settings = createSettings({ ...local.value, ...process.env, ...file })
   const mode = readMode(settings)
   const source = readPolicy(settings, readTextFile, root)

@@ -17,7 +17,8 @@ export function parseLocalSettings(text: string): Result<Environment, ConfigProb
   if (!isObject(document)) return problem('a JSON object with Values')
   if (document['IsEncrypted'] === true) return problem('settings that are not encrypted (func settings decrypt)')
   const values = document['Values'] ?? {}
-  if (!isObject(values) || !Object.values(values).every((value) => typeof value === 'string')) return problem('Values as an object of texts')
+  if (!isObject(values) || !Object.values(values).every((value) => typeof value === 'string'))
+    return problem('Values as an object of texts')
   return ok(values as Environment)
 }
 

@@ -35,7 +35,8 @@ const SCOPES: Reading<readonly string[]> = {
   example: DEFAULT_SCOPES.join(','),
 }
 const DEADLINE: Reading<number> = {
-  parse: (text) => (/^[0-9]{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= MAX_DEADLINE_SECONDS ? Number(text) : undefined),
+  parse: (text) =>
+    /^[0-9]{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= MAX_DEADLINE_SECONDS ? Number(text) : undefined,
   expectation: `a whole number of seconds from 1 to ${MAX_DEADLINE_SECONDS}`,
   example: String(DEFAULT_DEADLINE_SECONDS),
 }
@@ -59,7 +60,11 @@ export interface ReadConfigOptions {
  * Reads every setting of the contract's section 8 that is in use: the only place that knows their names. Either a deeply frozen
  * configuration or every problem at once, without values. Nothing is contacted: whether tenant, hosts and identity exist is NOT checked.
  */
-export function readConfig(env: Environment, readFile: ReadFile, { appRoot = '' }: ReadConfigOptions = {}): Result<Config, readonly ConfigProblem[]> {
+export function readConfig(
+  env: Environment,
+  readFile: ReadFile,
+  { appRoot = '' }: ReadConfigOptions = {},
+): Result<Config, readonly ConfigProblem[]> {
   const settings = createSettings(env)
   const entra = readEntra(settings)
   const mode = readMode(settings)
@@ -107,12 +112,24 @@ function readArm(settings: Settings): ArmConfig {
     apiVersions,
     defaultApiVersion: apiVersions.includes(PREFERRED_API_VERSION) ? PREFERRED_API_VERSION : (apiVersions[0] as string),
     credential:
-      clientId !== undefined ? { kind: 'managed-identity', clientId } : isOffered ? { kind: 'managed-identity' } : { kind: 'developer' },
+      clientId !== undefined
+        ? { kind: 'managed-identity', clientId }
+        : isOffered
+          ? { kind: 'managed-identity' }
+          : { kind: 'developer' },
   }
 }
 
 /** Contract, section 4: `api://x` also admits `x`, because tokens of version 2 carry the bare client id. Not the other way round. */
 function parseAudiences(text: string): readonly string[] | undefined {
   const named = parseList(text, (part) => /^[!-~]{1,400}$/.test(part) && foldAscii(part) !== 'api://')
-  return named && [...new Set(named.flatMap((audience) => (audience.startsWith('api://') ? [audience, audience.slice('api://'.length)] : [audience])))]
+  return (
+    named && [
+      ...new Set(
+        named.flatMap((audience) =>
+          audience.startsWith('api://') ? [audience, audience.slice('api://'.length)] : [audience],
+        ),
+      ),
+    ]
+  )
 }

@@ -17,7 +17,8 @@ const MODE: Reading<Mode> = {
   expectation: "'on', 'dry-run' or 'off'",
   example: 'on',
 }
-const DOCUMENT = '{"grants":[{"principal":"role:Reconnect.Operator","scope":"/subscriptions/11111111-2222-3333-4444-555555555555"}]}'
+const DOCUMENT =
+  '{"grants":[{"principal":"role:Reconnect.Operator","scope":"/subscriptions/11111111-2222-3333-4444-555555555555"}]}'
 const DEFAULT_FILE = 'policy.json'
 
 export function readMode(settings: Settings): Mode {
@@ -29,19 +30,33 @@ export function readMode(settings: Settings): Mode {
  * named file that is not there, and a file that cannot be read, are problems and never "no policy".
  */
 export function readPolicy(settings: Settings, readFile: ReadFile, appRoot: string): PolicySource | undefined {
-  const inline = settings.optional('RECONNECT_POLICY', { parse: (text) => text, expectation: 'the policy document', example: DOCUMENT })
-  const path = settings.optional('RECONNECT_POLICY_FILE', { parse: (text) => text, expectation: 'the path of the policy document', example: DEFAULT_FILE })
+  const inline = settings.optional('RECONNECT_POLICY', {
+    parse: (text) => text,
+    expectation: 'the policy document',
+    example: DOCUMENT,
+  })
+  const path = settings.optional('RECONNECT_POLICY_FILE', {
+    parse: (text) => text,
+    expectation: 'the path of the policy document',
+    example: DEFAULT_FILE,
+  })
   if (settings.isSet('RECONNECT_POLICY') && settings.isSet('RECONNECT_POLICY_FILE')) {
     const expectation = 'one source of the policy: RECONNECT_POLICY_FILE is set as well'
     settings.complain({ name: 'RECONNECT_POLICY', expectation, example: 'RECONNECT_POLICY removed' })
     return undefined
   }
   if (inline !== undefined) return parse('RECONNECT_POLICY', inline, 'RECONNECT_POLICY', settings)
-  if (settings.isSet('RECONNECT_POLICY') || (path === undefined && settings.isSet('RECONNECT_POLICY_FILE'))) return undefined
+  if (settings.isSet('RECONNECT_POLICY') || (path === undefined && settings.isSet('RECONNECT_POLICY_FILE')))
+    return undefined
   return readFromFile(path, settings, readFile, appRoot)
 }
 
-function readFromFile(path: string | undefined, settings: Settings, readFile: ReadFile, appRoot: string): PolicySource | undefined {
+function readFromFile(
+  path: string | undefined,
+  settings: Settings,
+  readFile: ReadFile,
+  appRoot: string,
+): PolicySource | undefined {
   const name = path === undefined ? DEFAULT_FILE : 'RECONNECT_POLICY_FILE'
   const source = resolve(appRoot, path ?? DEFAULT_FILE)
   let text: string | undefined
@@ -61,6 +76,7 @@ function readFromFile(path: string | undefined, settings: Settings, readFile: Re
 function parse(name: string, text: string, source: string | undefined, settings: Settings): PolicySource | undefined {
   const policy = parsePolicy(text)
   if (policy.ok) return { policy: policy.value, source }
-  for (const { path, expectation, example } of policy.error) settings.complain({ name: `${name} ${path}`.trim(), expectation, example })
+  for (const { path, expectation, example } of policy.error)
+    settings.complain({ name: `${name} ${path}`.trim(), expectation, example })
   return undefined
 }

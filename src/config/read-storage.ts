@@ -25,14 +25,26 @@ const QUEUE_URI: Reading<string> = {
   expectation: 'the https origin of the queue service',
   example: 'https://streconnect.queue.core.windows.net',
 }
-const CREDENTIAL: Reading<string> = { parse: (text) => (text === 'managedidentity' ? text : undefined), expectation: "'managedidentity'", example: 'managedidentity' }
-const CLIENT_ID: Reading<string> = { parse: (text) => (isGuid(text) ? text : undefined), expectation: 'a GUID', example: '11111111-2222-3333-4444-555555555555' }
+const CREDENTIAL: Reading<string> = {
+  parse: (text) => (text === 'managedidentity' ? text : undefined),
+  expectation: "'managedidentity'",
+  example: 'managedidentity',
+}
+const CLIENT_ID: Reading<string> = {
+  parse: (text) => (isGuid(text) ? text : undefined),
+  expectation: 'a GUID',
+  example: '11111111-2222-3333-4444-555555555555',
+}
 
 /**
  * The settings by which the Functions host finds its own storage account: a connection string, or a name or table URI that is reached
  * with an identity (Azure Functions: "Connecting to host storage with an identity"). A queue service is needed where there are webhooks only.
  */
-export function readStorage(settings: Settings, platform: ArmCredential['kind'], { needsQueue = false } = {}): StorageConfig | undefined {
+export function readStorage(
+  settings: Settings,
+  platform: ArmCredential['kind'],
+  { needsQueue = false } = {},
+): StorageConfig | undefined {
   const connectionString = settings.optional(CONNECTION, CONNECTION_STRING)
   const accountName = settings.optional(`${CONNECTION}__accountName`, ACCOUNT_NAME)
   const named = settings.optional(`${CONNECTION}__tableServiceUri`, TABLE_URI)
@@ -42,26 +54,39 @@ export function readStorage(settings: Settings, platform: ArmCredential['kind'],
   // As the host: where both ways are set, the connection string is the one.
   if (connectionString !== undefined) {
     if (needsQueue && !namesService(membersOf(connectionString), 'queueendpoint')) {
-      settings.complain({ name: CONNECTION, expectation: 'a storage connection string that names the queue service too: there are webhooks', example: CONNECTION_STRING.example })
+      settings.complain({
+        name: CONNECTION,
+        expectation: 'a storage connection string that names the queue service too: there are webhooks',
+        example: CONNECTION_STRING.example,
+      })
     }
     return { kind: 'connection-string', connectionString, allowHttp: isLocal(connectionString) }
   }
   const tableUri = named ?? (accountName === undefined ? undefined : `https://${accountName}.table.core.windows.net`)
-  const queueUri = namedQueue ?? (accountName === undefined ? undefined : `https://${accountName}.queue.core.windows.net`)
+  const queueUri =
+    namedQueue ?? (accountName === undefined ? undefined : `https://${accountName}.queue.core.windows.net`)
   if (tableUri !== undefined) {
     if (needsQueue && queueUri === undefined) {
-      settings.complain({ name: `${CONNECTION}__queueServiceUri`, expectation: `${QUEUE_URI.expectation}: there are webhooks`, example: QUEUE_URI.example })
+      settings.complain({
+        name: `${CONNECTION}__queueServiceUri`,
+        expectation: `${QUEUE_URI.expectation}: there are webhooks`,
+        example: QUEUE_URI.example,
+      })
     }
     const managed = chosen !== undefined || clientId !== undefined || platform === 'managed-identity'
     return {
       kind: 'identity',
       tableUri,
       queueUri,
-      credential: managed ? { kind: 'managed-identity', ...(clientId === undefined ? {} : { clientId }) } : { kind: 'developer' },
+      credential: managed
+        ? { kind: 'managed-identity', ...(clientId === undefined ? {} : { clientId }) }
+        : { kind: 'developer' },
     }
   }
   // One of these that is set and wrong has been reported already.
-  const isMeant = [CONNECTION, `${CONNECTION}__accountName`, `${CONNECTION}__tableServiceUri`].some((name) => settings.isSet(name))
+  const isMeant = [CONNECTION, `${CONNECTION}__accountName`, `${CONNECTION}__tableServiceUri`].some((name) =>
+    settings.isSet(name),
+  )
   if (!isMeant) settings.required(CONNECTION, CONNECTION_STRING)
   return undefined
 }
@@ -72,12 +97,16 @@ function membersOf(text: string): ReadonlyMap<string, string> | undefined {
     text
       .split(';')
       .filter((member) => member.includes('='))
-      .map((member) => [member.slice(0, member.indexOf('=')).trimStart().toLowerCase(), member.slice(member.indexOf('=') + 1).trimEnd()]),
+      .map((member) => [
+        member.slice(0, member.indexOf('=')).trimStart().toLowerCase(),
+        member.slice(member.indexOf('=') + 1).trimEnd(),
+      ]),
   )
   const has = (name: string): boolean => (members.get(name) ?? '') !== ''
   const endpoint = members.get('tableendpoint') ?? ''
   const isNamed = namesService(members, 'tableendpoint')
-  const byKey = has('accountname') && has('accountkey') && /^https?$/.test(members.get('defaultendpointsprotocol') ?? '') && isNamed
+  const byKey =
+    has('accountname') && has('accountkey') && /^https?$/.test(members.get('defaultendpointsprotocol') ?? '') && isNamed
   const bySignature = endpoint !== '' && isNamed && has('sharedaccesssignature') && !has('accountkey')
   return byKey || bySignature || members.get('usedevelopmentstorage') === 'true' ? members : undefined
 }
@@ -85,12 +114,17 @@ function membersOf(text: string): ReadonlyMap<string, string> | undefined {
 /** Whether the SDK could make this service's address of it. */
 function namesService(members: ReadonlyMap<string, string> | undefined, endpointName: string): boolean {
   const endpoint = members?.get(endpointName) ?? ''
-  return endpoint === '' ? (members?.get('endpointsuffix') ?? '') !== '' || members?.get('usedevelopmentstorage') === 'true' : URL.canParse(endpoint)
+  return endpoint === ''
+    ? (members?.get('endpointsuffix') ?? '') !== '' || members?.get('usedevelopmentstorage') === 'true'
+    : URL.canParse(endpoint)
 }
 
 /** http only where nobody between here and there could listen. */
 function isLocal(connectionString: string): boolean {
   const members = membersOf(connectionString)
   const endpoint = members?.get('tableendpoint') ?? ''
-  return members?.get('usedevelopmentstorage') === 'true' || (URL.canParse(endpoint) && isLoopback(new URL(endpoint).hostname))
+  return (
+    members?.get('usedevelopmentstorage') === 'true' ||
+    (URL.canParse(endpoint) && isLoopback(new URL(endpoint).hostname))
+  )
 }

@@ -38,7 +38,11 @@ export function readWebhooks(settings: Settings, webhooks: readonly Webhook[]): 
     const owner = owners.get(secret)
     owners.set(secret, owner ?? webhook.name)
     if (owner === undefined || owner === webhook.name) return [secret]
-    settings.complain({ name, expectation: `a secret of webhook '${webhook.name}' alone: webhook '${owner}' has the same`, example: reading.example })
+    settings.complain({
+      name,
+      expectation: `a secret of webhook '${webhook.name}' alone: webhook '${owner}' has the same`,
+      example: reading.example,
+    })
     return []
   }
 
@@ -46,6 +50,9 @@ export function readWebhooks(settings: Settings, webhooks: readonly Webhook[]): 
     const { authentication } = webhook
     if (authentication.type === 'entra') return { ...webhook, secrets: [] }
     const { secret, nextSecret } = authentication
-    return { ...webhook, secrets: [...read(secret, webhook, true), ...(nextSecret === undefined ? [] : read(nextSecret, webhook, false))] }
+    return {
+      ...webhook,
+      secrets: [...read(secret, webhook, true), ...(nextSecret === undefined ? [] : read(nextSecret, webhook, false))],
+    }
   })
 }

@@ -35,7 +35,11 @@ export function createSettings(env: Environment): Settings {
     const text = textOf(name)
     if (text === undefined) return undefined
     if (UNRESOLVED.test(text)) {
-      problems.push({ name, expectation: `${expectation}; it is a reference that the platform could not resolve (vault, name, or the identity's access to it)`, example })
+      problems.push({
+        name,
+        expectation: `${expectation}; it is a reference that the platform could not resolve (vault, name, or the identity's access to it)`,
+        example,
+      })
       return undefined
     }
     const value = parse(text)
@@ -45,7 +49,8 @@ export function createSettings(env: Environment): Settings {
   return {
     optional,
     required(name, reading) {
-      if (textOf(name) === undefined) problems.push({ name, expectation: `${reading.expectation}; it is not set`, example: reading.example })
+      if (textOf(name) === undefined)
+        problems.push({ name, expectation: `${reading.expectation}; it is not set`, example: reading.example })
       return optional(name, reading)
     },
     isSet: (name) => textOf(name) !== undefined,
@@ -56,6 +61,13 @@ export function createSettings(env: Environment): Settings {
 
 /** The parts of a comma-separated list, each once; undefined unless there is at least one and all are valid. */
 export function parseList(text: string, isValid: (part: string) => boolean): readonly string[] | undefined {
-  const parts = [...new Set(text.split(',').map((part) => part.trim()).filter((part) => part !== ''))]
+  const parts = [
+    ...new Set(
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    ),
+  ]
   return parts.length > 0 && parts.every(isValid) ? parts : undefined
 }

@@ -1,10 +1,12 @@
 import type { ArmFailure, AvailabilityFailure } from '../domain/failure.ts'
 
 /** What becomes of a delivery that ARM did not accept. */
-export type DeliveryDecision = { readonly kind: 'retry'; readonly delayMs: number } | { readonly kind: 'failed' } | { readonly kind: 'abandoned' }
+export type DeliveryDecision =
+  { readonly kind: 'retry'; readonly delayMs: number } | { readonly kind: 'failed' } | { readonly kind: 'abandoned' }
 
 /** Everything that a delivery can meet short of its end. */
-export type DeliveryTrouble = ArmFailure | Extract<AvailabilityFailure, { reason: 'switched_off' | 'in_flight_elsewhere' | 'storage_unavailable' }>
+export type DeliveryTrouble =
+  ArmFailure | Extract<AvailabilityFailure, { reason: 'switched_off' | 'in_flight_elsewhere' | 'storage_unavailable' }>
 
 export interface DeliverySituation {
   readonly acceptedAtEpochMs: number
@@ -28,13 +30,22 @@ const SWITCHED_OFF_DELAY_MS = 60_000
  * Retry after `Retry-After`, else after an exponential back-off with jitter, until `deliverWithin` has passed since the alert was accepted
  * (contract, section 5). Refusals are final. Pure: whoever asks acts on it.
  */
-export function decideDelivery(trouble: DeliveryTrouble, { acceptedAtEpochMs, nowEpochMs, deliverWithinMs, tries, retryAfterMs, random }: DeliverySituation): DeliveryDecision {
+export function decideDelivery(
+  trouble: DeliveryTrouble,
+  { acceptedAtEpochMs, nowEpochMs, deliverWithinMs, tries, retryAfterMs, random }: DeliverySituation,
+): DeliveryDecision {
   if (isFinal(trouble)) return { kind: 'failed' }
   const leftMs = acceptedAtEpochMs + deliverWithinMs - nowEpochMs
   if (leftMs <= 0) return { kind: 'abandoned' }
-  const backoffMs = trouble.reason === 'switched_off' ? SWITCHED_OFF_DELAY_MS : Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(tries, 10))
+  const backoffMs =
+    trouble.reason === 'switched_off'
+      ? SWITCHED_OFF_DELAY_MS
+      : Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(tries, 10))
   // What ARM asked for is never undercut, only spread.
-  const delayMs = retryAfterMs === undefined ? backoffMs * (0.5 + random / 2) : retryAfterMs + random * Math.min(5_000, retryAfterMs / 4)
+  const delayMs =
+    retryAfterMs === undefined
+      ? backoffMs * (0.5 + random / 2)
+      : retryAfterMs + random * Math.min(5_000, retryAfterMs / 4)
   // A wait beyond the end is cut there: then the alert is reported as abandoned, and not later.
   return { kind: 'retry', delayMs: Math.min(delayMs, leftMs) }
 }

@@ -20,7 +20,13 @@ const REST_MS = 1_000
 const FOR_EVER = -1
 
 /** Stores messages for `reconnect-deliver`. A message whose answer was lost may be stored twice, which its delivery minds nothing. */
-export function createDeliveryQueue({ open, clock }: { readonly open: () => Promise<QueueClient>; readonly clock: Clock }): Enqueue {
+export function createDeliveryQueue({
+  open,
+  clock,
+}: {
+  readonly open: () => Promise<QueueClient>
+  readonly clock: Clock
+}): Enqueue {
   let opening: Promise<QueueClient> | undefined
   let failed: { readonly detail: string; readonly untilEpochMs: number } | undefined
   const queue = (): Promise<QueueClient> =>
@@ -30,7 +36,8 @@ export function createDeliveryQueue({ open, clock }: { readonly open: () => Prom
     }))
 
   async function waitInTurns(done: AbortSignal): Promise<void> {
-    for (let waitedMs = 0; waitedMs < CALL_TIMEOUT_MS && !done.aborted; waitedMs += TURN_MS) await clock.sleep(TURN_MS, done)
+    for (let waitedMs = 0; waitedMs < CALL_TIMEOUT_MS && !done.aborted; waitedMs += TURN_MS)
+      await clock.sleep(TURN_MS, done)
   }
 
   async function bounded<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {

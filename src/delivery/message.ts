@@ -29,7 +29,15 @@ const OPERATION_ID = /^[A-Za-z0-9_-]{51}$/
 const WEBHOOK = /^[a-z0-9-]{1,63}$/
 const TIMESTAMP = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$/
 
-export function toMessage({ operation, backend, after, trigger, acceptedAtEpochMs, tries, correlationId }: AcceptedAlert): string {
+export function toMessage({
+  operation,
+  backend,
+  after,
+  trigger,
+  acceptedAtEpochMs,
+  tries,
+  correlationId,
+}: AcceptedAlert): string {
   const message: Message = {
     version: 1,
     operation: operation.id,
@@ -59,7 +67,8 @@ export function parseMessage(value: unknown): Result<AcceptedAlert, MessageFault
   const read = members(value)
   if (read === undefined) return err({ member: 'message' })
   const id = text(read, 'operation', (given) => OPERATION_ID.test(given)) as OperationId | undefined
-  const fault = (member: string): Result<never, MessageFault> => err({ member, ...(id === undefined ? {} : { operationId: id }) })
+  const fault = (member: string): Result<never, MessageFault> =>
+    err({ member, ...(id === undefined ? {} : { operationId: id }) })
   if (id === undefined) return fault('operation')
   const backend = parseBackendResourceId(text(read, 'backend') ?? '')
   if (!backend.ok) return fault('backend')
@@ -75,13 +84,32 @@ export function parseMessage(value: unknown): Result<AcceptedAlert, MessageFault
   if (correlationId === undefined) return fault('correlation')
   const alertId = text(read, 'alert')?.slice(0, MAX_ID_CHARS)
   const alertRule = text(read, 'rule')?.slice(0, MAX_ID_CHARS)
-  const trigger: AlertTrigger = { kind: 'webhook', webhook, ...(alertId === undefined ? {} : { alertId }), ...(alertRule === undefined ? {} : { alertRule }) }
+  const trigger: AlertTrigger = {
+    kind: 'webhook',
+    webhook,
+    ...(alertId === undefined ? {} : { alertId }),
+    ...(alertRule === undefined ? {} : { alertRule }),
+  }
   const operation = accepted(id, backend.value.resourceId, after?.value, acceptedAt, trigger)
-  return ok({ operation, trigger, backend: backend.value, ...(after === undefined ? {} : { after: after.value }), acceptedAtEpochMs: Date.parse(acceptedAt), tries, correlationId })
+  return ok({
+    operation,
+    trigger,
+    backend: backend.value,
+    ...(after === undefined ? {} : { after: after.value }),
+    acceptedAtEpochMs: Date.parse(acceptedAt),
+    tries,
+    correlationId,
+  })
 }
 
 /** The row as it was written when the alert was accepted. */
-function accepted(id: OperationId, backend: string, after: Duration | undefined, requestedAt: string, trigger: AlertTrigger): Operation {
+function accepted(
+  id: OperationId,
+  backend: string,
+  after: Duration | undefined,
+  requestedAt: string,
+  trigger: AlertTrigger,
+): Operation {
   return {
     id,
     backend,
@@ -98,13 +126,19 @@ function accepted(id: OperationId, backend: string, after: Duration | undefined,
 function members(value: unknown): Readonly<Record<string, unknown>> | undefined {
   try {
     const parsed: unknown = typeof value === 'string' ? JSON.parse(value) : value
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as Record<string, unknown>) : undefined
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+      ? (parsed as Record<string, unknown>)
+      : undefined
   } catch {
     return undefined
   }
 }
 
-function text(read: Readonly<Record<string, unknown>>, name: string, isValid: (text: string) => boolean = () => true): string | undefined {
+function text(
+  read: Readonly<Record<string, unknown>>,
+  name: string,
+  isValid: (text: string) => boolean = () => true,
+): string | undefined {
   const value = Object.hasOwn(read, name) ? read[name] : undefined
   return typeof value === 'string' && isValid(value) ? value : undefined
 }

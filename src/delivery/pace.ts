@@ -27,7 +27,11 @@ export function createPace(clock: Clock): Pace {
     const bucket = buckets.get(key) ?? { tokens: BUCKET, atEpochMs: now, lastTurnAtEpochMs: 0 }
     const elapsedMs = Math.max(0, now - bucket.atEpochMs)
     // A clock that was set back must not stop the refill for as long.
-    if (now !== bucket.atEpochMs) Object.assign(bucket, { tokens: Math.min(BUCKET, bucket.tokens + (elapsedMs / 1_000) * REFILL_PER_SECOND), atEpochMs: now })
+    if (now !== bucket.atEpochMs)
+      Object.assign(bucket, {
+        tokens: Math.min(BUCKET, bucket.tokens + (elapsedMs / 1_000) * REFILL_PER_SECOND),
+        atEpochMs: now,
+      })
     buckets.set(key, bucket)
     return bucket
   }
@@ -45,7 +49,10 @@ export function createPace(clock: Clock): Pace {
     turnMs(subscriptionId) {
       const bucket = filled(subscriptionId)
       const now = clock.now()
-      bucket.lastTurnAtEpochMs = Math.max(now + toWaitMs(bucket.tokens), bucket.lastTurnAtEpochMs + 1_000 / REFILL_PER_SECOND)
+      bucket.lastTurnAtEpochMs = Math.max(
+        now + toWaitMs(bucket.tokens),
+        bucket.lastTurnAtEpochMs + 1_000 / REFILL_PER_SECOND,
+      )
       return bucket.lastTurnAtEpochMs - now
     },
     throttled(subscriptionId, retryAfterMs) {

@@ -40,7 +40,14 @@ export function parseBackendParts(parts: Partial<Record<SegmentName, string>>): 
   }
   const { subscriptionId, resourceGroupName, serviceName, backendId } = parts as BackendParts
   const resourceId = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroupName}/providers/Microsoft.ApiManagement/service/${serviceName}/backends/${backendId}`
-  return ok({ subscriptionId, resourceGroupName, serviceName, backendId, resourceId, key: foldAscii(resourceId) } as Backend)
+  return ok({
+    subscriptionId,
+    resourceGroupName,
+    serviceName,
+    backendId,
+    resourceId,
+    key: foldAscii(resourceId),
+  } as Backend)
 }
 
 /** Reads a whole ARM resource id. Fixed words match without regard to case, as in ARM; nothing is decoded. */

@@ -43,5 +43,10 @@ export interface Caller {
 export function webhookCaller(name: string, senderName?: string): Caller {
   const principal = parsePrincipal(`webhook:${name}`)
   if (principal === undefined) throw new TypeError('a webhook has a name that the policy admits')
-  return { kind: 'webhook', id: name, ...(senderName === undefined ? {} : { name: senderName }), principals: [principal] }
+  return {
+    kind: 'webhook',
+    id: name,
+    ...(senderName === undefined ? {} : { name: senderName }),
+    principals: [principal],
+  }
 }

@@ -29,7 +29,10 @@ const UNIT_MS = [365 * 86_400_000, 28 * 86_400_000, 7 * 86_400_000, 86_400_000, 
 export function parseIsoDuration(text: string): Result<Duration, 'not_iso8601'> {
   const match = text.length <= MAX_TEXT_LENGTH ? ISO_8601.exec(text) : null
   if (match === null) return err('not_iso8601')
-  const ms = UNIT_MS.reduce((sum, unitMs, index) => sum + unitMs * Number((match[index + 1] ?? '0').replace(',', '.')), 0)
+  const ms = UNIT_MS.reduce(
+    (sum, unitMs, index) => sum + unitMs * Number((match[index + 1] ?? '0').replace(',', '.')),
+    0,
+  )
   return ok({ text, ms })
 }
 

@@ -2,7 +2,14 @@ import type { SegmentName } from './segments.ts'
 import type { DurationFault } from './duration.ts'
 
 /** Everything that can end a request other than with a 202. Each arm carries what an operator would ask for, and never a credential. */
-export type Failure = RequestFailure | TargetFailure | AuthenticationFailure | AuthorizationFailure | AvailabilityFailure | ArmFailure | Defect
+export type Failure =
+  | RequestFailure
+  | TargetFailure
+  | AuthenticationFailure
+  | AuthorizationFailure
+  | AvailabilityFailure
+  | ArmFailure
+  | Defect
 
 /** Everything that the record may say: nobody waits for an answer to the last ones. */
 export type RecordedFailure = Failure | DeliveryFailure
@@ -104,7 +111,12 @@ export type ArmFailure =
   /** No token for our own identity; nothing was sent. */
   | { readonly reason: 'identity_unavailable'; readonly detail: string }
   /** ARM refused our identity (401/403). Its text is for the log only: it names object ids and scopes. */
-  | { readonly reason: 'arm_refused_identity'; readonly status: number; readonly scope: string; readonly detail: string }
+  | {
+      readonly reason: 'arm_refused_identity'
+      readonly status: number
+      readonly scope: string
+      readonly detail: string
+    }
   /** ARM said 4xx; relayed. */
   | Relayed<'arm_rejected'>
   | Relayed<'arm_throttled'>

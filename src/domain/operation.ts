@@ -5,7 +5,15 @@ declare const opaque: unique symbol
 /** Opaque, URL-safe and unguessable: it names an operation to whoever may read it. */
 export type OperationId = string & { readonly [opaque]: true }
 
-export const OPERATION_STATES = ['accepted', 'forwarded', 'joined', 'failed', 'abandoned', 'exhausted', 'dry-run'] as const
+export const OPERATION_STATES = [
+  'accepted',
+  'forwarded',
+  'joined',
+  'failed',
+  'abandoned',
+  'exhausted',
+  'dry-run',
+] as const
 export type OperationState = (typeof OPERATION_STATES)[number]
 
 /** What was asked and what became of it, as `/operations` shows it (contract, section 7). */

@@ -45,7 +45,8 @@ export function parseScope(text: string): Result<Scope, ScopeFault> {
   for (const [index, word] of words.entries()) {
     const step = ROAD[index] as Word
     const matches = 'word' in step ? foldAscii(word) === step.word : isSegment(step.part, word)
-    if (!matches) return err({ expectation: `${'word' in step ? `'${step.word}'` : step.part} as segment ${index + 1}` })
+    if (!matches)
+      return err({ expectation: `${'word' in step ? `'${step.word}'` : step.part} as segment ${index + 1}` })
   }
   const last = ROAD[words.length - 1] as Word
   if ('word' in last) return err({ expectation: `a scope that does not end behind '${last.word}'` })
@@ -56,7 +57,10 @@ export function parseScope(text: string): Result<Scope, ScopeFault> {
 export function scopeKeysCovering(backend: Backend): readonly [string, string, string, string] {
   const key = backend.key
   const service = key.slice(0, key.length - '/backends/'.length - backend.backendId.length)
-  const group = service.slice(0, service.length - '/providers/microsoft.apimanagement/service/'.length - backend.serviceName.length)
+  const group = service.slice(
+    0,
+    service.length - '/providers/microsoft.apimanagement/service/'.length - backend.serviceName.length,
+  )
   const subscription = group.slice(0, group.length - '/resourcegroups/'.length - backend.resourceGroupName.length)
   return [key, service, group, subscription]
 }

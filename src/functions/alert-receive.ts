@@ -23,7 +23,16 @@ export const alertReceive: Handle = async (request, context) => {
   const webhookName = printable(request.params['webhook'] ?? '', 64)
   const app = composition()
   const refuse = (failure: Failure) => {
-    writeAudit(context, toAlertEvent({ ...ids, trigger: { kind: 'webhook', webhook: webhookName }, outcome: 'refused', failure, durationMs: 0 }))
+    writeAudit(
+      context,
+      toAlertEvent({
+        ...ids,
+        trigger: { kind: 'webhook', webhook: webhookName },
+        outcome: 'refused',
+        failure,
+        durationMs: 0,
+      }),
+    )
     return toFailureReply(failure, ids.correlationId, app.ok ? app.value.challenge : undefined)
   }
   if (!app.ok) return refuse({ reason: 'configuration_invalid' })
@@ -41,8 +50,15 @@ export const alertReceive: Handle = async (request, context) => {
       ids,
       webhookName,
       checkFraming: () => checkFraming(request.headers, MAX_ALERT_BODY_BYTES),
-      verify: () => webhooks.verifyPost(request.params['webhook'] ?? '', credentialsOf(request), () => readBody(request, MAX_ALERT_BODY_BYTES), deadline),
-      checkMediaType: (format: string) => checkMediaType(request.headers, format === 'event-grid' ? EVENT_TYPES : JSON_TYPES),
+      verify: () =>
+        webhooks.verifyPost(
+          request.params['webhook'] ?? '',
+          credentialsOf(request),
+          () => readBody(request, MAX_ALERT_BODY_BYTES),
+          deadline,
+        ),
+      checkMediaType: (format: string) =>
+        checkMediaType(request.headers, format === 'event-grid' ? EVENT_TYPES : JSON_TYPES),
     }
     const received = await receiveAlerts(post, { ...alerts, record: (event) => writeAudit(context, event) })
     return toAlertsReply(received, ids.correlationId, challenge)

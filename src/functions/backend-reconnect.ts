@@ -26,7 +26,10 @@ export const backendReconnect: Handle = async (request, context) => {
   const { ports, deadlineMs, challenge, publicUrl } = app.value
   const deadline = createDeadline(ports.clock, deadlineMs - answerReserveMs(deadlineMs))
   try {
-    const decision = await reconnect(toRequest(request, app.value, deadline, ids), { ...ports, record: (event) => writeAudit(context, event) })
+    const decision = await reconnect(toRequest(request, app.value, deadline, ids), {
+      ...ports,
+      record: (event) => writeAudit(context, event),
+    })
     return toReconnectReply(decision, { ids, challenge, publicUrl })
   } finally {
     deadline.dispose()
@@ -43,10 +46,18 @@ function toRequest(request: HttpRequest, app: App, deadline: Deadline, ids: Reco
     readCommand: async (): Promise<Result<ReconnectCommand, RequestFailure>> => {
       const body = await readJsonBody(request, MAX_RECONNECT_BODY_BYTES)
       if (!body.ok) return body
-      const apiVersions = [...request.query].filter(([name]) => name.toLowerCase() === 'api-version').map(([, value]) => value)
+      const apiVersions = [...request.query]
+        .filter(([name]) => name.toLowerCase() === 'api-version')
+        .map(([, value]) => value)
       return parseReconnectCommand(
         // Only the parts that the host matched and decoded; the URL is not read a second time, by other rules.
-        { path: request.params, apiVersions, dryRun: header('x-reconnect-dry-run'), force: header('x-reconnect-force'), body: body.value },
+        {
+          path: request.params,
+          apiVersions,
+          dryRun: header('x-reconnect-dry-run'),
+          force: header('x-reconnect-force'),
+          body: body.value,
+        },
         app.apiVersions,
       )
     },

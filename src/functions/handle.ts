@@ -29,7 +29,11 @@ const MESSAGE_HANDLES: Readonly<Record<QueueFunctionName, HandleMessage>> = {
 }
 
 /** The last wrapper: a defect is written down and answered 500 with an id to find it by; nothing is ever thrown at the host. */
-export async function handle(name: FunctionName, request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {
+export async function handle(
+  name: FunctionName,
+  request: HttpRequest,
+  context: InvocationContext,
+): Promise<HttpResponseInit> {
   try {
     return { ...(await HANDLES[name](request, context)) }
   } catch (error) {
@@ -40,7 +44,11 @@ export async function handle(name: FunctionName, request: HttpRequest, context: 
 }
 
 /** What is thrown here goes to the host, which delivers the message again; why is written down first. */
-export async function handleMessage(name: QueueFunctionName, message: unknown, context: InvocationContext): Promise<void> {
+export async function handleMessage(
+  name: QueueFunctionName,
+  message: unknown,
+  context: InvocationContext,
+): Promise<void> {
   try {
     await MESSAGE_HANDLES[name](message, context)
   } catch (error) {

@@ -17,5 +17,7 @@ export const operationGet: Handle = (request, context) =>
     if (operation === undefined || !isGranted(caller, 'read', backendOf(operation), app.ports.grants)) {
       return toFailureReply({ reason: 'operation_not_found' }, correlationId, app.challenge)
     }
-    return operation.state === 'accepted' ? json(202, operation, { 'retry-after': String(POLL_AFTER_SECONDS) }) : json(200, operation)
+    return operation.state === 'accepted'
+      ? json(202, operation, { 'retry-after': String(POLL_AFTER_SECONDS) })
+      : json(200, operation)
   })

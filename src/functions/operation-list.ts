@@ -13,7 +13,9 @@ export const operationList: Handle = (request, context) =>
     if (!query.ok) return toFailureReply(query.error, correlationId, app.challenge)
     // Who may read nothing learns nothing, also not from how many pages of it there are.
     if (!app.ports.grants.grantsAnywhere(caller.principals, 'read')) return json(200, { value: [] })
-    const listed = await app.history.list(query.value, (operation) => isGranted(caller, 'read', backendOf(operation), app.ports.grants))
+    const listed = await app.history.list(query.value, (operation) =>
+      isGranted(caller, 'read', backendOf(operation), app.ports.grants),
+    )
     return json(200, {
       value: listed.operations,
       ...(listed.next === undefined ? {} : { nextLink: toNextLink(request.query, listed.next, app.publicUrl) }),

@@ -17,12 +17,18 @@ export interface Reading {
 }
 
 /** Authenticates whoever wants to read operations; what they may read is decided operation by operation. Storage that is away is a 503. */
-export async function admitReader(request: HttpRequest, context: InvocationContext, read: (reading: Reading) => Promise<Reply>): Promise<Reply> {
+export async function admitReader(
+  request: HttpRequest,
+  context: InvocationContext,
+  read: (reading: Reading) => Promise<Reply>,
+): Promise<Reply> {
   const { correlationId } = readRequestIds(request.headers)
   const app = composition()
   const refuse = (failure: Failure): Reply => {
     const detail = 'detail' in failure && failure.detail !== undefined ? { detail: printable(failure.detail) } : {}
-    context.warn(JSON.stringify({ event: 'reconnect.read', correlationId, outcome: 'refused', reason: failure.reason, ...detail }))
+    context.warn(
+      JSON.stringify({ event: 'reconnect.read', correlationId, outcome: 'refused', reason: failure.reason, ...detail }),
+    )
     return toFailureReply(failure, correlationId, app.ok ? app.value.challenge : undefined)
   }
   if (!app.ok) return refuse({ reason: 'configuration_invalid' })
@@ -30,11 +36,20 @@ export async function admitReader(request: HttpRequest, context: InvocationConte
   const deadline = createDeadline(app.value.ports.clock, app.value.deadlineMs)
   try {
     const header = (name: string): string | undefined => request.headers.get(name) ?? undefined
-    const caller = await app.value.ports.authenticate({ authorization: header('authorization'), clientPrincipal: header('x-ms-client-principal') }, deadline)
+    const caller = await app.value.ports.authenticate(
+      { authorization: header('authorization'), clientPrincipal: header('x-ms-client-principal') },
+      deadline,
+    )
     if (!caller.ok) return refuse(caller.error)
     try {
-      const reply = await within(read({ app: app.value, caller: caller.value, correlationId }), deadline.remainingMs(), app.value.ports.clock)
-      return reply === TIMED_OUT ? refuse({ reason: 'storage_unavailable', detail: 'storage did not answer within the deadline' }) : reply
+      const reply = await within(
+        read({ app: app.value, caller: caller.value, correlationId }),
+        deadline.remainingMs(),
+        app.value.ports.clock,
+      )
+      return reply === TIMED_OUT
+        ? refuse({ reason: 'storage_unavailable', detail: 'storage did not answer within the deadline' })
+        : reply
     } catch (fault) {
       if (!(fault instanceof StorageFault)) throw fault
       return refuse({ reason: 'storage_unavailable', detail: fault.message })

@@ -1,7 +1,14 @@
 import type { HttpMethod, HttpRequest, InvocationContext } from '@azure/functions'
 import type { Reply } from '../http/reply.ts'
 
-export type FunctionName = 'backend-reconnect' | 'alert-receive' | 'operation-list' | 'operation-get' | 'health-live' | 'health-ready' | 'openapi-get'
+export type FunctionName =
+  | 'backend-reconnect'
+  | 'alert-receive'
+  | 'operation-list'
+  | 'operation-get'
+  | 'health-live'
+  | 'health-ready'
+  | 'openapi-get'
 
 /** One HTTP function as the host sees it. */
 export interface Route {

@@ -13,7 +13,9 @@ const UNAVAILABLE: Wire = { status: 503, code: 'ServiceUnavailable' }
 const TIMEOUT: Wire = { status: 504, code: 'GatewayTimeout' }
 
 /** The one place where an internal reason becomes a public status and code (contract, section 3). ARM's own are relayed. */
-export const WIRE: Readonly<Record<Exclude<Reason, 'arm_rejected' | 'arm_throttled' | DeliveryFailure['reason']>, Wire>> = {
+export const WIRE: Readonly<
+  Record<Exclude<Reason, 'arm_rejected' | 'arm_throttled' | DeliveryFailure['reason']>, Wire>
+> = {
   body_too_large: { status: 413, code: 'RequestEntityTooLarge' },
   length_required: { status: 411, code: 'LengthRequired' },
   media_type_unsupported: { status: 415, code: 'UnsupportedMediaType' },
@@ -86,7 +88,11 @@ export interface Challenge {
 /** What the caller is told of a failure, and what the record keeps for it. */
 export function describeFailure(failure: RecordedFailure): ArmError {
   if (failure.reason === 'arm_rejected' || failure.reason === 'arm_throttled') return failure.error
-  return { code: isRecorded(failure) ? RECORDED[failure.reason] : WIRE[failure.reason].code, message: messageOf(failure), ...targetOf(failure) }
+  return {
+    code: isRecorded(failure) ? RECORDED[failure.reason] : WIRE[failure.reason].code,
+    message: messageOf(failure),
+    ...targetOf(failure),
+  }
 }
 
 function isRecorded(failure: RecordedFailure): failure is DeliveryFailure {
@@ -95,14 +101,19 @@ function isRecorded(failure: RecordedFailure): failure is DeliveryFailure {
 
 /** A failure as ARM would word it: status, envelope and headers. */
 export function toFailureReply(failure: Failure, correlationId: string, challenge: Challenge | undefined): Reply {
-  const status = failure.reason === 'arm_rejected' || failure.reason === 'arm_throttled' ? failure.status : WIRE[failure.reason].status
+  const status =
+    failure.reason === 'arm_rejected' || failure.reason === 'arm_throttled'
+      ? failure.status
+      : WIRE[failure.reason].status
   const error = describeFailure(failure)
   const { code } = error
   const headers: Record<string, string> = { 'x-ms-error-code': code, 'x-ms-correlation-request-id': correlationId }
   const retryAfter = retryAfterOf(failure, status)
   if (retryAfter !== undefined) headers['retry-after'] = retryAfter
   // No error="invalid_token" (RFC 6750, 3.1): it would tell a missing credential from a bad one.
-  if (status === 401) headers['www-authenticate'] = challenge === undefined ? 'Bearer' : `Bearer authorization_uri="${challenge.authorizationUri}"`
+  if (status === 401)
+    headers['www-authenticate'] =
+      challenge === undefined ? 'Bearer' : `Bearer authorization_uri="${challenge.authorizationUri}"`
   return json(status, { error }, headers)
 }
 

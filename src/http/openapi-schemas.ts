@@ -15,17 +15,36 @@ export const OPERATION = {
     due: { ...TIME, description: 'When the gateway reconnects.' },
     requestedAt: TIME,
     updatedAt: TIME,
-    ambiguous: { type: 'boolean', description: 'It is not known whether, or how often, Azure Resource Manager accepted it.' },
-    caller: { type: 'object', required: ['kind', 'id'], properties: { kind: { type: 'string' }, id: { type: 'string' }, name: { type: 'string' } } },
+    ambiguous: {
+      type: 'boolean',
+      description: 'It is not known whether, or how often, Azure Resource Manager accepted it.',
+    },
+    caller: {
+      type: 'object',
+      required: ['kind', 'id'],
+      properties: { kind: { type: 'string' }, id: { type: 'string' }, name: { type: 'string' } },
+    },
     trigger: {
       type: 'object',
       required: ['kind'],
-      properties: { kind: { type: 'string', enum: ['http', 'webhook'] }, webhook: { type: 'string' }, alertId: { type: 'string' }, alertRule: { type: 'string' } },
+      properties: {
+        kind: { type: 'string', enum: ['http', 'webhook'] },
+        webhook: { type: 'string' },
+        alertId: { type: 'string' },
+        alertRule: { type: 'string' },
+      },
     },
     joinedCount: { type: 'integer', description: 'Alerts that joined this operation without one of their own.' },
     attempts: { type: 'integer' },
-    arm: { type: 'object', properties: { status: { type: 'integer' }, requestId: { type: 'string' }, correlationId: { type: 'string' } } },
-    error: { type: 'object', required: ['code', 'message'], properties: { code: { type: 'string' }, message: { type: 'string' } } },
+    arm: {
+      type: 'object',
+      properties: { status: { type: 'integer' }, requestId: { type: 'string' }, correlationId: { type: 'string' } },
+    },
+    error: {
+      type: 'object',
+      required: ['code', 'message'],
+      properties: { code: { type: 'string' }, message: { type: 'string' } },
+    },
   },
 }
 
@@ -40,7 +59,10 @@ export const ALERT_ANSWERS = {
         required: ['backend', 'outcome'],
         properties: {
           backend: { type: ['string', 'null'], description: 'Resource id; null where the alert selects none.' },
-          outcome: { type: 'string', enum: ['accepted', 'resolved', 'unmatched', 'denied', 'invalid', 'dry-run', 'switched-off'] },
+          outcome: {
+            type: 'string',
+            enum: ['accepted', 'resolved', 'unmatched', 'denied', 'invalid', 'dry-run', 'switched-off'],
+          },
           operation: { type: 'string', description: 'The operation; several alerts may share one.' },
           reason: { type: 'string' },
         },

@@ -26,15 +26,31 @@ export function openApiDocument({ supported, fallback }: ApiVersions): object {
       '/operations': { get: operationListOperation() },
       '/operations/{operationId}': { get: operationGetOperation() },
       '/health/live': { get: healthOperation('health-live', 'The process runs.') },
-      '/health/ready': { get: healthOperation('health-ready', 'Requests can be judged and recorded: configuration, issuer keys, storage.', true) },
+      '/health/ready': {
+        get: healthOperation(
+          'health-ready',
+          'Requests can be judged and recorded: configuration, issuer keys, storage.',
+          true,
+        ),
+      },
       '/openapi.json': {
-        get: { operationId: 'openapi-get', summary: 'This document.', security: [], responses: { 200: { description: 'OpenAPI 3.1', content: jsonOf({ type: 'object' }) } } },
+        get: {
+          operationId: 'openapi-get',
+          summary: 'This document.',
+          security: [],
+          responses: { 200: { description: 'OpenAPI 3.1', content: jsonOf({ type: 'object' }) } },
+        },
       },
     },
     components: {
       schemas: { ErrorResponse: ERROR_RESPONSE, Operation: OPERATION, AlertAnswers: ALERT_ANSWERS },
       securitySchemes: {
-        entra: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token of Microsoft Entra ID for this app.' },
+        entra: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'A token of Microsoft Entra ID for this app.',
+        },
       },
     },
   }
@@ -48,7 +64,18 @@ const READING_ONLY = ['parameter_invalid', 'operation_not_found', 'storage_unava
 /** Reasons that only alerts and their deliveries have. */
 const ALERTS_ONLY = ['payload_invalid', 'too_many_alerts', 'target_invalid']
 /** Reasons that a sender may be answered with; each webhook's proof is its own, and every fault of it is the same on the wire. */
-const POSTING = ['webhook_secret', 'keys_unavailable', 'configuration_invalid', 'storage_unavailable', 'defect', 'body_too_large', 'length_required', 'media_type_unsupported', 'payload_invalid', 'too_many_alerts']
+const POSTING = [
+  'webhook_secret',
+  'keys_unavailable',
+  'configuration_invalid',
+  'storage_unavailable',
+  'defect',
+  'body_too_large',
+  'length_required',
+  'media_type_unsupported',
+  'payload_invalid',
+  'too_many_alerts',
+]
 /** Reasons that both operation routes have; every credential's fault is the same on the wire. */
 const READING = ['credential_missing', 'keys_unavailable', 'configuration_invalid', 'storage_unavailable', 'defect']
 
@@ -74,9 +101,15 @@ function reconnectOperation(supported: readonly string[], fallback: string): obj
     ],
     requestBody: { required: false, content: jsonOf(bodySchema()) },
     responses: {
-      202: { description: 'Azure Resource Manager accepted the reconnect, or an earlier one covers it, or it would have been asked (dry run). No body.', headers: ACCEPTED_HEADERS },
+      202: {
+        description:
+          'Azure Resource Manager accepted the reconnect, or an earlier one covers it, or it would have been asked (dry run). No body.',
+        headers: ACCEPTED_HEADERS,
+      },
       ...failureResponses((reason) => ![...READING_ONLY, ...ALERTS_ONLY].includes(reason)),
-      '4XX': errorResponse("What Azure Resource Manager said, relayed: status, code, message and details, with its Retry-After."),
+      '4XX': errorResponse(
+        'What Azure Resource Manager said, relayed: status, code, message and details, with its Retry-After.',
+      ),
     },
   }
 }
@@ -90,16 +123,21 @@ function bodySchema(): object {
 /** One response per status of the failure table, naming its codes. */
 function failureResponses(has: (reason: string) => boolean): Record<number, object> {
   const codes = new Map<number, Set<string>>()
-  for (const [reason, { status, code }] of Object.entries(WIRE)) if (has(reason)) codes.set(status, (codes.get(status) ?? new Set()).add(code))
+  for (const [reason, { status, code }] of Object.entries(WIRE))
+    if (has(reason)) codes.set(status, (codes.get(status) ?? new Set()).add(code))
   return Object.fromEntries([...codes].map(([status, names]) => [status, errorResponse([...names].join(', '))]))
 }
 
 const ACCEPTED_HEADERS = {
-  'x-reconnect-outcome': { description: 'What was done.', schema: { type: 'string', enum: ['forwarded', 'joined', 'dry-run'] } },
+  'x-reconnect-outcome': {
+    description: 'What was done.',
+    schema: { type: 'string', enum: ['forwarded', 'joined', 'dry-run'] },
+  },
   'x-reconnect-due': { description: 'When the gateway reconnects.', schema: { type: 'string', format: 'date-time' } },
   'x-reconnect-operation': { description: 'The operation.', schema: { type: 'string' } },
   'x-reconnect-warning': {
-    description: "`after-below-minimum`: 'after' is below the documented minimum of PT2M. `not-recorded`: storage is away, the operation cannot be looked up.",
+    description:
+      "`after-below-minimum`: 'after' is below the documented minimum of PT2M. `not-recorded`: storage is away, the operation cannot be looked up.",
     schema: { type: 'string' },
   },
   location: { description: 'Where the operation is.', schema: { type: 'string', format: 'uri-reference' } },
@@ -108,20 +146,30 @@ const ACCEPTED_HEADERS = {
 
 const OPERATION_REF = { $ref: '#/components/schemas/Operation' }
 
-const WEBHOOK_PARAMETER = { name: 'webhook', in: 'path', required: true, description: "A webhook's name in the policy.", schema: { type: 'string', pattern: '^[a-z0-9-]{1,63}$' } }
+const WEBHOOK_PARAMETER = {
+  name: 'webhook',
+  in: 'path',
+  required: true,
+  description: "A webhook's name in the policy.",
+  schema: { type: 'string', pattern: '^[a-z0-9-]{1,63}$' },
+}
 
 function alertOperation(): object {
   const answers = jsonOf({ $ref: '#/components/schemas/AlertAnswers' })
   return {
     operationId: 'alert-receive',
     summary: 'Takes in alerts, and has the backends that they select reconnected.',
-    description: 'Body and proof are what the configuration of the webhook says. A 2xx means that what is to be done is held durably.',
+    description:
+      'Body and proof are what the configuration of the webhook says. A 2xx means that what is to be done is held durably.',
     security: [],
     parameters: [WEBHOOK_PARAMETER],
     requestBody: { required: true, content: jsonOf({}) },
     responses: {
       200: { description: 'Nothing is to be done. (Event Grid: the answer to a validation event.)', content: answers },
-      202: { description: 'One alert at least was accepted: it will be delivered, or its operation says why not.', content: answers },
+      202: {
+        description: 'One alert at least was accepted: it will be delivered, or its operation says why not.',
+        content: answers,
+      },
       403: errorResponse('Every firing alert was denied: AuthorizationFailed. `alerts` stands beside `error`.'),
       ...failureResponses((reason) => POSTING.includes(reason)),
     },
@@ -131,18 +179,35 @@ function alertOperation(): object {
 function handshakeOperation(): object {
   return {
     operationId: 'alert-handshake',
-    summary: 'The handshake of CloudEvents (HTTP 1.1 Web Hooks for Event Delivery, section 4), for webhooks of format event-grid.',
+    summary:
+      'The handshake of CloudEvents (HTTP 1.1 Web Hooks for Event Delivery, section 4), for webhooks of format event-grid.',
     security: [],
-    parameters: [WEBHOOK_PARAMETER, { name: 'WebHook-Request-Origin', in: 'header', required: true, schema: { type: 'string' } }],
+    parameters: [
+      WEBHOOK_PARAMETER,
+      { name: 'WebHook-Request-Origin', in: 'header', required: true, schema: { type: 'string' } },
+    ],
     responses: {
-      200: { description: 'Events are welcome.', headers: { 'webhook-allowed-origin': { schema: { type: 'string' } }, 'webhook-allowed-rate': { schema: { type: 'string' } } } },
-      ...failureResponses((reason) => ['webhook_secret', 'keys_unavailable', 'configuration_invalid', 'header_invalid', 'defect'].includes(reason)),
+      200: {
+        description: 'Events are welcome.',
+        headers: {
+          'webhook-allowed-origin': { schema: { type: 'string' } },
+          'webhook-allowed-rate': { schema: { type: 'string' } },
+        },
+      },
+      ...failureResponses((reason) =>
+        ['webhook_secret', 'keys_unavailable', 'configuration_invalid', 'header_invalid', 'defect'].includes(reason),
+      ),
     },
   }
 }
 
 function operationListOperation(): object {
-  const parameter = (name: string, schema: object, description: string): object => ({ name, in: 'query', schema, description })
+  const parameter = (name: string, schema: object, description: string): object => ({
+    name,
+    in: 'query',
+    schema,
+    description,
+  })
   return {
     operationId: 'operation-list',
     summary: 'Operations that the caller may read, newest first.',
@@ -153,12 +218,23 @@ function operationListOperation(): object {
       parameter('state', { type: 'string', enum: OPERATION_STATES }, 'Only these.'),
       parameter('from', TIME, 'Requested at or after.'),
       parameter('to', TIME, 'Requested at or before.'),
-      parameter('top', { type: 'integer', minimum: 1, maximum: MAX_TOP, default: DEFAULT_TOP }, 'At most so many; a page may hold fewer and still have a nextLink.'),
+      parameter(
+        'top',
+        { type: 'integer', minimum: 1, maximum: MAX_TOP, default: DEFAULT_TOP },
+        'At most so many; a page may hold fewer and still have a nextLink.',
+      ),
     ],
     responses: {
       200: {
         description: 'A page.',
-        content: jsonOf({ type: 'object', required: ['value'], properties: { value: { type: 'array', items: OPERATION_REF }, nextLink: { type: 'string', format: 'uri-reference' } } }),
+        content: jsonOf({
+          type: 'object',
+          required: ['value'],
+          properties: {
+            value: { type: 'array', items: OPERATION_REF },
+            nextLink: { type: 'string', format: 'uri-reference' },
+          },
+        }),
       },
       ...failureResponses((reason) => reason === 'parameter_invalid' || READING.includes(reason)),
     },
@@ -173,7 +249,11 @@ function operationGetOperation(): object {
     parameters: [{ name: 'operationId', in: 'path', required: true, schema: { type: 'string' } }],
     responses: {
       200: { description: 'It is final.', content: jsonOf(OPERATION_REF) },
-      202: { description: 'It is on its way.', headers: { 'retry-after': ACCEPTED_HEADERS['retry-after'] }, content: jsonOf(OPERATION_REF) },
+      202: {
+        description: 'It is on its way.',
+        headers: { 'retry-after': ACCEPTED_HEADERS['retry-after'] },
+        content: jsonOf(OPERATION_REF),
+      },
       ...failureResponses((reason) => reason === 'operation_not_found' || READING.includes(reason)),
     },
   }
@@ -184,12 +264,19 @@ function errorResponse(description: string): object {
 }
 
 function healthOperation(operationId: string, summary: string, mayFail = false): object {
-  const body = jsonOf({ type: 'object', required: ['status'], properties: { status: { type: 'string' }, checks: { type: 'array', items: { type: 'object' } } } })
+  const body = jsonOf({
+    type: 'object',
+    required: ['status'],
+    properties: { status: { type: 'string' }, checks: { type: 'array', items: { type: 'object' } } },
+  })
   return {
     operationId,
     summary,
     security: [],
-    responses: { 200: { description: 'Yes.', content: body }, ...(mayFail ? { 503: { description: 'No: the failing check is named.', content: body } } : {}) },
+    responses: {
+      200: { description: 'Yes.', content: body },
+      ...(mayFail ? { 503: { description: 'No: the failing check is named.', content: body } } : {}),
+    },
   }
 }
 
@@ -198,7 +285,12 @@ function flagHeader(name: string, description: string): object {
 }
 
 function guidHeader(name: string): object {
-  return { name, in: 'header', description: 'Travels to Azure Resource Manager where it is a GUID.', schema: { type: 'string', format: 'uuid' } }
+  return {
+    name,
+    in: 'header',
+    description: 'Travels to Azure Resource Manager where it is a GUID.',
+    schema: { type: 'string', format: 'uuid' },
+  }
 }
 
 function jsonOf(schema: object): object {

@@ -39,7 +39,8 @@ export function parseOperationQuery(query: URLSearchParams): Parsed<OperationQue
     from: (text) => timestamp(text, (epochMs) => (result.fromEpochMs = epochMs)),
     to: (text) => timestamp(text, (epochMs) => (result.toEpochMs = epochMs)),
     top(text) {
-      if (!/^[0-9]{1,3}$/.test(text) || Number(text) < 1 || Number(text) > MAX_TOP) return `a whole number from 1 to ${MAX_TOP}`
+      if (!/^[0-9]{1,3}$/.test(text) || Number(text) < 1 || Number(text) > MAX_TOP)
+        return `a whole number from 1 to ${MAX_TOP}`
       result.top = Number(text)
       return undefined
     },
@@ -72,7 +73,11 @@ function parsePosition(text: string): Position | undefined {
 }
 
 /** The address of the next page: the same question, from there on. */
-export function toNextLink(query: URLSearchParams, { partition, after }: Position, publicUrl: string | undefined): string {
+export function toNextLink(
+  query: URLSearchParams,
+  { partition, after }: Position,
+  publicUrl: string | undefined,
+): string {
   const next = new URLSearchParams(query)
   next.set('$skiptoken', Buffer.from(after === undefined ? partition : `${partition}/${after}`).toString('base64url'))
   return `${publicUrl ?? ''}/operations?${next.toString()}`

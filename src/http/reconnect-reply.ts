@@ -16,19 +16,41 @@ export interface ReplyFacts {
 
 /** The answer of the reconnect route (contract, section 3): a 202 as ARM gives it, with our own headers beside ARM's. */
 export function toReconnectReply({ result, arm, noted }: Decision, { ids, challenge, publicUrl }: ReplyFacts): Reply {
-  const reply = result.ok ? accepted(settledHeaders(result.value, arm?.correlationId ?? ids.correlationId)) : toFailureReply(result.error, ids.correlationId, challenge)
-  return { ...reply, headers: { ...armHeaders(arm), ...idHeaders(ids), ...operationHeaders(noted, publicUrl, result.ok), ...warningHeaders(result, noted), ...reply.headers } }
+  const reply = result.ok
+    ? accepted(settledHeaders(result.value, arm?.correlationId ?? ids.correlationId))
+    : toFailureReply(result.error, ids.correlationId, challenge)
+  return {
+    ...reply,
+    headers: {
+      ...armHeaders(arm),
+      ...idHeaders(ids),
+      ...operationHeaders(noted, publicUrl, result.ok),
+      ...warningHeaders(result, noted),
+      ...reply.headers,
+    },
+  }
 }
 
 function settledHeaders({ outcome, dueEpochMs }: Settled, correlationId: string): Record<string, string> {
-  return { 'x-ms-correlation-request-id': correlationId, 'x-reconnect-outcome': outcome, 'x-reconnect-due': new Date(dueEpochMs).toISOString() }
+  return {
+    'x-ms-correlation-request-id': correlationId,
+    'x-reconnect-outcome': outcome,
+    'x-reconnect-due': new Date(dueEpochMs).toISOString(),
+  }
 }
 
 /** A 202 leads to the operation, where it was written down, so that clients which poll come to an end there. */
-function operationHeaders(noted: Noted | undefined, publicUrl: string | undefined, isAccepted: boolean): Record<string, string> {
+function operationHeaders(
+  noted: Noted | undefined,
+  publicUrl: string | undefined,
+  isAccepted: boolean,
+): Record<string, string> {
   if (noted === undefined) return {}
   const { id } = noted.operation
-  const link = isAccepted && noted.recorded ? { location: `${publicUrl ?? ''}/operations/${id}`, 'retry-after': String(POLL_AFTER_SECONDS) } : {}
+  const link =
+    isAccepted && noted.recorded
+      ? { location: `${publicUrl ?? ''}/operations/${id}`, 'retry-after': String(POLL_AFTER_SECONDS) }
+      : {}
   return { 'x-reconnect-operation': id, ...link }
 }
 

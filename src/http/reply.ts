@@ -13,7 +13,11 @@ export interface Reply {
 export const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
 export function json(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
-  return { status, headers: { ...COMMON_HEADERS, ...headers, 'content-type': 'application/json' }, body: JSON.stringify(value) }
+  return {
+    status,
+    headers: { ...COMMON_HEADERS, ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify(value),
+  }
 }
 
 /** A 202 has no body, as ARM's has none. */

@@ -9,9 +9,34 @@ const ORIGIN = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/
  * CloudEvents, "HTTP 1.1 Web Hooks for Event Delivery", section 4: whoever will send events asks whether they are wanted. No rate is asked
  * for, and none is limited: an alert is never answered 429.
  */
-export function toHandshakeReply(format: string, headers: Headers, correlationId: string): Result<Reply, RequestFailure> {
+export function toHandshakeReply(
+  format: string,
+  headers: Headers,
+  correlationId: string,
+): Result<Reply, RequestFailure> {
   const origin = headers.get('webhook-request-origin') ?? ''
-  if (format !== 'event-grid') return err({ reason: 'header_invalid', header: 'WebHook-Request-Origin', expectation: 'sent to a webhook of format event-grid only' })
-  if (!ORIGIN.test(origin)) return err({ reason: 'header_invalid', header: 'WebHook-Request-Origin', expectation: 'the name of the host that will send events' })
-  return ok(json(200, {}, { 'webhook-allowed-origin': origin, 'webhook-allowed-rate': '*', allow: 'POST, OPTIONS', 'x-ms-correlation-request-id': correlationId }))
+  if (format !== 'event-grid')
+    return err({
+      reason: 'header_invalid',
+      header: 'WebHook-Request-Origin',
+      expectation: 'sent to a webhook of format event-grid only',
+    })
+  if (!ORIGIN.test(origin))
+    return err({
+      reason: 'header_invalid',
+      header: 'WebHook-Request-Origin',
+      expectation: 'the name of the host that will send events',
+    })
+  return ok(
+    json(
+      200,
+      {},
+      {
+        'webhook-allowed-origin': origin,
+        'webhook-allowed-rate': '*',
+        allow: 'POST, OPTIONS',
+        'x-ms-correlation-request-id': correlationId,
+      },
+    ),
+  )
 }

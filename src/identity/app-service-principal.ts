@@ -19,7 +19,11 @@ const CLAIM_TYPES = {
   clientId: ['azp', 'appid'],
   tokenType: ['idtyp'],
   roles: ['roles', 'http://schemas.microsoft.com/ws/2008/06/identity/claims/role'],
-  groups: ['groups', 'http://schemas.microsoft.com/identity/claims/groups', 'http://schemas.microsoft.com/ws/2008/06/identity/claims/groups'],
+  groups: [
+    'groups',
+    'http://schemas.microsoft.com/identity/claims/groups',
+    'http://schemas.microsoft.com/ws/2008/06/identity/claims/groups',
+  ],
   name: ['name', 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name'],
   userName: ['preferred_username', 'upn', 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn'],
   appName: ['app_displayname'],
@@ -44,8 +48,10 @@ export function readAppServicePrincipal(header: string, entra: EntraConfig): Res
   if (claims === undefined) return invalid('claims is not a list of typ and val')
 
   const tenants = claims('tenantId')
-  if (tenants.length === 0 || tenants.some((tenant) => foldAscii(tenant) !== entra.tenantId)) return invalid('tenant id is absent or another')
-  if (claims('audience').some((audience) => !entra.audiences.includes(audience))) return invalid('aud is not one of ours')
+  if (tenants.length === 0 || tenants.some((tenant) => foldAscii(tenant) !== entra.tenantId))
+    return invalid('tenant id is absent or another')
+  if (claims('audience').some((audience) => !entra.audiences.includes(audience)))
+    return invalid('aud is not one of ours')
   return isPerson(claims) ? readPerson(claims, entra) : readApplication(claims)
 }
 
@@ -62,18 +68,30 @@ function isPerson(claims: ReadClaims): boolean {
 
 function readPerson(claims: ReadClaims, entra: EntraConfig): Result<Caller, CredentialRefusal> {
   const scopes = claims('scopes')
-  if (scopes.length > 0 && !scopes.some((value) => value.split(' ').some((scope) => scope !== '' && entra.scopes.includes(scope)))) {
+  if (
+    scopes.length > 0 &&
+    !scopes.some((value) => value.split(' ').some((scope) => scope !== '' && entra.scopes.includes(scope)))
+  ) {
     return invalid('scp holds none of the scopes that are needed')
   }
   const id = onlyGuid(claims('objectId'))
   if (id === undefined) return invalid('object id is not one GUID')
-  return ok(toPerson({ id, roles: claims('roles'), groups: claims('groups'), name: firstName(...claims('name'), ...claims('userName')) }))
+  return ok(
+    toPerson({
+      id,
+      roles: claims('roles'),
+      groups: claims('groups'),
+      name: firstName(...claims('name'), ...claims('userName')),
+    }),
+  )
 }
 
 function readApplication(claims: ReadClaims): Result<Caller, CredentialRefusal> {
   const id = onlyGuid(claims('clientId'))
   if (id === undefined) return invalid('azp or appid is not one GUID')
-  return ok(toApplication({ id, roles: claims('roles'), groups: claims('groups'), name: firstName(...claims('appName')) }))
+  return ok(
+    toApplication({ id, roles: claims('roles'), groups: claims('groups'), name: firstName(...claims('appName')) }),
+  )
 }
 
 /** A claim may come under both of its names; under two values it says nothing. */

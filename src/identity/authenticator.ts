@@ -36,7 +36,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const keys = createIssuerKeys(createIssuerDocuments(entra, options.get ?? httpGet), clock, options.log)
   const cache = createTokenCache(clock)
 
-  async function authenticateToken(authorization: string, deadline: Deadline): Promise<Result<Caller, AuthenticationFailure>> {
+  async function authenticateToken(
+    authorization: string,
+    deadline: Deadline,
+  ): Promise<Result<Caller, AuthenticationFailure>> {
     const token = extractBearerToken(authorization)
     if (!token.ok) return token
     const known = cache.find(token.value)

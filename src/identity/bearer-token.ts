@@ -16,7 +16,10 @@ const BEARER = /^[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*)$/
  * would let whoever sits in front of us check one and us believe the other.
  */
 export function extractBearerToken(authorization: string): Result<string, CredentialRefusal> {
-  if (authorization.length > SCHEME.length + MAX_TOKEN_BYTES) return err({ reason: 'token_too_large', detail: `limit ${MAX_TOKEN_BYTES} bytes` })
+  if (authorization.length > SCHEME.length + MAX_TOKEN_BYTES)
+    return err({ reason: 'token_too_large', detail: `limit ${MAX_TOKEN_BYTES} bytes` })
   const token = BEARER.exec(authorization)?.[1]
-  return token === undefined ? err({ reason: 'credential_malformed', detail: 'Authorization is not one bearer token' }) : ok(token)
+  return token === undefined
+    ? err({ reason: 'credential_malformed', detail: 'Authorization is not one bearer token' })
+    : ok(token)
 }

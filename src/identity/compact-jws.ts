@@ -18,15 +18,18 @@ export function readKeyId(token: string): Result<string, CredentialRefusal> {
   const parts = token.split('.', 4)
   if (parts.length !== 3) return malformed('not three parts')
   const decoded = parts.map((part) => decodeCanonical(part, 'base64url'))
-  if (decoded.some((part) => part === undefined || part.length === 0)) return malformed('a part is empty or not canonical base64url')
+  if (decoded.some((part) => part === undefined || part.length === 0))
+    return malformed('a part is empty or not canonical base64url')
 
   const header = decoded[0] === undefined ? undefined : parseMembers(decoded[0])
   if (header === undefined) return malformed('the header is not a JSON object')
   if (header.has('crit')) return malformed('the header has crit')
   const algorithm = header.get('alg')
-  if (algorithm !== 'RS256') return err({ reason: 'token_algorithm', detail: typeof algorithm === 'string' ? quote(algorithm) : 'not a string' })
+  if (algorithm !== 'RS256')
+    return err({ reason: 'token_algorithm', detail: typeof algorithm === 'string' ? quote(algorithm) : 'not a string' })
   const keyId = header.get('kid')
-  if (typeof keyId !== 'string' || keyId === '' || keyId.length > MAX_KEY_ID_CHARS) return malformed('the header has no usable kid')
+  if (typeof keyId !== 'string' || keyId === '' || keyId.length > MAX_KEY_ID_CHARS)
+    return malformed('the header has no usable kid')
   return ok(keyId)
 }
 

@@ -11,6 +11,8 @@ const MAX_QUOTED_CHARS = 80
 
 /** Text from outside for a detail or a log line: bounded, and nothing in it but printable ASCII, so that it cannot forge a line. */
 export function quote(text: string): string {
-  const shown = text.slice(0, MAX_QUOTED_CHARS).replace(/[^ !#-[\]-~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const shown = text
+    .slice(0, MAX_QUOTED_CHARS)
+    .replace(/[^ !#-[\]-~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
   return text.length > MAX_QUOTED_CHARS ? `"${shown}"…` : `"${shown}"`
 }

@@ -22,12 +22,19 @@ export interface VerifiedToken {
  * This does NOT check replay (`uti`: a bearer token may be used until it expires), how the client proved itself (`azpacr`), or
  * whether the person's session has been revoked meanwhile (no continuous access evaluation).
  */
-export function interpretClaims(claims: Members, entra: EntraConfig, nowEpochMs: number): Result<VerifiedToken, CredentialRefusal> {
+export function interpretClaims(
+  claims: Members,
+  entra: EntraConfig,
+  nowEpochMs: number,
+): Result<VerifiedToken, CredentialRefusal> {
   const refusal = issuerFault(claims, entra) ?? audienceFault(claims, entra) ?? lifetimeFault(claims, nowEpochMs / 1000)
   if (refusal !== undefined) return err(refusal)
   const caller = claims.has('scp') ? readPerson(claims, entra) : readApplication(claims)
   if (!caller.ok) return caller
-  return ok({ caller: caller.value, expiresAtEpochMs: ((claims.get('exp') as number) + CLOCK_TOLERANCE_SECONDS) * 1000 })
+  return ok({
+    caller: caller.value,
+    expiresAtEpochMs: ((claims.get('exp') as number) + CLOCK_TOLERANCE_SECONDS) * 1000,
+  })
 }
 
 /** All tenants of a cloud share its signing keys, so that the signature says nothing about the tenant: `iss` and `tid` do, together. */
@@ -68,7 +75,8 @@ function readPerson(claims: Members, entra: EntraConfig): Result<Caller, Credent
     return err({ reason: 'token_scope', detail: 'scp holds none of the scopes that are needed' })
   }
   const objectId = claims.get('oid')
-  if (typeof objectId !== 'string' || !isGuid(objectId)) return err({ reason: 'token_claims', detail: 'oid is not a GUID' })
+  if (typeof objectId !== 'string' || !isGuid(objectId))
+    return err({ reason: 'token_claims', detail: 'oid is not a GUID' })
   const name = firstName(claims.get('name'), claims.get('preferred_username'), claims.get('upn'))
   return ok(toPerson({ id: objectId, ...memberships(claims), name }))
 }
@@ -79,14 +87,17 @@ function readPerson(claims: Members, entra: EntraConfig): Result<Caller, Credent
  */
 function readApplication(claims: Members): Result<Caller, CredentialRefusal> {
   const type = claims.get('idtyp')
-  if (claims.has('idtyp') && type !== 'app') return err({ reason: 'token_claims', detail: 'idtyp is not app, and there is no scp' })
+  if (claims.has('idtyp') && type !== 'app')
+    return err({ reason: 'token_claims', detail: 'idtyp is not app, and there is no scp' })
   if (type !== 'app' && claims.has('sub') && claims.has('oid') && claims.get('sub') !== claims.get('oid')) {
     return err({ reason: 'token_claims', detail: 'sub is not oid, and there is no scp' })
   }
   // v2 says azp and v1 says appid; which one is there is the token's version, and both are never there with different values.
   const clientId = claims.has('azp') ? claims.get('azp') : claims.get('appid')
-  if (typeof clientId !== 'string' || !isGuid(clientId)) return err({ reason: 'token_claims', detail: 'azp or appid is not a GUID' })
-  if (claims.has('appid') && claims.get('appid') !== clientId) return err({ reason: 'token_claims', detail: 'azp and appid differ' })
+  if (typeof clientId !== 'string' || !isGuid(clientId))
+    return err({ reason: 'token_claims', detail: 'azp or appid is not a GUID' })
+  if (claims.has('appid') && claims.get('appid') !== clientId)
+    return err({ reason: 'token_claims', detail: 'azp and appid differ' })
   return ok(toApplication({ id: clientId, ...memberships(claims), name: firstName(claims.get('app_displayname')) }))
 }
 

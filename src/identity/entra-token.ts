@@ -36,7 +36,9 @@ async function readSigned(token: string, key: CryptoKey): Promise<Result<Members
   try {
     const { payload } = await compactVerify(token, key, { algorithms: ['RS256'] })
     const claims = parseMembers(payload)
-    return claims === undefined ? err({ reason: 'token_malformed', detail: 'the payload is not a JSON object' }) : ok(claims)
+    return claims === undefined
+      ? err({ reason: 'token_malformed', detail: 'the payload is not a JSON object' })
+      : ok(claims)
   } catch (error) {
     if (error instanceof JWSSignatureVerificationFailed) return err({ reason: 'token_signature' })
     // The rest of what jose refuses; anything else is a defect of ours.

@@ -24,7 +24,8 @@ export function createIssuerDocuments(entra: EntraConfig, get: HttpGet): IssuerD
       // OpenID Connect Discovery 1.0, section 4.3: without this, the metadata of another tenant or cloud would bring its keys.
       if (metadata?.get('issuer') !== issuers[0]) return err('OpenID metadata: not of the configured issuer')
       const address = metadata.get('jwks_uri')
-      if (typeof address !== 'string' || !isTrustworthy(address)) return err('OpenID metadata: jwks_uri is not an https address')
+      if (typeof address !== 'string' || !isTrustworthy(address))
+        return err('OpenID metadata: jwks_uri is not an https address')
       return ok(address)
     },
 

@@ -113,8 +113,12 @@ export function createIssuerKeys(documents: IssuerDocuments, clock: Clock, log: 
   async function waitFor(errand: () => Promise<void>, last: () => Attempt | undefined, deadline: Deadline) {
     const before = last()
     if (coolingDown(before) && before.failure !== undefined) return unavailable(before.failure, before.nextAtEpochMs)
-    const done = await within(errand().then(() => true), deadline)
-    if (done === undefined) return unavailable('the issuer did not answer within the deadline', clock.now() + ISSUER_TIMEOUT_MS)
+    const done = await within(
+      errand().then(() => true),
+      deadline,
+    )
+    if (done === undefined)
+      return unavailable('the issuer did not answer within the deadline', clock.now() + ISSUER_TIMEOUT_MS)
     const after = last()
     return after?.failure === undefined ? undefined : unavailable(after.failure, after.nextAtEpochMs)
   }

@@ -15,7 +15,11 @@ const MIN_MODULUS_BITS = 2048
  * section 5 of the RFC asks. Entra says in `issuer` whose tokens a key signs; one that says another issuer is not for us.
  * Of two keys with one id the first counts. Undefined when the document is no key set.
  */
-export async function parseSigningKeys(document: unknown, issuers: readonly string[], tenantId: string): Promise<SigningKeys | undefined> {
+export async function parseSigningKeys(
+  document: unknown,
+  issuers: readonly string[],
+  tenantId: string,
+): Promise<SigningKeys | undefined> {
   const listed = toMembers(document)?.get('keys')
   if (!Array.isArray(listed)) return undefined
   const keys = new Map<string, CryptoKey>()
@@ -53,5 +57,7 @@ async function importKey(jwk: Members): Promise<CryptoKey | undefined> {
 }
 
 function modulusBits(key: CryptoKey): number {
-  return 'modulusLength' in key.algorithm && typeof key.algorithm.modulusLength === 'number' ? key.algorithm.modulusLength : 0
+  return 'modulusLength' in key.algorithm && typeof key.algorithm.modulusLength === 'number'
+    ? key.algorithm.modulusLength
+    : 0
 }

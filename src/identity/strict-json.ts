@@ -23,5 +23,7 @@ export function parseMembers(bytes: Uint8Array): Members | undefined {
 
 /** Undefined unless `value` is an object and not an array. */
 export function toMembers(value: unknown): Members | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? new Map(Object.entries(value)) : undefined
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? new Map(Object.entries(value))
+    : undefined
 }

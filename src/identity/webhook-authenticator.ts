@@ -15,9 +15,18 @@ export type ReadBody = () => Promise<Result<Uint8Array, RequestFailure>>
 
 export interface WebhookAuthenticator {
   /** Verifying returns the body: bytes that nobody has proven cannot be read. Bounded by `readBody`. */
-  verifyPost(name: string, credentials: WebhookCredentials, readBody: ReadBody, deadline: Deadline): Promise<Result<VerifiedPost, AuthenticationFailure | RequestFailure>>
+  verifyPost(
+    name: string,
+    credentials: WebhookCredentials,
+    readBody: ReadBody,
+    deadline: Deadline,
+  ): Promise<Result<VerifiedPost, AuthenticationFailure | RequestFailure>>
   /** For a request without body (OPTIONS): a signature over a body cannot prove it. */
-  verifyHandshake(name: string, credentials: WebhookCredentials, deadline: Deadline): Promise<Result<WebhookConfig, AuthenticationFailure>>
+  verifyHandshake(
+    name: string,
+    credentials: WebhookCredentials,
+    deadline: Deadline,
+  ): Promise<Result<WebhookConfig, AuthenticationFailure>>
 }
 
 export interface WebhookAuthenticatorOptions {
@@ -31,23 +40,42 @@ export interface WebhookAuthenticatorOptions {
  * Contract, sections 4 and 5: a sender proves itself by what its webhook says, over the raw bytes, before anything is parsed. A webhook that does not
  * exist refuses as one with a wrong proof does, and after the same work.
  */
-export function createWebhookAuthenticator({ webhooks, authenticate, clock }: WebhookAuthenticatorOptions): WebhookAuthenticator {
+export function createWebhookAuthenticator({
+  webhooks,
+  authenticate,
+  clock,
+}: WebhookAuthenticatorOptions): WebhookAuthenticator {
   const byName = new Map(webhooks.map((webhook) => [webhook.name, webhook]))
   const nobodysKey = randomBytes(32)
 
-  async function proveSender(webhook: WebhookConfig, role: string | undefined, appIds: readonly string[] | undefined, { header }: WebhookCredentials, deadline: Deadline): Promise<Result<Caller, AuthenticationFailure>> {
-    const sender = await authenticate({ authorization: header('authorization'), clientPrincipal: header('x-ms-client-principal') }, deadline)
+  async function proveSender(
+    webhook: WebhookConfig,
+    role: string | undefined,
+    appIds: readonly string[] | undefined,
+    { header }: WebhookCredentials,
+    deadline: Deadline,
+  ): Promise<Result<Caller, AuthenticationFailure>> {
+    const sender = await authenticate(
+      { authorization: header('authorization'), clientPrincipal: header('x-ms-client-principal') },
+      deadline,
+    )
     if (!sender.ok) return sender
     const { kind, id, principals } = sender.value
     const refuse = (detail: string): Result<never, CredentialRefusal> => err({ reason: 'webhook_sender', detail })
     if (kind !== 'app') return refuse('the token is not an application’s')
-    if (role !== undefined && !principals.some((principal) => principal === `role:${role}`)) return refuse('the token lacks the role')
-    if (appIds !== undefined && !appIds.some((appId) => foldAscii(appId) === id)) return refuse('the token is of another application')
+    if (role !== undefined && !principals.some((principal) => principal === `role:${role}`))
+      return refuse('the token lacks the role')
+    if (appIds !== undefined && !appIds.some((appId) => foldAscii(appId) === id))
+      return refuse('the token is of another application')
     return ok(webhookCaller(webhook.name, id))
   }
 
   /** What can be proven without a body; `signed` where it cannot. */
-  async function prove(webhook: WebhookConfig, credentials: WebhookCredentials, deadline: Deadline): Promise<Result<Caller, AuthenticationFailure> | 'signed'> {
+  async function prove(
+    webhook: WebhookConfig,
+    credentials: WebhookCredentials,
+    deadline: Deadline,
+  ): Promise<Result<Caller, AuthenticationFailure> | 'signed'> {
     const { authentication, secrets } = webhook
     switch (authentication.type) {
       case 'entra':
@@ -62,7 +90,11 @@ export function createWebhookAuthenticator({ webhooks, authenticate, clock }: We
     }
   }
 
-  function proveSignature({ authentication, secrets, ...webhook }: WebhookConfig, credentials: WebhookCredentials, body: Uint8Array): Result<Caller, AuthenticationFailure> {
+  function proveSignature(
+    { authentication, secrets, ...webhook }: WebhookConfig,
+    credentials: WebhookCredentials,
+    body: Uint8Array,
+  ): Result<Caller, AuthenticationFailure> {
     const fault =
       authentication.type === 'hmac'
         ? hmacFault(authentication, secrets, credentials, body, clock.now())
@@ -91,12 +123,16 @@ export function createWebhookAuthenticator({ webhooks, authenticate, clock }: We
       const webhook = byName.get(foldAscii(name))
       if (webhook === undefined) return err({ reason: 'webhook_unknown' })
       const proof = await prove(webhook, credentials, deadline)
-      if (proof === 'signed') return err({ reason: 'webhook_proof_missing', detail: 'a handshake has no body to be signed' })
+      if (proof === 'signed')
+        return err({ reason: 'webhook_proof_missing', detail: 'a handshake has no body to be signed' })
       return proof.ok ? ok(webhook) : proof
     },
   }
 }
 
-function toCaller({ name }: Pick<WebhookConfig, 'name'>, fault: CredentialRefusal | undefined): Result<Caller, CredentialRefusal> {
+function toCaller(
+  { name }: Pick<WebhookConfig, 'name'>,
+  fault: CredentialRefusal | undefined,
+): Result<Caller, CredentialRefusal> {
   return fault === undefined ? ok(webhookCaller(name)) : err(fault)
 }

@@ -7,15 +7,23 @@ import { decodeCanonical } from './strict-json.ts'
 type Authentication<T> = Extract<WebhookConfig['authentication'], { type: T }>
 
 /** A secret that the sender repeats: in a bearer token, as a password, or in the address. */
-export function secretFault(authentication: Authentication<'bearer' | 'basic' | 'query'>, secrets: readonly string[], credentials: WebhookCredentials): CredentialRefusal | undefined {
+export function secretFault(
+  authentication: Authentication<'bearer' | 'basic' | 'query'>,
+  secrets: readonly string[],
+  credentials: WebhookCredentials,
+): CredentialRefusal | undefined {
   const given = givenSecret(authentication, credentials)
   const where = authentication.type === 'query' ? authentication.parameter : 'Authorization'
   if (given === undefined) return { reason: 'webhook_proof_missing', detail: where }
-  const expected = authentication.type === 'basic' ? secrets.map((secret) => `${authentication.username}:${secret}`) : secrets
+  const expected =
+    authentication.type === 'basic' ? secrets.map((secret) => `${authentication.username}:${secret}`) : secrets
   return isOneOf(expected, given) ? undefined : { reason: 'webhook_secret', detail: where }
 }
 
-function givenSecret(authentication: Authentication<'bearer' | 'basic' | 'query'>, { header, query }: WebhookCredentials): string | undefined {
+function givenSecret(
+  authentication: Authentication<'bearer' | 'basic' | 'query'>,
+  { header, query }: WebhookCredentials,
+): string | undefined {
   switch (authentication.type) {
     case 'query': {
       const values = query(authentication.parameter)

@@ -19,26 +19,54 @@ type Authentication<T> = Extract<WebhookConfig['authentication'], { type: T }>
  * Grafana's signature, as others send it too: lower-case hexadecimal HMAC-SHA256 over the raw bytes, or over `<unix seconds>:` and the bytes where
  * a timestamp header is agreed on. Without one a recorded post can be replayed, which the policy's author has chosen.
  */
-export function hmacFault(authentication: Authentication<'hmac'>, secrets: readonly string[], { header }: WebhookCredentials, body: Uint8Array, nowEpochMs: number): CredentialRefusal | undefined {
-  const { header: name = DEFAULT_HEADER, timestampHeader, toleranceSeconds = DEFAULT_TOLERANCE_SECONDS } = authentication
+export function hmacFault(
+  authentication: Authentication<'hmac'>,
+  secrets: readonly string[],
+  { header }: WebhookCredentials,
+  body: Uint8Array,
+  nowEpochMs: number,
+): CredentialRefusal | undefined {
+  const {
+    header: name = DEFAULT_HEADER,
+    timestampHeader,
+    toleranceSeconds = DEFAULT_TOLERANCE_SECONDS,
+  } = authentication
   const signature = header(name)?.trim()
   if (signature === undefined) return { reason: 'webhook_proof_missing', detail: name }
-  if (!HEX_SHA256.test(signature)) return { reason: 'webhook_signature', detail: `${name} is not 64 hexadecimal digits` }
+  if (!HEX_SHA256.test(signature))
+    return { reason: 'webhook_signature', detail: `${name} is not 64 hexadecimal digits` }
   const timestamp = timestampHeader === undefined ? undefined : header(timestampHeader)?.trim()
   if (timestampHeader !== undefined) {
     if (timestamp === undefined) return { reason: 'webhook_proof_missing', detail: timestampHeader }
-    if (!isRecent(timestamp, toleranceSeconds, nowEpochMs)) return { reason: 'webhook_timestamp', detail: timestampHeader }
+    if (!isRecent(timestamp, toleranceSeconds, nowEpochMs))
+      return { reason: 'webhook_timestamp', detail: timestampHeader }
   }
   const signed = timestamp === undefined ? body : Buffer.concat([Buffer.from(`${timestamp}:`), body])
-  return isSigned(secrets, signed, [Buffer.from(signature, 'hex')]) ? undefined : { reason: 'webhook_signature', detail: name }
+  return isSigned(secrets, signed, [Buffer.from(signature, 'hex')])
+    ? undefined
+    : { reason: 'webhook_signature', detail: name }
 }
 
 /** Standard Webhooks, version 1: `v1,<base64>` of HMAC-SHA256 over `<id>.<timestamp>.<body>`; one of several signatures is enough. */
-export function standardWebhooksFault(secrets: readonly string[], { header }: WebhookCredentials, body: Uint8Array, nowEpochMs: number): CredentialRefusal | undefined {
+export function standardWebhooksFault(
+  secrets: readonly string[],
+  { header }: WebhookCredentials,
+  body: Uint8Array,
+  nowEpochMs: number,
+): CredentialRefusal | undefined {
   const [id, timestamp, signature] = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map(header)
-  const missing = id === undefined ? 'webhook-id' : timestamp === undefined ? 'webhook-timestamp' : signature === undefined ? 'webhook-signature' : undefined
-  if (missing !== undefined || timestamp === undefined || signature === undefined) return { reason: 'webhook_proof_missing', detail: missing ?? '' }
-  if (!isRecent(timestamp, DEFAULT_TOLERANCE_SECONDS, nowEpochMs)) return { reason: 'webhook_timestamp', detail: 'webhook-timestamp' }
+  const missing =
+    id === undefined
+      ? 'webhook-id'
+      : timestamp === undefined
+        ? 'webhook-timestamp'
+        : signature === undefined
+          ? 'webhook-signature'
+          : undefined
+  if (missing !== undefined || timestamp === undefined || signature === undefined)
+    return { reason: 'webhook_proof_missing', detail: missing ?? '' }
+  if (!isRecent(timestamp, DEFAULT_TOLERANCE_SECONDS, nowEpochMs))
+    return { reason: 'webhook_timestamp', detail: 'webhook-timestamp' }
   const signatures = signature
     .split(' ', MAX_SIGNATURES)
     .filter((part) => part.startsWith('v1,'))
@@ -46,7 +74,9 @@ export function standardWebhooksFault(secrets: readonly string[], { header }: We
     .filter((bytes) => bytes?.byteLength === 32)
   const signed = Buffer.concat([Buffer.from(`${id}.${timestamp}.`), body])
   const keys = secrets.map((secret) => Buffer.from(secret.replace(/^whsec_/, ''), 'base64'))
-  return isSigned(keys, signed, signatures as Buffer[]) ? undefined : { reason: 'webhook_signature', detail: 'webhook-signature' }
+  return isSigned(keys, signed, signatures as Buffer[])
+    ? undefined
+    : { reason: 'webhook_signature', detail: 'webhook-signature' }
 }
 
 function isRecent(timestamp: string, toleranceSeconds: number, nowEpochMs: number): boolean {

@@ -51,12 +51,28 @@ type Begun = Extract<Acceptance, { kind: 'accepted' | 'unavailable' }>
  *   alert 1 ── enqueue ── row ── accepted ······ delivered, due ──▶ over
  *   alerts 2…n    └ wait ┘ joined   └ look, joined ┘                 └ the next one begins anew
  */
-export function createAcceptances({ store, records, joins, storageClock, clock, deliverWithinMs }: AcceptancesOptions): Acceptances {
+export function createAcceptances({
+  store,
+  records,
+  joins,
+  storageClock,
+  clock,
+  deliverWithinMs,
+}: AcceptancesOptions): Acceptances {
   const gatherings = new Map<string, Gathering>()
 
-  async function begin(permit: AuthorizedReconnect, trigger: AlertTrigger, enqueue: (operation: Operation) => Promise<Result<void, string>>): Promise<Begun> {
+  async function begin(
+    permit: AuthorizedReconnect,
+    trigger: AlertTrigger,
+    enqueue: (operation: Operation) => Promise<Result<void, string>>,
+  ): Promise<Begun> {
     const now = storageClock.now()
-    const operation = startOperation(permit, createOperationId(partitionKeyOf(permit.command.backend.key), now), now, trigger)
+    const operation = startOperation(
+      permit,
+      createOperationId(partitionKeyOf(permit.command.backend.key), now),
+      now,
+      trigger,
+    )
     const enqueued = await enqueue(operation)
     if (!enqueued.ok) return { kind: 'unavailable', detail: enqueued.error }
     records.copy(operation)
@@ -86,7 +102,15 @@ export function createAcceptances({ store, records, joins, storageClock, clock, 
       case 'joined': {
         const dueEpochMs = Date.parse(operation.due ?? '')
         const wantedByEpochMs = now + (permit.command.after?.ms ?? DEFAULT_AFTER_MS)
-        return isJoinable({ operationId: operation.id, dueEpochMs }, { nowEpochMs: now, wantedByEpochMs, force: false, toleranceMs: CLOCK_TOLERANCE_MS + storageClock.uncertaintyMs() })
+        return isJoinable(
+          { operationId: operation.id, dueEpochMs },
+          {
+            nowEpochMs: now,
+            wantedByEpochMs,
+            force: false,
+            toleranceMs: CLOCK_TOLERANCE_MS + storageClock.uncertaintyMs(),
+          },
+        )
       }
       case 'exhausted':
         return now - Date.parse(operation.updatedAt) < EXHAUSTED_JOIN_MS
@@ -127,7 +151,9 @@ export function createAcceptances({ store, records, joins, storageClock, clock, 
         const begun = await gathering.begun
         // Who waited for a message that could not be stored would only fail at the same thing.
         if (begun.kind === 'unavailable') return begun
-        const operation = gathering.ended ?? (await (gathering.looking ??= look(begun.operation).finally(() => delete gathering.looking)))
+        const operation =
+          gathering.ended ??
+          (await (gathering.looking ??= look(begun.operation).finally(() => delete gathering.looking)))
         if (operation.state !== 'accepted') gathering.ended = operation
         if (covers(operation, permit)) {
           joins.count(operation.id)

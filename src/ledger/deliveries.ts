@@ -23,27 +23,58 @@ type Passed = Exclude<Delivered, { kind: 'sent' }> | ({ readonly kind: 'sent' } 
  * Operations of alerts on their way. The same passage as that of a request over HTTP, with three differences: the operation exists already
  * and may be delivered twice; alerts are limited; and nothing is sent that storage does not know of.
  */
-export function createDeliveries(passages: Passages, { store, records, storageClock, clock, describe, limit }: DeliveriesOptions): Deliveries {
-  async function take(met: Met, passing: ReturnType<Passages['begin']>, deadline: Deadline, send: () => Promise<Forwarded>, judge: Parameters<Deliveries['deliver']>[3]): Promise<Taken<Passed>> {
+export function createDeliveries(
+  passages: Passages,
+  { store, records, storageClock, clock, describe, limit }: DeliveriesOptions,
+): Deliveries {
+  async function take(
+    met: Met,
+    passing: ReturnType<Passages['begin']>,
+    deadline: Deadline,
+    send: () => Promise<Forwarded>,
+    judge: Parameters<Deliveries['deliver']>[3],
+  ): Promise<Taken<Passed>> {
     /** What could not be written down has not happened: the message comes again. */
-    const written = async <D extends { readonly operation: Operation }>(delivered: D): Promise<(D & { readonly recorded: true }) | { readonly kind: 'unavailable'; readonly detail: string }> =>
-      (await passages.inTime(deadline, records.write(delivered.operation))) ? { ...delivered, recorded: true } : { kind: 'unavailable', detail: 'storage did not take it' }
+    const written = async <D extends { readonly operation: Operation }>(
+      delivered: D,
+    ): Promise<(D & { readonly recorded: true }) | { readonly kind: 'unavailable'; readonly detail: string }> =>
+      (await passages.inTime(deadline, records.write(delivered.operation)))
+        ? { ...delivered, recorded: true }
+        : { kind: 'unavailable', detail: 'storage did not take it' }
 
     switch (met.kind) {
       case 'join': {
         const { scheduled } = met
         if (scheduled.operationId === passing.started.id) return { passage: { kind: 'over' } }
-        return { passage: await written({ kind: 'joined' as const, operation: passages.ended(passing, { kind: 'joined', scheduled }), dueEpochMs: scheduled.dueEpochMs }) }
+        return {
+          passage: await written({
+            kind: 'joined' as const,
+            operation: passages.ended(passing, { kind: 'joined', scheduled }),
+            dueEpochMs: scheduled.dueEpochMs,
+          }),
+        }
       }
       case 'exhausted': {
         const failure = { reason: 'loop_guard', count: limit.count, window: limit.window } as const
-        return { passage: await written({ kind: 'exhausted' as const, failure, operation: passages.ended(passing, { kind: 'exhausted', error: describe(failure) }) }) }
+        return {
+          passage: await written({
+            kind: 'exhausted' as const,
+            failure,
+            operation: passages.ended(passing, { kind: 'exhausted', error: describe(failure) }),
+          }),
+        }
       }
       case 'start': {
-        const { passage, ...taken } = await passages.sendOn(met, passing, deadline, send, async (failed, { result, retryAfterMs }) => {
-          const judged = result.ok ? 'failed' : await judge(result.error, retryAfterMs)
-          return judged === 'failed' ? failed : { ...failed, kind: 'accepted', delivery: judged.tries }
-        })
+        const { passage, ...taken } = await passages.sendOn(
+          met,
+          passing,
+          deadline,
+          send,
+          async (failed, { result, retryAfterMs }) => {
+            const judged = result.ok ? 'failed' : await judge(result.error, retryAfterMs)
+            return judged === 'failed' ? failed : { ...failed, kind: 'accepted', delivery: judged.tries }
+          },
+        )
         return { passage: { kind: 'sent', ...passage }, ...taken }
       }
       case 'busy':

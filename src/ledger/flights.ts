@@ -11,7 +11,8 @@ export interface Flights<S extends Scheduled = Scheduled> {
   land(key: string, scheduled: S | undefined): void
 }
 
-export type Entry<S extends Scheduled = Scheduled> = { readonly kind: 'join'; readonly scheduled: S } | { readonly kind: 'took_off' } | { readonly kind: 'busy' }
+export type Entry<S extends Scheduled = Scheduled> =
+  { readonly kind: 'join'; readonly scheduled: S } | { readonly kind: 'took_off' } | { readonly kind: 'busy' }
 
 interface Air<S> {
   scheduled?: S
@@ -39,7 +40,8 @@ export function createFlights<S extends Scheduled = Scheduled>(clock: Clock): Fl
       for (;;) {
         const air = airs.get(key)
         const asked = ask()
-        if (air?.scheduled !== undefined && isJoinable(air.scheduled, asked)) return { kind: 'join', scheduled: air.scheduled }
+        if (air?.scheduled !== undefined && isJoinable(air.scheduled, asked))
+          return { kind: 'join', scheduled: air.scheduled }
         if (air?.flight === undefined) {
           if (airs.size >= sweepAbove) sweep(asked.nowEpochMs)
           const { promise, resolve } = Promise.withResolvers<void>()

@@ -49,7 +49,11 @@ export function createHistory(store: OperationStore, now: () => number): History
   function partitionsOf(query: OperationQuery, fromEpochMs: number, toEpochMs: number): readonly string[] {
     if (query.backend !== undefined) return [partitionKeyOf(query.backend.key)]
     const months: string[] = []
-    for (let month = new Date(toEpochMs); monthOf(month.getTime()) >= monthOf(fromEpochMs); month = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() - 1, 1))) {
+    for (
+      let month = new Date(toEpochMs);
+      monthOf(month.getTime()) >= monthOf(fromEpochMs);
+      month = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() - 1, 1))
+    ) {
       months.push(monthOf(month.getTime()))
     }
     return months
@@ -64,7 +68,9 @@ export function createHistory(store: OperationStore, now: () => number): History
   return {
     async find(id) {
       const operation = await store.readOperation(id)
-      return operation === undefined || Date.parse(operation.requestedAt) < now() - RETENTION_MS ? undefined : presentOperation(operation, now())
+      return operation === undefined || Date.parse(operation.requestedAt) < now() - RETENTION_MS
+        ? undefined
+        : presentOperation(operation, now())
     },
 
     async list(query, mayRead) {
@@ -80,8 +86,14 @@ export function createHistory(store: OperationStore, now: () => number): History
       const begin = query.position === undefined ? 0 : partitions.indexOf(query.position.partition)
       for (const partition of begin < 0 ? [] : partitions.slice(begin)) {
         do {
-          if (rowsRead >= MAX_ROWS_READ || calls >= MAX_CALLS) return { operations: found, next: position(partition, after) }
-          const range: OperationRange = { fromEpochMs, toEpochMs, ...(after === undefined ? {} : { after }), top: Math.max(MIN_ROWS_PER_CALL, query.top) }
+          if (rowsRead >= MAX_ROWS_READ || calls >= MAX_CALLS)
+            return { operations: found, next: position(partition, after) }
+          const range: OperationRange = {
+            fromEpochMs,
+            toEpochMs,
+            ...(after === undefined ? {} : { after }),
+            top: Math.max(MIN_ROWS_PER_CALL, query.top),
+          }
           const page: OperationPage = await read(partition, range)
           calls += 1
           for (const { operation, rowKey } of page.rows) {

@@ -24,15 +24,23 @@ export interface OperationKeys {
   readonly requestedAtEpochMs: number
 }
 
-export function createOperationId(partitionKey: string, epochMs: number, random: (size: number) => Buffer = randomBytes): OperationId {
+export function createOperationId(
+  partitionKey: string,
+  epochMs: number,
+  random: (size: number) => Buffer = randomBytes,
+): OperationId {
   const time = Buffer.alloc(TIME_BYTES)
   time.writeUIntBE(Math.trunc(epochMs), 0, TIME_BYTES)
-  return Buffer.concat([Buffer.from(partitionKey, 'hex'), time, random(RANDOM_BYTES)]).toString('base64url') as OperationId
+  return Buffer.concat([Buffer.from(partitionKey, 'hex'), time, random(RANDOM_BYTES)]).toString(
+    'base64url',
+  ) as OperationId
 }
 
 /** Undefined for what cannot be an id of ours. */
 export function parseOperationId(text: string): OperationId | undefined {
-  return ID.test(text) && Buffer.from(text, 'base64url').toString('base64url') === text ? (text as OperationId) : undefined
+  return ID.test(text) && Buffer.from(text, 'base64url').toString('base64url') === text
+    ? (text as OperationId)
+    : undefined
 }
 
 /** Whether an id names an operation of this backend: whose slot is taken must be whose backend is reconnected. */
@@ -46,7 +54,11 @@ export function operationKeysOf(id: OperationId): OperationKeys {
   const bytes = Buffer.from(id, 'base64url')
   const requestedAtEpochMs = bytes.readUIntBE(PARTITION_BYTES, TIME_BYTES)
   const random = bytes.subarray(PARTITION_BYTES + TIME_BYTES).toString('hex')
-  return { partitionKey: bytes.subarray(0, PARTITION_BYTES).toString('hex'), rowKey: `op-${invertedTime(requestedAtEpochMs)}-${random}`, requestedAtEpochMs }
+  return {
+    partitionKey: bytes.subarray(0, PARTITION_BYTES).toString('hex'),
+    rowKey: `op-${invertedTime(requestedAtEpochMs)}-${random}`,
+    requestedAtEpochMs,
+  }
 }
 
 /**

@@ -27,19 +27,40 @@ export function createLedger({ random = Math.random, ...options }: LedgerOptions
   function begin(permit: AuthorizedReconnect, trigger?: Trigger): Passing {
     const partitionKey = partitionKeyOf(permit.command.backend.key)
     const now = storageClock.now()
-    return passages.begin(permit, partitionKey, startOperation(permit, createOperationId(partitionKey, now), now, trigger))
+    return passages.begin(
+      permit,
+      partitionKey,
+      startOperation(permit, createOperationId(partitionKey, now), now, trigger),
+    )
   }
 
   /** What became of a request over HTTP, by what it met. */
-  async function take(met: Met, passing: Passing, deadline: Deadline, send: () => Promise<Forwarded>): Promise<Taken<Passage>> {
+  async function take(
+    met: Met,
+    passing: Passing,
+    deadline: Deadline,
+    send: () => Promise<Forwarded>,
+  ): Promise<Taken<Passage>> {
     switch (met.kind) {
       case 'join': {
         const operation = passages.ended(passing, { kind: 'joined', scheduled: met.scheduled })
-        return { passage: { kind: 'joined', operation, dueEpochMs: met.scheduled.dueEpochMs, recorded: await passages.inTime(deadline, records.write(operation)) } }
+        return {
+          passage: {
+            kind: 'joined',
+            operation,
+            dueEpochMs: met.scheduled.dueEpochMs,
+            recorded: await passages.inTime(deadline, records.write(operation)),
+          },
+        }
       }
       case 'busy': {
-        const operation = passages.ended(passing, { kind: 'failed', error: describe({ reason: 'in_flight_elsewhere' }) })
-        return { passage: { kind: 'busy', operation, recorded: await passages.inTime(deadline, records.write(operation)) } }
+        const operation = passages.ended(passing, {
+          kind: 'failed',
+          error: describe({ reason: 'in_flight_elsewhere' }),
+        })
+        return {
+          passage: { kind: 'busy', operation, recorded: await passages.inTime(deadline, records.write(operation)) },
+        }
       }
       case 'start':
       case 'unavailable': {
@@ -62,7 +83,9 @@ export function createLedger({ random = Math.random, ...options }: LedgerOptions
       const passing = begin(permit, trigger)
       const operation = passages.ended(
         passing,
-        failure === undefined ? { kind: 'dry-run', dueEpochMs: storageClock.now() + (permit.command.after?.ms ?? DEFAULT_AFTER_MS) } : { kind: 'failed', error: describe(failure) },
+        failure === undefined
+          ? { kind: 'dry-run', dueEpochMs: storageClock.now() + (permit.command.after?.ms ?? DEFAULT_AFTER_MS) }
+          : { kind: 'failed', error: describe(failure) },
       )
       const recorded = await within(records.write(operation), deadlineMs * NOTE_SHARE, clock)
       return { operation, recorded: recorded === true }

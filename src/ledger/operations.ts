@@ -12,12 +12,22 @@ export type Ending =
   | { readonly kind: 'dry-run'; readonly dueEpochMs: number }
   | { readonly kind: 'exhausted' | 'abandoned'; readonly error: OperationError }
   /** Not ended at all: ARM has not accepted, and the delivery will be tried again. */
-  | { readonly kind: 'accepted'; readonly error: OperationError; readonly forwarded?: Forwarded; readonly delivery: number }
+  | {
+      readonly kind: 'accepted'
+      readonly error: OperationError
+      readonly forwarded?: Forwarded
+      readonly delivery: number
+    }
 
 type OperationError = NonNullable<Operation['error']>
 
 /** An operation as it begins: authorized, and nothing known of what will become of it. */
-export function startOperation({ command, caller }: AuthorizedReconnect, id: OperationId, nowEpochMs: number, trigger: Trigger = { kind: 'http' }): Operation {
+export function startOperation(
+  { command, caller }: AuthorizedReconnect,
+  id: OperationId,
+  nowEpochMs: number,
+  trigger: Trigger = { kind: 'http' },
+): Operation {
   const now = toRfc3339(nowEpochMs)
   return {
     id,
@@ -57,7 +67,10 @@ export function endOperation(started: Operation, ending: Ending, nowEpochMs: num
 }
 
 /** A delivery that is tried again adds to what its earlier tries have cost. */
-function sent(started: Operation, { attempts, ambiguous, arm }: Forwarded): Pick<Operation, 'attempts' | 'ambiguous' | 'arm'> {
+function sent(
+  started: Operation,
+  { attempts, ambiguous, arm }: Forwarded,
+): Pick<Operation, 'attempts' | 'ambiguous' | 'arm'> {
   return {
     attempts: started.attempts + attempts,
     ...(ambiguous || started.ambiguous === true ? { ambiguous: true } : {}),

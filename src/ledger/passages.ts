@@ -69,11 +69,23 @@ interface Remembered extends Scheduled {
 /** The way that every request for a backend takes: first among the requests of this process (flights), then among instances (reservations). */
 export function createPassages({ store, records, storageClock, clock, deadlineMs, describe, random }: PassagesOptions) {
   const flights = createFlights<Remembered>(clock)
-  const reservations = createReservations({ store, clock, leaseMs: deadlineMs + LEASE_MARGIN_MS, createNonce: randomUUID, random })
+  const reservations = createReservations({
+    store,
+    clock,
+    leaseMs: deadlineMs + LEASE_MARGIN_MS,
+    createNonce: randomUUID,
+    random,
+  })
 
   function begin(permit: AuthorizedReconnect, partitionKey: string, started: Operation, limit?: AlertLimit): Passing {
     const { after, force } = permit.command
-    const askAt = (nowEpochMs: number, toleranceMs: number): Ask => ({ nowEpochMs, wantedByEpochMs: nowEpochMs + (after?.ms ?? DEFAULT_AFTER_MS), force, toleranceMs, ...(limit === undefined ? {} : { limit }) })
+    const askAt = (nowEpochMs: number, toleranceMs: number): Ask => ({
+      nowEpochMs,
+      wantedByEpochMs: nowEpochMs + (after?.ms ?? DEFAULT_AFTER_MS),
+      force,
+      toleranceMs,
+      ...(limit === undefined ? {} : { limit }),
+    })
     return {
       permit,
       partitionKey,
@@ -83,7 +95,11 @@ export function createPassages({ store, records, storageClock, clock, deadlineMs
     }
   }
 
-  const here = (told: Scheduled): Remembered => ({ ...told, dueEpochMs: told.dueEpochMs + clock.now() - storageClock.now(), told })
+  const here = (told: Scheduled): Remembered => ({
+    ...told,
+    dueEpochMs: told.dueEpochMs + clock.now() - storageClock.now(),
+    told,
+  })
 
   const ended = ({ started }: Passing, ending: Ending): Operation => endOperation(started, ending, storageClock.now())
 
@@ -93,18 +109,33 @@ export function createPassages({ store, records, storageClock, clock, deadlineMs
   }
 
   /** Storage decides between instances; without it there is nobody to ask. */
-  async function acquire(passing: Passing, deadline: Deadline, isOver: ReservationRequest['isOver']): Promise<Acquired> {
+  async function acquire(
+    passing: Passing,
+    deadline: Deadline,
+    isOver: ReservationRequest['isOver'],
+  ): Promise<Acquired> {
     if (records.resting()) return { kind: 'unavailable', detail: 'storage failed a moment ago' }
-    const acquired = await reservations.acquire({ ...passing, deadline, operation: () => passing.started, ...(isOver === undefined ? {} : { isOver }) })
+    const acquired = await reservations.acquire({
+      ...passing,
+      deadline,
+      operation: () => passing.started,
+      ...(isOver === undefined ? {} : { isOver }),
+    })
     if (acquired.kind === 'unavailable') records.rest(acquired.detail)
     return acquired
   }
 
   /** Joins, waits or takes off, and makes of it what `take` does: the others of this process wait until it has landed. */
-  async function pass<P>(passing: Passing, deadline: Deadline, take: (met: Met) => Promise<Taken<P>>, isOver?: () => Promise<boolean>): Promise<P> {
+  async function pass<P>(
+    passing: Passing,
+    deadline: Deadline,
+    take: (met: Met) => Promise<Taken<P>>,
+    isOver?: () => Promise<boolean>,
+  ): Promise<P> {
     const { key } = passing.permit.command.backend
     const entry = await flights.enter(key, passing.askHere, deadline)
-    if (entry.kind !== 'took_off') return (await take(entry.kind === 'join' ? { kind: 'join', scheduled: entry.scheduled.told } : entry)).passage
+    if (entry.kind !== 'took_off')
+      return (await take(entry.kind === 'join' ? { kind: 'join', scheduled: entry.scheduled.told } : entry)).passage
     let scheduled: Remembered | undefined
     try {
       const met = await acquire(passing, deadline, isOver)
@@ -129,21 +160,37 @@ export function createPassages({ store, records, storageClock, clock, deadlineMs
     const record = async (operation: Operation, scheduled?: Scheduled): Promise<boolean> => {
       if (reservation === undefined) return false
       records.copy(operation)
-      return records.attempt(() => (scheduled === undefined ? reservation.release(operation) : reservation.settle(scheduled, operation)))
+      return records.attempt(() =>
+        scheduled === undefined ? reservation.release(operation) : reservation.settle(scheduled, operation),
+      )
     }
     const forwarded = await send().catch(async (defect: unknown) => {
-      await inTime(deadline, record(ended(passing, { kind: 'failed', error: describe({ reason: 'defect', detail: '' }) })))
+      await inTime(
+        deadline,
+        record(ended(passing, { kind: 'failed', error: describe({ reason: 'defect', detail: '' }) })),
+      )
       throw defect
     })
     // Told by the clock that others compare with. Where ARM refused, nothing is due.
     const dueEpochMs = storageClock.now() + (passing.permit.command.after?.ms ?? DEFAULT_AFTER_MS)
     const { result } = forwarded
-    const operation = ended(passing, result.ok ? { kind: 'forwarded', dueEpochMs, forwarded } : await judge({ kind: 'failed', error: describe(result.error), forwarded }, forwarded))
+    const operation = ended(
+      passing,
+      result.ok
+        ? { kind: 'forwarded', dueEpochMs, forwarded }
+        : await judge({ kind: 'failed', error: describe(result.error), forwarded }, forwarded),
+    )
     const scheduled = result.ok ? { operationId: operation.id, dueEpochMs } : undefined
     // Before anything is written: what storage answers may set its clock, and who comes next would find it due a moment too late.
     const remembered = scheduled === undefined ? {} : { scheduled: here(scheduled) }
     const recordAgain = (): Promise<boolean> => record(operation, scheduled)
-    const sent = { operation, forwarded, dueEpochMs, recorded: await inTime(deadline, record(operation, scheduled)), recordAgain }
+    const sent = {
+      operation,
+      forwarded,
+      dueEpochMs,
+      recorded: await inTime(deadline, record(operation, scheduled)),
+      recordAgain,
+    }
     return { passage: sent, ...remembered }
   }
 

@@ -13,9 +13,18 @@ const UNDELIVERED_AFTER_MS = 8 * 86_400_000
 export function presentOperation(stored: Operation, nowEpochMs: number): Operation {
   const { delivery: _, ...operation } = stored
   const isAlert = operation.trigger.kind === 'webhook'
-  if (operation.state !== 'accepted' || nowEpochMs - Date.parse(operation.updatedAt) < (isAlert ? UNDELIVERED_AFTER_MS : LOST_AFTER_MS)) return operation
+  if (
+    operation.state !== 'accepted' ||
+    nowEpochMs - Date.parse(operation.updatedAt) < (isAlert ? UNDELIVERED_AFTER_MS : LOST_AFTER_MS)
+  )
+    return operation
   const message = isAlert
     ? 'The delivery of this alert has never come to an end: its message is not in the queue any more.'
     : 'The instance that handled this request ended before it recorded an outcome. The reconnect may or may not have been accepted.'
-  return { ...operation, state: isAlert ? 'abandoned' : 'failed', ambiguous: true, error: { code: 'OutcomeUnknown', message } }
+  return {
+    ...operation,
+    state: isAlert ? 'abandoned' : 'failed',
+    ambiguous: true,
+    error: { code: 'OutcomeUnknown', message },
+  }
 }

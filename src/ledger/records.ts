@@ -23,7 +23,12 @@ type WriteBatch = (key: string, operations: readonly Operation[]) => Promise<voi
 /** After storage has failed, nobody waits for it this long: an incident is no time to. */
 const REST_MS = 5_000
 
-export function createRecords(store: Pick<SlotStore, 'writeOperations'> & Pick<OperationStore, 'writeCopies'>, clock: Clock, log: Log, sweep: () => void): Records {
+export function createRecords(
+  store: Pick<SlotStore, 'writeOperations'> & Pick<OperationStore, 'writeCopies'>,
+  clock: Clock,
+  log: Log,
+  sweep: () => void,
+): Records {
   const rows = createOperationWriter((id) => operationKeysOf(id).partitionKey, unlessResting(store.writeOperations))
   const copies = createOperationWriter((id) => historyKeysOf(id).partitionKey, unlessResting(store.writeCopies))
   let restsUntilEpochMs = 0

@@ -68,7 +68,13 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
   }
 
   /** A write that failed or met a conflict may have been our own, applied with its answer lost: the nonce tells. */
-  async function change(partitionKey: string, from: SlotRead, to: Slot, operation: Operation, isOurs: (slot: Slot) => boolean): Promise<SlotRead | undefined> {
+  async function change(
+    partitionKey: string,
+    from: SlotRead,
+    to: Slot,
+    operation: Operation,
+    isOurs: (slot: Slot) => boolean,
+  ): Promise<SlotRead | undefined> {
     try {
       const end = await store.changeSlot(partitionKey, { from, to }, [operation])
       if (end.kind === 'written') return { slot: to, etag: end.etag }
@@ -93,7 +99,8 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
       try {
         const read = await inTime(store.readSlot(partitionKey), deadline)
         // An earlier try of ours got through, and neither its answer nor the look behind it did.
-        if (read.slot.flight?.nonce === nonce) return { kind: 'start', reservation: createReservation(request, read, nonce) }
+        if (read.slot.flight?.nonce === nonce)
+          return { kind: 'start', reservation: createReservation(request, read, nonce) }
         // Looked at after the slot: whoever ends the operation changes the slot with it, and the compare-and-set below then fails.
         if (isOver !== undefined && (await inTime(isOver(), deadline))) return { kind: 'over' }
         const decision = decideSlot(read.slot, ask())
@@ -107,7 +114,10 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
         }
         const taken = operation()
         const slot = reserve(read.slot, { operationId: taken.id, nonce, leaseUntilEpochMs: ask().nowEpochMs + leaseMs })
-        const held = await inTime(change(partitionKey, read, slot, taken, ({ flight }) => flight?.nonce === nonce), deadline)
+        const held = await inTime(
+          change(partitionKey, read, slot, taken, ({ flight }) => flight?.nonce === nonce),
+          deadline,
+        )
         if (held !== undefined) return { kind: 'start', reservation: createReservation(request, held, nonce) }
         faults = 0
         if (++conflicts >= MAX_CONFLICTS) return { kind: 'unavailable', detail: `${conflicts} conflicts in a row` }
@@ -120,9 +130,13 @@ export function createReservations({ store, clock, leaseMs, createNonce, random 
 
   function createReservation({ partitionKey, ask }: ReservationRequest, held: SlotRead, nonce: string): Reservation {
     /** Ends the flight: with the slot as we left it, or as we find it. */
-    async function end(next: (slot: Slot) => Slot | undefined, isDone: (slot: Slot) => boolean, operation: Operation): Promise<boolean> {
+    async function end(
+      next: (slot: Slot) => Slot | undefined,
+      isDone: (slot: Slot) => boolean,
+      operation: Operation,
+    ): Promise<boolean> {
       let read = held
-      for (let faults = 0; ; ) {
+      for (let faults = 0; ;) {
         try {
           const to = next(read.slot)
           if (to === undefined) {

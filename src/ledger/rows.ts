@@ -21,17 +21,30 @@ export function toSlotRow(partitionKey: string, { flight, scheduled, alertForwar
     rowKey: SLOT_ROW_KEY,
     ...(flight === undefined
       ? {}
-      : { flightOperation: flight.operationId, flightNonce: flight.nonce, flightLeaseUntil: new Date(flight.leaseUntilEpochMs).toISOString() }),
-    ...(scheduled === undefined ? {} : { scheduledOperation: scheduled.operationId, scheduledDue: new Date(scheduled.dueEpochMs).toISOString() }),
+      : {
+          flightOperation: flight.operationId,
+          flightNonce: flight.nonce,
+          flightLeaseUntil: new Date(flight.leaseUntilEpochMs).toISOString(),
+        }),
+    ...(scheduled === undefined
+      ? {}
+      : { scheduledOperation: scheduled.operationId, scheduledDue: new Date(scheduled.dueEpochMs).toISOString() }),
     ...(alertForwards === undefined ? {} : { alertForwards: alertForwards.join(' ') }),
   }
 }
 
 export function fromSlotRow(row: Record<string, unknown>): Slot {
-  const { flightOperation, flightNonce, flightLeaseUntil, scheduledOperation, scheduledDue, alertForwards } = row as Partial<SlotRow>
+  const { flightOperation, flightNonce, flightLeaseUntil, scheduledOperation, scheduledDue, alertForwards } =
+    row as Partial<SlotRow>
   return {
     ...(flightOperation !== undefined && flightNonce !== undefined && flightLeaseUntil !== undefined
-      ? { flight: { operationId: flightOperation as OperationId, nonce: flightNonce, leaseUntilEpochMs: Date.parse(flightLeaseUntil) } }
+      ? {
+          flight: {
+            operationId: flightOperation as OperationId,
+            nonce: flightNonce,
+            leaseUntilEpochMs: Date.parse(flightLeaseUntil),
+          },
+        }
       : {}),
     ...(scheduledOperation !== undefined && scheduledDue !== undefined
       ? { scheduled: { operationId: scheduledOperation as OperationId, dueEpochMs: Date.parse(scheduledDue) } }
@@ -48,12 +61,23 @@ export const joinedColumn = (instance: string): string => `joined_${instance}`
  * An operation is one JSON text: it is only ever read whole. The state stands beside it for whoever looks into the table, and the alerts that
  * joined it in columns of their own.
  */
-export function toOperationRow(keys: { readonly partitionKey: string; readonly rowKey: string }, operation: Operation): { partitionKey: string; rowKey: string; state: string; operation: string } {
-  return { partitionKey: keys.partitionKey, rowKey: keys.rowKey, state: operation.state, operation: toAsciiJson({ ...operation, joinedCount: undefined }) }
+export function toOperationRow(
+  keys: { readonly partitionKey: string; readonly rowKey: string },
+  operation: Operation,
+): { partitionKey: string; rowKey: string; state: string; operation: string } {
+  return {
+    partitionKey: keys.partitionKey,
+    rowKey: keys.rowKey,
+    state: operation.state,
+    operation: toAsciiJson({ ...operation, joinedCount: undefined }),
+  }
 }
 
 export function fromOperationRow({ operation, ...row }: OperationRow): Operation {
-  const joinedCount = Object.entries(row).reduce((sum, [name, value]) => (JOINED_COLUMN.test(name) && typeof value === 'number' ? sum + value : sum), 0)
+  const joinedCount = Object.entries(row).reduce(
+    (sum, [name, value]) => (JOINED_COLUMN.test(name) && typeof value === 'number' ? sum + value : sum),
+    0,
+  )
   return { ...(JSON.parse(operation) as Operation), ...(joinedCount > 0 ? { joinedCount } : {}) }
 }
 
@@ -67,5 +91,8 @@ export interface OperationRow {
  * break one for everybody.
  */
 function toAsciiJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[^ -~]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(value).replace(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -65,11 +65,15 @@ export function decideSlot(slot: Slot, ask: Ask): SlotDecision {
   const { flight, scheduled } = slot
   if (scheduled !== undefined && isJoinable(scheduled, ask)) return { kind: 'join', scheduled }
   if (flight !== undefined && ask.nowEpochMs < flight.leaseUntilEpochMs) return { kind: 'wait', flight }
-  if (ask.limit !== undefined && recent(slot, ask.limit, ask.nowEpochMs).length >= ask.limit.count) return { kind: 'exhausted' }
+  if (ask.limit !== undefined && recent(slot, ask.limit, ask.nowEpochMs).length >= ask.limit.count)
+    return { kind: 'exhausted' }
   return { kind: 'start' }
 }
 
-export function isJoinable({ dueEpochMs }: Scheduled, { nowEpochMs, wantedByEpochMs, toleranceMs, force }: Ask): boolean {
+export function isJoinable(
+  { dueEpochMs }: Scheduled,
+  { nowEpochMs, wantedByEpochMs, toleranceMs, force }: Ask,
+): boolean {
   return !force && dueEpochMs >= nowEpochMs + JOIN_MARGIN_MS && dueEpochMs <= wantedByEpochMs + toleranceMs
 }
 
@@ -82,10 +86,16 @@ export function reserve(slot: Slot, flight: Flight): Slot {
  * ARM accepted: the new one counts, whatever counted before, and where an alert asked for it, it counts for the loop guard too. Undefined: the
  * lease was lost, and the slot is somebody else's now.
  */
-export function settle(slot: Slot, nonce: string, scheduled: Scheduled, byAlert?: { readonly nowEpochMs: number; readonly limit: AlertLimit }): Slot | undefined {
+export function settle(
+  slot: Slot,
+  nonce: string,
+  scheduled: Scheduled,
+  byAlert?: { readonly nowEpochMs: number; readonly limit: AlertLimit },
+): Slot | undefined {
   const { flight, alertForwards } = slot
   if (flight?.nonce !== nonce) return undefined
-  const forwards = byAlert === undefined ? alertForwards : [...recent(slot, byAlert.limit, byAlert.nowEpochMs), byAlert.nowEpochMs]
+  const forwards =
+    byAlert === undefined ? alertForwards : [...recent(slot, byAlert.limit, byAlert.nowEpochMs), byAlert.nowEpochMs]
   return { scheduled, ...(forwards === undefined ? {} : { alertForwards: forwards }) }
 }
 

@@ -32,16 +32,25 @@ export function createStorageClock(clock: Clock): StorageClock {
   const isRight = ({ lowestMs, highestMs }: Offset): boolean => lowestMs <= 0 && highestMs >= 0
 
   return {
-    now: () => clock.now() + (learned === undefined || isRight(learned) ? 0 : (learned.lowestMs + learned.highestMs) / 2),
+    now: () =>
+      clock.now() + (learned === undefined || isRight(learned) ? 0 : (learned.lowestMs + learned.highestMs) / 2),
     uncertaintyMs: () => (learned === undefined || isRight(learned) ? 0 : (learned.highestMs - learned.lowestMs) / 2),
     observe(date, sentAtEpochMs, answeredAtEpochMs) {
       const second = date === undefined ? Number.NaN : Date.parse(date)
       // Sent after it was answered: our own clock was set meanwhile, and the two times tell nothing of each other.
       if (Number.isNaN(second) || answeredAtEpochMs < sentAtEpochMs) return
       // Storage's clock stood somewhere in [second, second + 1 s) while ours went from sent to answered.
-      const seen: Offset = { lowestMs: second - answeredAtEpochMs, highestMs: second + DATE_GRANULARITY_MS - sentAtEpochMs, sinceEpochMs: answeredAtEpochMs }
+      const seen: Offset = {
+        lowestMs: second - answeredAtEpochMs,
+        highestMs: second + DATE_GRANULARITY_MS - sentAtEpochMs,
+        sinceEpochMs: answeredAtEpochMs,
+      }
       const known = learned !== undefined && answeredAtEpochMs - learned.sinceEpochMs < REMEMBERED_MS ? learned : seen
-      const both: Offset = { lowestMs: Math.max(known.lowestMs, seen.lowestMs), highestMs: Math.min(known.highestMs, seen.highestMs), sinceEpochMs: known.sinceEpochMs }
+      const both: Offset = {
+        lowestMs: Math.max(known.lowestMs, seen.lowestMs),
+        highestMs: Math.min(known.highestMs, seen.highestMs),
+        sinceEpochMs: known.sinceEpochMs,
+      }
       // Two answers that contradict each other: a clock was set, and the later answer is right.
       learned = both.lowestMs <= both.highestMs ? both : seen
     },

@@ -24,7 +24,11 @@ export class StorageFault extends Error {
   constructor(cause: unknown) {
     super(cause instanceof Error ? cause.message : 'storage failed', { cause })
     this.name = 'StorageFault'
-    const { statusCode, code, details } = cause as { statusCode?: unknown; code?: unknown; details?: { odataError?: { code?: unknown } } }
+    const { statusCode, code, details } = cause as {
+      statusCode?: unknown
+      code?: unknown
+      details?: { odataError?: { code?: unknown } }
+    }
     const named = details?.odataError?.code ?? code
     this.status = typeof statusCode === 'number' ? statusCode : undefined
     this.code = typeof named === 'string' ? named : undefined

@@ -1,9 +1,25 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables'
 import type { Clock } from '../shared/clock.ts'
 import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from './keys.ts'
-import { fromOperationRow, fromSlotRow, joinedColumn, SLOT_ROW_KEY, toOperationRow, toSlotRow, type OperationRow } from './rows.ts'
+import {
+  fromOperationRow,
+  fromSlotRow,
+  joinedColumn,
+  SLOT_ROW_KEY,
+  toOperationRow,
+  toSlotRow,
+  type OperationRow,
+} from './rows.ts'
 import type { StorageClock } from './storage-clock.ts'
-import { StorageFault, type AcceptanceStore, type ExpiryStore, type OperationPage, type OperationRange, type OperationStore, type SlotStore } from './store.ts'
+import {
+  StorageFault,
+  type AcceptanceStore,
+  type ExpiryStore,
+  type OperationPage,
+  type OperationRange,
+  type OperationStore,
+  type SlotStore,
+} from './store.ts'
 import type { Tables } from './tables.ts'
 
 /** One call to storage. Slower is as good as down while somebody waits. */
@@ -17,7 +33,11 @@ export interface TableStoreOptions {
 }
 
 /** Rows in Azure Table storage. Tables that are missing are created when they are first missed. */
-export function createTableStore({ open, clock, storageClock }: TableStoreOptions): SlotStore & OperationStore & AcceptanceStore & ExpiryStore {
+export function createTableStore({
+  open,
+  clock,
+  storageClock,
+}: TableStoreOptions): SlotStore & OperationStore & AcceptanceStore & ExpiryStore {
   let opening: Promise<Tables> | undefined
   const tables = (): Promise<Tables> =>
     (opening ??= open().catch((fault: unknown) => {
@@ -26,14 +46,18 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
     }))
 
   /** One call; once more when the table had to be created first. Each step is bounded by itself. */
-  async function call<T>(choose: (tables: Tables) => TableClient, work: (table: TableClient, options: CallOptions) => Promise<T>): Promise<T> {
+  async function call<T>(
+    choose: (tables: Tables) => TableClient,
+    work: (table: TableClient, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
     const table = choose(await tables())
     const bounded = async <R>(step: (options: CallOptions) => Promise<R>): Promise<R> => {
       const timeout = new AbortController()
       const done = new AbortController()
       void clock.sleep(CALL_TIMEOUT_MS, done.signal).then(() => timeout.abort())
       const sentAt = clock.now()
-      const onResponse: CallOptions['onResponse'] = ({ headers }) => storageClock.observe(headers.get('date'), sentAt, clock.now())
+      const onResponse: CallOptions['onResponse'] = ({ headers }) =>
+        storageClock.observe(headers.get('date'), sentAt, clock.now())
       try {
         return await step({ abortSignal: timeout.signal, onResponse })
       } catch (fault) {
@@ -58,12 +82,15 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
 
   async function list(choose: (tables: Tables) => TableClient, filter: string, top: number): Promise<OperationPage> {
     return call(choose, async (table, options) => {
-      const pages = table.listEntities<OperationRow>({ ...options, queryOptions: { filter } }).byPage({ maxPageSize: top })
+      const pages = table
+        .listEntities<OperationRow>({ ...options, queryOptions: { filter } })
+        .byPage({ maxPageSize: top })
       for await (const page of pages) {
         // A page may be short, or empty, although there is more ("Query timeout and pagination"): the token tells, not the number of rows.
         const rows = page as readonly (OperationRow & { rowKey: string })[]
         const more = (page as { continuationToken?: string }).continuationToken !== undefined
-        if (rows.length > 0 || !more) return { rows: rows.map((row) => ({ rowKey: row.rowKey, operation: fromOperationRow(row) })), more }
+        if (rows.length > 0 || !more)
+          return { rows: rows.map((row) => ({ rowKey: row.rowKey, operation: fromOperationRow(row) })), more }
       }
       return { rows: [], more: false }
     })
@@ -82,8 +109,12 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
 
     async changeSlot(partitionKey, { from, to }, operations) {
       const row = toSlotRow(partitionKey, to)
-      const slot: TransactionAction = from.etag === undefined ? ['create', row] : ['update', row, 'Replace', { etag: from.etag }]
-      const actions = [slot, ...operations.map((operation) => toUpsert(toOperationRow(operationKeysOf(operation.id), operation)))]
+      const slot: TransactionAction =
+        from.etag === undefined ? ['create', row] : ['update', row, 'Replace', { etag: from.etag }]
+      const actions = [
+        slot,
+        ...operations.map((operation) => toUpsert(toOperationRow(operationKeysOf(operation.id), operation))),
+      ]
       try {
         const answer = await call(backends, (table, options) => table.submitTransaction(actions, options))
         const etag = answer.getResponseForEntity(SLOT_ROW_KEY)?.etag ?? answer.subResponses[0]?.etag
@@ -96,9 +127,17 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
       }
     },
 
-    writeOperations: (_, operations) => upsert(backends, operations.map((operation) => toOperationRow(operationKeysOf(operation.id), operation))),
+    writeOperations: (_, operations) =>
+      upsert(
+        backends,
+        operations.map((operation) => toOperationRow(operationKeysOf(operation.id), operation)),
+      ),
 
-    writeCopies: (_, operations) => upsert(history, operations.map((operation) => toOperationRow(historyKeysOf(operation.id), operation))),
+    writeCopies: (_, operations) =>
+      upsert(
+        history,
+        operations.map((operation) => toOperationRow(historyKeysOf(operation.id), operation)),
+      ),
 
     async insertOperation(operation) {
       const row = toOperationRow(operationKeysOf(operation.id), operation)
@@ -114,14 +153,24 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
       const column = { [joinedColumn(instance)]: count }
       const { partitionKey, rowKey } = operationKeysOf(id)
       // Whatever else has become of the row: the column is this instance's own.
-      await unlessMissing(call(backends, (table, options) => table.updateEntity({ partitionKey, rowKey, ...column }, 'Merge', { ...options, etag: '*' })))
-      await unlessMissing(call(history, (table, options) => table.updateEntity({ ...historyKeysOf(id), ...column }, 'Merge', { ...options, etag: '*' })))
+      await unlessMissing(
+        call(backends, (table, options) =>
+          table.updateEntity({ partitionKey, rowKey, ...column }, 'Merge', { ...options, etag: '*' }),
+        ),
+      )
+      await unlessMissing(
+        call(history, (table, options) =>
+          table.updateEntity({ ...historyKeysOf(id), ...column }, 'Merge', { ...options, etag: '*' }),
+        ),
+      )
     },
 
     async readOperation(id) {
       const { partitionKey, rowKey } = operationKeysOf(id)
       try {
-        return fromOperationRow(await call(backends, (table, options) => table.getEntity<OperationRow>(partitionKey, rowKey, options)))
+        return fromOperationRow(
+          await call(backends, (table, options) => table.getEntity<OperationRow>(partitionKey, rowKey, options)),
+        )
       } catch (fault) {
         if (fault instanceof StorageFault && fault.status === 404) return undefined
         throw fault
@@ -135,7 +184,10 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
     async listExpired(beforeEpochMs, top) {
       const month = monthOf(beforeEpochMs)
       // Months before that one have expired whole; of that one, what stands behind its time.
-      for (const filter of [`PartitionKey lt '${month}'`, `PartitionKey eq '${month}' and RowKey gt '${invertedTime(beforeEpochMs)}~'`]) {
+      for (const filter of [
+        `PartitionKey lt '${month}'`,
+        `PartitionKey eq '${month}' and RowKey gt '${invertedTime(beforeEpochMs)}~'`,
+      ]) {
         const { rows } = await list(history, filter, top)
         if (rows.length > 0) return rows.map(({ operation }) => operation.id)
       }
@@ -147,8 +199,12 @@ export function createTableStore({ open, clock, storageClock }: TableStoreOption
         const row = operationKeysOf(id)
         const copy = historyKeysOf(id)
         // The copy goes last: while it stands, the row is found again.
-        await unlessMissing(call(backends, (table, options) => table.deleteEntity(row.partitionKey, row.rowKey, options)))
-        await unlessMissing(call(history, (table, options) => table.deleteEntity(copy.partitionKey, copy.rowKey, options)))
+        await unlessMissing(
+          call(backends, (table, options) => table.deleteEntity(row.partitionKey, row.rowKey, options)),
+        )
+        await unlessMissing(
+          call(history, (table, options) => table.deleteEntity(copy.partitionKey, copy.rowKey, options)),
+        )
       }
     },
   }

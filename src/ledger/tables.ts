@@ -17,7 +17,10 @@ const HISTORY = 'reconnecthistory'
 export function openTables(storage: StorageConfig, credential: (choice: ArmCredential) => TokenCredential): Tables {
   const open = (name: string): TableClient =>
     storage.kind === 'connection-string'
-      ? TableClient.fromConnectionString(storage.connectionString, name, { ...OPTIONS, allowInsecureConnection: storage.allowHttp })
+      ? TableClient.fromConnectionString(storage.connectionString, name, {
+          ...OPTIONS,
+          allowInsecureConnection: storage.allowHttp,
+        })
       : new TableClient(storage.tableUri, name, credential(storage.credential), OPTIONS)
   return { backends: open(BACKENDS), history: open(HISTORY) }
 }

@@ -15,10 +15,15 @@ export interface AuthorizedReconnect {
 }
 
 /** Default deny: every action that the command needs must be granted at a scope that covers its backend. */
-export function authorize(caller: Caller, command: ReconnectCommand, grants: GrantIndex): Result<AuthorizedReconnect, AuthorizationFailure> {
+export function authorize(
+  caller: Caller,
+  command: ReconnectCommand,
+  grants: GrantIndex,
+): Result<AuthorizedReconnect, AuthorizationFailure> {
   const needed: readonly Action[] = command.force ? ['reconnect', 'force'] : ['reconnect']
   for (const action of needed) {
-    if (!isGranted(caller, action, command.backend, grants)) return err({ reason: 'not_granted', action, scope: command.backend.resourceId })
+    if (!isGranted(caller, action, command.backend, grants))
+      return err({ reason: 'not_granted', action, scope: command.backend.resourceId })
   }
   return ok({ command, caller } as AuthorizedReconnect)
 }

@@ -22,10 +22,16 @@ export type Explanation =
 const NEAREST_FIRST: readonly MissReason[] = ['other_action', 'other_spelling', 'other_scope', 'other_principal']
 
 /** What `authorize` decides, and why. The decision is its own; only the reasons are looked for here, in all grants, so this is not for serving requests. */
-export function explainDecision(caller: Caller, action: Action, backend: Backend, grants: readonly Grant[]): Explanation {
+export function explainDecision(
+  caller: Caller,
+  action: Action,
+  backend: Backend,
+  grants: readonly Grant[],
+): Explanation {
   const index = createGrantIndex(grants)
   const missing = refusedAction(caller, action, backend, index)
-  if (missing !== undefined) return { allowed: false, missing, misses: nearestMisses(caller.principals, missing, backend, grants) }
+  if (missing !== undefined)
+    return { allowed: false, missing, misses: nearestMisses(caller.principals, missing, backend, grants) }
   // Forcing is a way of reconnecting, and is decided by both grants.
   const needed: readonly Action[] = action === 'force' ? ['reconnect', 'force'] : [action]
   const decidedBy = needed.flatMap((action) => {
@@ -35,13 +41,23 @@ export function explainDecision(caller: Caller, action: Action, backend: Backend
   return { allowed: true, decidedBy }
 }
 
-function refusedAction(caller: Caller, action: Action, backend: Backend, index: ReturnType<typeof createGrantIndex>): Action | undefined {
+function refusedAction(
+  caller: Caller,
+  action: Action,
+  backend: Backend,
+  index: ReturnType<typeof createGrantIndex>,
+): Action | undefined {
   if (action === 'read') return isGranted(caller, action, backend, index) ? undefined : action
   const permit = authorize(caller, { backend, apiVersion: '', dryRun: false, force: action === 'force' }, index)
   return permit.ok ? undefined : permit.error.action
 }
 
-function nearestMisses(principals: readonly Principal[], action: Action, backend: Backend, grants: readonly Grant[]): readonly Miss[] {
+function nearestMisses(
+  principals: readonly Principal[],
+  action: Action,
+  backend: Backend,
+  grants: readonly Grant[],
+): readonly Miss[] {
   const covering: ReadonlySet<string> = new Set(scopeKeysCovering(backend))
   const named: ReadonlySet<string> = new Set(principals)
   const folded: ReadonlySet<string> = new Set(principals.map(foldAscii))

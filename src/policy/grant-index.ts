@@ -28,7 +28,8 @@ export function createGrantIndex(grants: readonly Grant[]): GrantIndex {
     anywhere.set(grant.principal, new Set([...(anywhere.get(grant.principal) ?? []), ...grant.actions]))
   }
   return {
-    grantsAnywhere: (principals, action) => principals.some((principal) => anywhere.get(principal)?.has(action) === true),
+    grantsAnywhere: (principals, action) =>
+      principals.some((principal) => anywhere.get(principal)?.has(action) === true),
     find(principals, action, backend) {
       for (const key of scopeKeysCovering(backend)) {
         const byPrincipal = byScope.get(key)

@@ -49,11 +49,15 @@ export function parsePolicy(text: string): Result<PolicyDocument, readonly Polic
   }
   const validated = POLICY.safeParse(unknown)
   const problems = findNameFaults(json).map(({ path, fault }) =>
-    problemAt(path, fault === 'duplicate' ? 'a member name that occurs once in its object' : "another name than '__proto__'"),
+    problemAt(
+      path,
+      fault === 'duplicate' ? 'a member name that occurs once in its object' : "another name than '__proto__'",
+    ),
   )
   if (!validated.success) problems.push(...validated.error.issues.flatMap(toProblems))
   // Two checks that miss the same thing at the same place say it once.
-  if (!validated.success || problems.length > 0) return err([...new Map(problems.map((problem) => [`${problem.path} ${problem.expectation}`, problem])).values()])
+  if (!validated.success || problems.length > 0)
+    return err([...new Map(problems.map((problem) => [`${problem.path} ${problem.expectation}`, problem])).values()])
   const { grants, webhooks, limits, deliverWithin } = validated.data
   return ok({
     grants: grants.map((grant, index) => ({ index, ...grant })),
@@ -74,7 +78,9 @@ type Issue = z.core.$ZodIssue
 function toProblems(issue: Issue): PolicyProblem[] {
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => problemAt([...issue.path, key], 'no member of this name here', memberAt(issue.path).example))
+      return issue.keys.map((key) =>
+        problemAt([...issue.path, key], 'no member of this name here', memberAt(issue.path).example),
+      )
     case 'custom':
       return [problemAt(issue.path, issue.message === 'Invalid input' ? undefined : issue.message)]
     default:
@@ -97,6 +103,9 @@ function toStep(step: PropertyKey): string {
   if (typeof step === 'number') return `[${step}]`
   const name = String(step)
   if (/^[A-Za-z_$][A-Za-z0-9_$-]{0,62}$/.test(name)) return `.${name}`
-  const quoted = JSON.stringify(name.slice(0, 63)).replace(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const quoted = JSON.stringify(name.slice(0, 63)).replace(
+    /[^ -~]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
   return `[${quoted}]`
 }

@@ -17,33 +17,44 @@ const WEBHOOK = { format: 'azure-monitor', authentication: { type: 'entra', role
  */
 export const MEMBERS = {
   '': {
-    description: 'What is allowed: who may reconnect which API Management backends, and which alert senders are listened to.',
+    description:
+      'What is allowed: who may reconnect which API Management backends, and which alert senders are listened to.',
     expectation: 'a JSON object (plain JSON: no comments, no trailing commas)',
     example: { grants: [GRANT] },
   },
-  $schema: { description: 'The JSON Schema for editors; not read at run time.', expectation: 'a string', example: './policy.schema.json' },
+  $schema: {
+    description: 'The JSON Schema for editors; not read at run time.',
+    expectation: 'a string',
+    example: './policy.schema.json',
+  },
   grants: {
-    description: 'Works as Azure role assignments do: a scope covers itself and everything below it. Default deny, no wildcards, no deny rules.',
+    description:
+      'Works as Azure role assignments do: a scope covers itself and everything below it. Default deny, no wildcards, no deny rules.',
     expectation: 'a list of objects with principal, scope and optionally actions',
     example: [GRANT],
   },
   'grants.principal': {
-    description: 'Who: app:<client id>, user:<object id>, group:<object id>, role:<app role value> or webhook:<name>. Role values are compared as written.',
-    expectation: "'app:<client id>', 'user:<object id>', 'group:<object id>' (GUIDs), 'role:<app role value>' or 'webhook:<name>' (a-z, 0-9 and hyphens)",
+    description:
+      'Who: app:<client id>, user:<object id>, group:<object id>, role:<app role value> or webhook:<name>. Role values are compared as written.',
+    expectation:
+      "'app:<client id>', 'user:<object id>', 'group:<object id>' (GUIDs), 'role:<app role value>' or 'webhook:<name>' (a-z, 0-9 and hyphens)",
     example: 'role:Reconnect.Operator',
   },
   'grants.scope': {
-    description: 'Where: a resource id from a subscription down to one backend, compared segment by segment and without regard to case.',
+    description:
+      'Where: a resource id from a subscription down to one backend, compared segment by segment and without regard to case.',
     expectation: "a resource id from '/subscriptions/<guid>' down to one backend",
     example: SERVICE,
   },
   'grants.actions': {
-    description: "What: 'reconnect' (also with dry run), 'read' (operations), 'force' (do not join a reconnect that is on its way). Default: reconnect.",
+    description:
+      "What: 'reconnect' (also with dry run), 'read' (operations), 'force' (do not join a reconnect that is on its way). Default: reconnect.",
     expectation: "a list of one or more of 'reconnect', 'read', 'force'",
     example: ['reconnect', 'read'],
   },
   webhooks: {
-    description: 'Alert senders by name; each is reached at POST /alerts/<name> and acts as the principal webhook:<name>.',
+    description:
+      'Alert senders by name; each is reached at POST /alerts/<name> and acts as the principal webhook:<name>.',
     expectation: 'an object of webhooks, each named by 1 to 63 of a-z, 0-9 and hyphen',
     example: { 'azure-monitor': WEBHOOK },
   },
@@ -79,12 +90,14 @@ export const MEMBERS = {
   },
   'webhooks.*.authentication.secret': {
     description: 'NAME of the app setting that holds the secret; never the secret itself.',
-    expectation: 'the NAME of an app setting (A-Z, 0-9 and underscore, starting with a letter), never the secret itself',
+    expectation:
+      'the NAME of an app setting (A-Z, 0-9 and underscore, starting with a letter), never the secret itself',
     example: 'ALERTMANAGER_TOKEN',
   },
   'webhooks.*.authentication.nextSecret': {
     description: 'NAME of the app setting that holds the next secret while it is being rotated.',
-    expectation: 'the NAME of an app setting (A-Z, 0-9 and underscore, starting with a letter), never the secret itself',
+    expectation:
+      'the NAME of an app setting (A-Z, 0-9 and underscore, starting with a letter), never the secret itself',
     example: 'ALERTMANAGER_TOKEN_NEXT',
   },
   'webhooks.*.authentication.header': {
@@ -114,7 +127,8 @@ export const MEMBERS = {
   },
   'webhooks.*.backend': {
     description: 'Template of the backend resource id; {name} is replaced by the alert’s attribute of that name.',
-    expectation: 'a resource id with attributes in braces, or one backend; needed for alertmanager and grafana, unknown to generic',
+    expectation:
+      'a resource id with attributes in braces, or one backend; needed for alertmanager and grafana, unknown to generic',
     example: '{resourceId}/backends/{BackendId}',
   },
   'webhooks.*.after': {
@@ -138,7 +152,8 @@ export const MEMBERS = {
     example: { perBackend: { count: 6, window: 'PT1H' } },
   },
   'limits.perBackend': {
-    description: 'Loop guard: so many reconnects of one backend, caused by alerts, in such a window. Default: 6 in PT1H.',
+    description:
+      'Loop guard: so many reconnects of one backend, caused by alerts, in such a window. Default: 6 in PT1H.',
     expectation: 'an object with count and window',
     example: { count: 6, window: 'PT1H' },
   },

@@ -27,7 +27,8 @@ const described = <T extends z.ZodMiniType>(shape: Shape, schema: T): T => {
   return schema
 }
 const text = (shape: Shape, pattern: RegExp) => described(shape, z.string().check(z.regex(pattern)))
-const textWhere = (shape: Shape, isValid: (text: string) => boolean) => described(shape, z.string().check(z.refine(isValid)))
+const textWhere = (shape: Shape, isValid: (text: string) => boolean) =>
+  described(shape, z.string().check(z.refine(isValid)))
 
 /** A problem that knows more than the member's expectation. The text itself stays out: a problem never carries a value. */
 const refuse = (context: { issues: object[] }, input: string, expectation: string): never => {
@@ -36,7 +37,8 @@ const refuse = (context: { issues: object[] }, input: string, expectation: strin
 }
 
 /** A webhook's name has a grammar of its own: `webhook:Azure_Monitor` would be a grant to nobody. */
-const isGrantable = (text: string): boolean => text.includes(':') && (!text.startsWith('webhook:') || WEBHOOK_NAME.test(text.slice('webhook:'.length)))
+const isGrantable = (text: string): boolean =>
+  text.includes(':') && (!text.startsWith('webhook:') || WEBHOOK_NAME.test(text.slice('webhook:'.length)))
 const PRINCIPAL = z.pipe(
   described('grants.principal', z.string()),
   z.transform((text, context): Principal => {
@@ -54,7 +56,10 @@ const SCOPE = z.pipe(
 const GRANT = z.strictObject({
   principal: PRINCIPAL,
   scope: SCOPE,
-  actions: described('grants.actions', z._default(z.array(z.enum(['reconnect', 'read', 'force'])).check(z.minLength(1)), ['reconnect'])),
+  actions: described(
+    'grants.actions',
+    z._default(z.array(z.enum(['reconnect', 'read', 'force'])).check(z.minLength(1)), ['reconnect']),
+  ),
 })
 
 const secrets = {
@@ -83,14 +88,25 @@ const AUTHENTICATION = described(
       type: z.literal('entra'),
       role: z.exactOptional(text('webhooks.*.authentication.role', ROLE)),
       appIds: z.exactOptional(
-        described('webhooks.*.authentication.appIds', z.array(z.string().check(z.refine(isGuid))).check(z.minLength(1))),
+        described(
+          'webhooks.*.authentication.appIds',
+          z.array(z.string().check(z.refine(isGuid))).check(z.minLength(1)),
+        ),
       ),
     }),
     HMAC,
     z.strictObject({ type: z.literal('standard-webhooks'), ...secrets }),
     z.strictObject({ type: z.literal('bearer'), ...secrets }),
-    z.strictObject({ type: z.literal('basic'), username: text('webhooks.*.authentication.username', USERNAME), ...secrets }),
-    z.strictObject({ type: z.literal('query'), parameter: text('webhooks.*.authentication.parameter', QUERY_PARAMETER), ...secrets }),
+    z.strictObject({
+      type: z.literal('basic'),
+      username: text('webhooks.*.authentication.username', USERNAME),
+      ...secrets,
+    }),
+    z.strictObject({
+      type: z.literal('query'),
+      parameter: text('webhooks.*.authentication.parameter', QUERY_PARAMETER),
+      ...secrets,
+    }),
   ]),
 )
 // One definition in the published schema, instead of a copy per format.
@@ -99,7 +115,10 @@ z.globalRegistry.add(AUTHENTICATION, { ...z.globalRegistry.get(AUTHENTICATION), 
 /** What an attribute is replaced by is judged when the alert comes; a template without attributes is one backend and judged now. */
 const BACKEND = described(
   'webhooks.*.backend',
-  z.string().check(z.regex(TEMPLATE, { abort: true }), z.refine((template) => template.includes('{') || parseBackendResourceId(template).ok)),
+  z.string().check(
+    z.regex(TEMPLATE, { abort: true }),
+    z.refine((template) => template.includes('{') || parseBackendResourceId(template).ok),
+  ),
 )
 const MATCHED = z.string().check(z.minLength(1), z.maxLength(1000))
 const common = {
@@ -149,7 +168,12 @@ export const POLICY = described(
     $schema: z.exactOptional(described('$schema', z.string())),
     grants: described('grants', z._default(z.array(GRANT), [])),
     webhooks: described('webhooks', z._default(z.record(z.string().check(z.regex(WEBHOOK_NAME)), WEBHOOK), {})),
-    limits: described('limits', z._default(z.strictObject({ perBackend: z._default(PER_BACKEND, DEFAULT_PER_BACKEND) }), { perBackend: DEFAULT_PER_BACKEND })),
+    limits: described(
+      'limits',
+      z._default(z.strictObject({ perBackend: z._default(PER_BACKEND, DEFAULT_PER_BACKEND) }), {
+        perBackend: DEFAULT_PER_BACKEND,
+      }),
+    ),
     deliverWithin: z._default(textWhere('deliverWithin', isWindow), 'PT6H'),
   }),
 )

@@ -41,7 +41,9 @@ export function toAlertEvent(end: AlertEnd): AuditEvent {
     ...(end.recorded === false ? { notRecorded: true } : {}),
     correlationId: end.correlationId,
     ...(end.clientRequestId === undefined ? {} : { clientRequestId: end.clientRequestId }),
-    ...(caller === undefined ? {} : { caller: { kind: caller.kind, id: caller.id, ...(caller.name === undefined ? {} : { name: caller.name }) } }),
+    ...(caller === undefined
+      ? {}
+      : { caller: { kind: caller.kind, id: caller.id, ...(caller.name === undefined ? {} : { name: caller.name }) } }),
     trigger: end.trigger,
     ...(end.backend === undefined ? {} : { backend: end.backend }),
     ...(operation?.after === undefined ? {} : { after: operation.after }),

@@ -24,7 +24,9 @@ export function toAuditEvent({ ids, mode, trail, result, durationMs }: Ended): A
     ...(noted?.recorded === false ? { notRecorded: true } : {}),
     correlationId: ids.correlationId,
     ...(ids.clientRequestId === undefined ? {} : { clientRequestId: ids.clientRequestId }),
-    ...(caller === undefined ? {} : { caller: { kind: caller.kind, id: caller.id, ...(caller.name === undefined ? {} : { name: caller.name }) } }),
+    ...(caller === undefined
+      ? {}
+      : { caller: { kind: caller.kind, id: caller.id, ...(caller.name === undefined ? {} : { name: caller.name }) } }),
     trigger: { kind: 'http' },
     ...(command === undefined ? {} : { backend: command.backend.resourceId }),
     ...(command?.after === undefined ? {} : { after: command.after.text }),
@@ -44,7 +46,12 @@ function ending(result: Ended['result']): Pick<AuditEvent, 'outcome' | 'reason' 
   const failure = result.error
   const fault = faultOf(failure)
   const detail = detailOf(failure)
-  return { outcome: fault === 'caller' ? 'refused' : 'failed', reason: failure.reason, ...(detail === undefined ? {} : { detail }), fault }
+  return {
+    outcome: fault === 'caller' ? 'refused' : 'failed',
+    reason: failure.reason,
+    ...(detail === undefined ? {} : { detail }),
+    fault,
+  }
 }
 
 /** The fact behind the reason that an operator would ask for. */

@@ -46,7 +46,8 @@ export async function deliver(alert: AcceptedAlert, deadline: Deadline, ports: D
   const { deliveries, clock, pace } = ports
   const task = createTask(alert, ports)
   const current = await deliveries.find(alert.operation)
-  if (current === undefined) return task.putOff({ reason: 'storage_unavailable', detail: 'the operation cannot be read' })
+  if (current === undefined)
+    return task.putOff({ reason: 'storage_unavailable', detail: 'the operation cannot be read' })
   if (isOvertaken(current, alert.tries)) return task.record({ outcome: 'duplicate', operation: current })
   task.current = current
   const leftMs = alert.acceptedAtEpochMs + ports.deliverWithin.ms - clock.now()
@@ -54,7 +55,13 @@ export async function deliver(alert: AcceptedAlert, deadline: Deadline, ports: D
   if (ports.mode === 'off') return task.putOff({ reason: 'switched_off' })
 
   const { backend, after } = alert
-  const command = { backend, apiVersion: ports.apiVersion, ...(after === undefined ? {} : { after }), dryRun: false, force: false }
+  const command = {
+    backend,
+    apiVersion: ports.apiVersion,
+    ...(after === undefined ? {} : { after }),
+    dryRun: false,
+    force: false,
+  }
   const permit = authorize(webhookCaller(alert.trigger.webhook), command, ports.grants)
   if (!permit.ok) return task.end('failed', { state: 'failed', failure: permit.error })
   if (ports.mode === 'dry-run') return task.end('dry-run', { state: 'dry-run', afterMs: after?.ms ?? DEFAULT_AFTER_MS })
@@ -72,23 +79,36 @@ export async function abandon(alert: AcceptedAlert, ports: DeliveryPorts): Promi
   if (isOvertaken(current, alert.tries)) return task.record({ outcome: 'duplicate', operation: current })
   const failure = { reason: 'delivery_poisoned', detail: current.error?.message ?? 'no try has left a word' } as const
   const { operation, recorded } = await ports.deliveries.end(current, { state: 'abandoned', failure })
-  if (!recorded) throw new Error('the end of the operation could not be written down: the message stays in the poison queue')
+  if (!recorded)
+    throw new Error('the end of the operation could not be written down: the message stays in the poison queue')
   return task.record({ outcome: 'abandoned', operation, failure })
 }
 
-async function join(permit: AuthorizedReconnect, deadline: Deadline, task: Task, alert: AcceptedAlert, { deliveries, forward, pace }: DeliveryPorts): Promise<void> {
+async function join(
+  permit: AuthorizedReconnect,
+  deadline: Deadline,
+  task: Task,
+  alert: AcceptedAlert,
+  { deliveries, forward, pace }: DeliveryPorts,
+): Promise<void> {
   const { subscriptionId } = alert.backend
   const send = async (): Promise<Forwarded> => {
     await pace.take(subscriptionId)
     const forwarded = await forward(permit, { correlationId: alert.correlationId }, deadline, ONE_POST)
-    if (!forwarded.result.ok && isOfSubscription(forwarded.result.error)) pace.throttled(subscriptionId, forwarded.retryAfterMs ?? 0)
+    if (!forwarded.result.ok && isOfSubscription(forwarded.result.error))
+      pace.throttled(subscriptionId, forwarded.retryAfterMs ?? 0)
     return forwarded
   }
   let later: Later | undefined
-  const delivered = await deliveries.deliver({ permit, accepted: task.current, tries: alert.tries }, deadline, send, async (failure, retryAfterMs) => {
-    later = await task.keep(failure, retryAfterMs)
-    return later.decision.kind === 'failed' ? 'failed' : { tries: alert.tries + (later.kept?.ok === true ? 1 : 0) }
-  })
+  const delivered = await deliveries.deliver(
+    { permit, accepted: task.current, tries: alert.tries },
+    deadline,
+    send,
+    async (failure, retryAfterMs) => {
+      later = await task.keep(failure, retryAfterMs)
+      return later.decision.kind === 'failed' ? 'failed' : { tries: alert.tries + (later.kept?.ok === true ? 1 : 0) }
+    },
+  )
   switch (delivered.kind) {
     case 'over':
       return task.record({ outcome: 'duplicate', operation: task.current })
@@ -146,13 +166,27 @@ interface Task {
 }
 
 /** One delivery, and the few ways in which it can end. */
-function createTask(alert: AcceptedAlert, { mode, deliveries, enqueue, deliverWithin, record, clock, random }: DeliveryPorts): Task {
+function createTask(
+  alert: AcceptedAlert,
+  { mode, deliveries, enqueue, deliverWithin, record, clock, random }: DeliveryPorts,
+): Task {
   const startedAtEpochMs = clock.now()
   const task: Task = {
     current: alert.operation,
     record(told) {
       const { trigger, tries, correlationId } = alert
-      record(toAlertEvent({ ...told, mode, correlationId, caller: webhookCaller(trigger.webhook), trigger, backend: alert.backend.resourceId, tries, durationMs: clock.now() - startedAtEpochMs }))
+      record(
+        toAlertEvent({
+          ...told,
+          mode,
+          correlationId,
+          caller: webhookCaller(trigger.webhook),
+          trigger,
+          backend: alert.backend.resourceId,
+          tries,
+          durationMs: clock.now() - startedAtEpochMs,
+        }),
+      )
     },
     async keep(trouble, retryAfterMs) {
       const decision = decideDelivery(trouble, {
@@ -163,14 +197,22 @@ function createTask(alert: AcceptedAlert, { mode, deliveries, enqueue, deliverWi
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
         random: random(),
       })
-      return decision.kind === 'retry' ? { decision, kept: await enqueue({ ...alert, tries: alert.tries + 1 }, decision.delayMs) } : { decision }
+      return decision.kind === 'retry'
+        ? { decision, kept: await enqueue({ ...alert, tries: alert.tries + 1 }, decision.delayMs) }
+        : { decision }
     },
     async conclude({ decision, kept }, trouble, forwarded) {
       if (decision.kind === 'failed') return task.end('failed', { state: 'failed', failure: trouble })
       if (decision.kind === 'abandoned') return task.abandon(trouble)
       // The event after the fact: what could not be kept for later is thrown, and comes again.
       if (kept !== undefined) mustBeKept(kept)
-      return task.record({ outcome: 'deferred', operation: task.current, failure: trouble, delayMs: decision.delayMs, ...(forwarded === undefined ? {} : { forwarded }) })
+      return task.record({
+        outcome: 'deferred',
+        operation: task.current,
+        failure: trouble,
+        delayMs: decision.delayMs,
+        ...(forwarded === undefined ? {} : { forwarded }),
+      })
     },
     putOff: async (trouble) => task.conclude(await task.keep(trouble), trouble),
     again: async (delayMs, tries) => mustBeKept(await enqueue({ ...alert, tries }, delayMs)),
@@ -181,8 +223,14 @@ function createTask(alert: AcceptedAlert, { mode, deliveries, enqueue, deliverWi
       return task.record({ outcome, operation, ...('failure' in ending ? { failure: ending.failure } : {}) })
     },
     abandon(trouble) {
-      const detail = trouble === undefined ? (task.current.error?.message ?? 'it was never tried') : (detailOf(trouble) ?? trouble.reason)
-      return task.end('abandoned', { state: 'abandoned', failure: { reason: 'delivery_expired', deliverWithin: deliverWithin.text, detail } })
+      const detail =
+        trouble === undefined
+          ? (task.current.error?.message ?? 'it was never tried')
+          : (detailOf(trouble) ?? trouble.reason)
+      return task.end('abandoned', {
+        state: 'abandoned',
+        failure: { reason: 'delivery_expired', deliverWithin: deliverWithin.text, detail },
+      })
     },
   }
   return task

@@ -17,12 +17,22 @@ export type Judged =
   | { readonly kind: 'permitted'; readonly permit: AuthorizedReconnect }
 
 /** firing and matched → a backend → granted to the webhook. Pure: the payload selects, the policy permits. */
-export function judgeAlert(alert: Alert, webhook: Webhook, caller: Caller, grants: GrantIndex, apiVersion: string): Judged {
+export function judgeAlert(
+  alert: Alert,
+  webhook: Webhook,
+  caller: Caller,
+  grants: GrantIndex,
+  apiVersion: string,
+): Judged {
   const selection = selectBackend(alert, webhook)
   if (selection.kind !== 'selected') return selection
   const { backend } = selection
   const after = alert.after ?? afterOf(webhook)
-  const permit = authorize(caller, { backend, apiVersion, ...(after === undefined ? {} : { after }), dryRun: false, force: false }, grants)
+  const permit = authorize(
+    caller,
+    { backend, apiVersion, ...(after === undefined ? {} : { after }), dryRun: false, force: false },
+    grants,
+  )
   return permit.ok ? { kind: 'permitted', permit: permit.value } : { kind: 'denied', backend, failure: permit.error }
 }
 

@@ -26,7 +26,10 @@ export const RECONNECT_BODY = z.looseObject({
 })
 
 /** Body, version and headers first, then the target (contract, section 2): pure, and nothing is sent on account of it. */
-export function parseReconnectCommand(facts: ReconnectFacts, versions: ApiVersions): Result<ReconnectCommand, RequestFailure> {
+export function parseReconnectCommand(
+  facts: ReconnectFacts,
+  versions: ApiVersions,
+): Result<ReconnectCommand, RequestFailure> {
   const after = parseBody(facts.body)
   if (!after.ok) return after
   const apiVersion = parseApiVersion(facts.apiVersions, versions)
@@ -49,7 +52,8 @@ export function parseReconnectCommand(facts: ReconnectFacts, versions: ApiVersio
 function parseBody(body: Uint8Array | undefined): Result<Duration | undefined, RequestFailure> {
   if (body === undefined) return ok(undefined)
   const parsed = RECONNECT_BODY.safeParse(parseJson(body))
-  if (!parsed.success) return err({ reason: 'body_malformed', expectation: 'a JSON object such as {"properties":{"after":"PT5M"}}' })
+  if (!parsed.success)
+    return err({ reason: 'body_malformed', expectation: 'a JSON object such as {"properties":{"after":"PT5M"}}' })
   const after = parsed.data.properties?.after
   if (after === undefined || after === null) return ok(undefined)
   const duration = parseAfter(after)
@@ -65,13 +69,20 @@ function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-function parseApiVersion(given: readonly string[], { supported, fallback }: ApiVersions): Result<string, RequestFailure> {
+function parseApiVersion(
+  given: readonly string[],
+  { supported, fallback }: ApiVersions,
+): Result<string, RequestFailure> {
   const [version = fallback, ...more] = given
-  return more.length === 0 && supported.includes(version) ? ok(version) : err({ reason: 'api_version_invalid', supported })
+  return more.length === 0 && supported.includes(version)
+    ? ok(version)
+    : err({ reason: 'api_version_invalid', supported })
 }
 
 /** A misspelled dry run that was sent for real would be the worst of misunderstandings: only `true` and `false` are read. */
 function parseFlag(header: string, text: string | undefined): Result<boolean, RequestFailure> {
   const value = text?.trim().toLowerCase() ?? 'false'
-  return value === 'true' || value === 'false' ? ok(value === 'true') : err({ reason: 'header_invalid', header, expectation: "'true' or 'false'" })
+  return value === 'true' || value === 'false'
+    ? ok(value === 'true')
+    : err({ reason: 'header_invalid', header, expectation: "'true' or 'false'" })
 }

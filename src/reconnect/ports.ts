@@ -35,7 +35,11 @@ export interface Acceptances {
    * Joins an operation that covers this alert too, or begins one: `enqueue` makes it durable, and only then it is written down as accepted.
    * Nothing is stored when `enqueue` fails.
    */
-  accept(permit: AuthorizedReconnect, trigger: AlertTrigger, enqueue: (operation: Operation) => Promise<Result<void, string>>): Promise<Acceptance>
+  accept(
+    permit: AuthorizedReconnect,
+    trigger: AlertTrigger,
+    enqueue: (operation: Operation) => Promise<Result<void, string>>,
+  ): Promise<Acceptance>
 }
 
 export type Acceptance =
@@ -50,7 +54,12 @@ export interface Deliveries {
    * As `once` of the ledger, for an operation that exists, and with a limit. Sends nothing that could not be written down. What ARM did not
    * accept ends as `judge` says, which stores the next message first: then the row can say which message stands for the operation.
    */
-  deliver(delivery: Delivery, deadline: Deadline, send: () => Promise<Forwarded>, judge: JudgeDelivery): Promise<Delivered>
+  deliver(
+    delivery: Delivery,
+    deadline: Deadline,
+    send: () => Promise<Forwarded>,
+    judge: JudgeDelivery,
+  ): Promise<Delivered>
   /** The operation as it is written down, else as the message tells it. Undefined: storage is away. */
   find(accepted: Operation): Promise<Operation | undefined>
   /** Ends an operation for which nothing is sent. False: it could not be written down. */
@@ -62,7 +71,9 @@ export interface JudgeDelivery {
   (failure: ArmFailure, retryAfterMs: number | undefined): Promise<'failed' | { readonly tries: number }>
 }
 
-export type EndedUnsent = { readonly state: 'failed' | 'abandoned'; readonly failure: RecordedFailure } | { readonly state: 'dry-run'; readonly afterMs: number }
+export type EndedUnsent =
+  | { readonly state: 'failed' | 'abandoned'; readonly failure: RecordedFailure }
+  | { readonly state: 'dry-run'; readonly afterMs: number }
 
 export interface Delivery {
   readonly permit: AuthorizedReconnect

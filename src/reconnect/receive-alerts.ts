@@ -55,17 +55,28 @@ const AT_ONCE = 64
 export async function receiveAlerts(post: AlertPost, ports: AlertPorts): Promise<Result<Received, Failure>> {
   const startedAtEpochMs = ports.clock.now()
   const record = (end: Omit<AlertEnd, 'correlationId' | 'durationMs' | 'mode'>): void =>
-    ports.record(toAlertEvent({ ...post.ids, mode: ports.mode, durationMs: ports.clock.now() - startedAtEpochMs, ...end }))
-  const read = await readPost(post).catch((error: unknown) => err({ reason: 'defect', detail: describe(error) } as const))
+    ports.record(
+      toAlertEvent({ ...post.ids, mode: ports.mode, durationMs: ports.clock.now() - startedAtEpochMs, ...end }),
+    )
+  const read = await readPost(post).catch((error: unknown) =>
+    err({ reason: 'defect', detail: describe(error) } as const),
+  )
   if (!read.ok) {
-    record({ trigger: { kind: 'webhook', webhook: post.webhookName }, outcome: read.error.reason === 'defect' ? 'failed' : outcomeOf(read.error), failure: read.error })
+    record({
+      trigger: { kind: 'webhook', webhook: post.webhookName },
+      outcome: read.error.reason === 'defect' ? 'failed' : outcomeOf(read.error),
+      failure: read.error,
+    })
     return read
   }
   const { reading, verified } = read.value
   if (reading.kind === 'validation') return ok(reading)
 
   const taken = await mapAtOnce(AT_ONCE, reading.alerts, async (alert) => {
-    const end = await takeIn(alert, verified, post.ids, ports).catch((error: unknown): TakenIn => ({ answer: undefined, end: { outcome: 'failed', failure: { reason: 'defect', detail: describe(error) } } }))
+    const end = await takeIn(alert, verified, post.ids, ports).catch((error: unknown): TakenIn => ({
+      answer: undefined,
+      end: { outcome: 'failed', failure: { reason: 'defect', detail: describe(error) } },
+    }))
     record({ caller: verified.caller, trigger: toTrigger(alert, verified), ...end.end })
     return end
   })
@@ -94,26 +105,45 @@ async function readPost(post: AlertPost) {
 interface TakenIn {
   /** Undefined: it could not be stored, or it is a defect of ours; the sender is to try again. */
   readonly answer: AlertAnswer | undefined
-  readonly end: Pick<AlertEnd, 'outcome' | 'backend' | 'detail' | 'operation' | 'joined' | 'recorded'> & { readonly failure?: Failure }
+  readonly end: Pick<AlertEnd, 'outcome' | 'backend' | 'detail' | 'operation' | 'joined' | 'recorded'> & {
+    readonly failure?: Failure
+  }
 }
 
 /** firing, matched, granted → (mode) → held durably. */
-async function takeIn(alert: Alert, { webhook, caller }: VerifiedPost, ids: RequestIds, ports: AlertPorts): Promise<TakenIn> {
+async function takeIn(
+  alert: Alert,
+  { webhook, caller }: VerifiedPost,
+  ids: RequestIds,
+  ports: AlertPorts,
+): Promise<TakenIn> {
   const judged = judgeAlert(alert, webhook, caller, ports.grants, ports.apiVersion)
   switch (judged.kind) {
     case 'resolved': {
       const backend = judged.backend?.resourceId
-      return { answer: { backend: backend ?? null, outcome: 'resolved' }, end: { outcome: 'resolved', ...(backend === undefined ? {} : { backend }) } }
+      return {
+        answer: { backend: backend ?? null, outcome: 'resolved' },
+        end: { outcome: 'resolved', ...(backend === undefined ? {} : { backend }) },
+      }
     }
     case 'unmatched':
-      return { answer: { backend: null, outcome: 'unmatched', reason: judged.detail }, end: { outcome: 'unmatched', detail: judged.detail } }
+      return {
+        answer: { backend: null, outcome: 'unmatched', reason: judged.detail },
+        end: { outcome: 'unmatched', detail: judged.detail },
+      }
     case 'invalid': {
       const { detail } = judged
-      return { answer: { backend: null, outcome: 'invalid', reason: detail }, end: { outcome: 'refused', failure: { reason: 'target_invalid', detail } } }
+      return {
+        answer: { backend: null, outcome: 'invalid', reason: detail },
+        end: { outcome: 'refused', failure: { reason: 'target_invalid', detail } },
+      }
     }
     case 'denied': {
       const backend = judged.backend.resourceId
-      return { answer: { backend, outcome: 'denied', reason: `webhook:${caller.id} has no grant for this backend` }, end: { outcome: 'refused', backend, failure: judged.failure } }
+      return {
+        answer: { backend, outcome: 'denied', reason: `webhook:${caller.id} has no grant for this backend` },
+        end: { outcome: 'refused', backend, failure: judged.failure },
+      }
     }
     case 'permitted':
   }
@@ -121,44 +151,87 @@ async function takeIn(alert: Alert, { webhook, caller }: VerifiedPost, ids: Requ
   const backend = permit.command.backend.resourceId
   const trigger = toTrigger(alert, { webhook })
   if (ports.mode === 'on') return hold(permit, trigger, ids, ports)
-  const [outcome, failure] = ports.mode === 'off' ? (['switched-off', { reason: 'switched_off' }] as const) : (['dry-run', undefined] as const)
+  const [outcome, failure] =
+    ports.mode === 'off' ? (['switched-off', { reason: 'switched_off' }] as const) : (['dry-run', undefined] as const)
   const { operation, recorded } = await ports.ledger.note(permit, failure, trigger)
   return { answer: { backend, outcome, operation: operation.id }, end: { outcome, backend, operation, recorded } }
 }
 
 /** Joins an operation that covers the alert too, or stores one. */
-async function hold(permit: AuthorizedReconnect, trigger: AlertTrigger, ids: RequestIds, { acceptances, enqueue }: AlertPorts): Promise<TakenIn> {
+async function hold(
+  permit: AuthorizedReconnect,
+  trigger: AlertTrigger,
+  ids: RequestIds,
+  { acceptances, enqueue }: AlertPorts,
+): Promise<TakenIn> {
   const { backend, after } = permit.command
   const { resourceId } = backend
   const acceptance = await acceptances.accept(permit, trigger, (operation) =>
-    enqueue({ operation, trigger, backend, ...(after === undefined ? {} : { after }), acceptedAtEpochMs: Date.parse(operation.requestedAt), tries: 0, correlationId: ids.correlationId }),
+    enqueue({
+      operation,
+      trigger,
+      backend,
+      ...(after === undefined ? {} : { after }),
+      acceptedAtEpochMs: Date.parse(operation.requestedAt),
+      tries: 0,
+      correlationId: ids.correlationId,
+    }),
   )
   if (acceptance.kind === 'unavailable') {
-    return { answer: undefined, end: { outcome: 'failed', backend: resourceId, failure: { reason: 'storage_unavailable', detail: acceptance.detail } } }
+    return {
+      answer: undefined,
+      end: {
+        outcome: 'failed',
+        backend: resourceId,
+        failure: { reason: 'storage_unavailable', detail: acceptance.detail },
+      },
+    }
   }
   const { operation } = acceptance
   const answer: AlertAnswer = { backend: resourceId, outcome: 'accepted', operation: operation.id }
-  if (acceptance.kind === 'accepted') return { answer, end: { outcome: 'accepted', backend: resourceId, operation, recorded: acceptance.recorded } }
-  return { answer: { ...answer, reason: reasonToJoin(operation) }, end: { outcome: operation.state === 'exhausted' ? 'exhausted' : 'joined', backend: resourceId, operation, joined: true } }
+  if (acceptance.kind === 'accepted')
+    return { answer, end: { outcome: 'accepted', backend: resourceId, operation, recorded: acceptance.recorded } }
+  return {
+    answer: { ...answer, reason: reasonToJoin(operation) },
+    end: {
+      outcome: operation.state === 'exhausted' ? 'exhausted' : 'joined',
+      backend: resourceId,
+      operation,
+      joined: true,
+    },
+  }
 }
 
 function reasonToJoin({ state }: Operation): string {
-  return state === 'exhausted' ? 'covered by an operation that the loop guard has ended' : 'covered by the operation of an earlier alert'
+  return state === 'exhausted'
+    ? 'covered by an operation that the loop guard has ended'
+    : 'covered by the operation of an earlier alert'
 }
 
 /** 403 when every firing alert was denied; the rest is said alert by alert. */
 function summarize(taken: readonly TakenIn[]): Received {
   const alerts = taken.map(({ answer }) => answer).filter((answer) => answer !== undefined)
   const denied = taken.find(({ answer }) => answer?.outcome === 'denied')?.end.failure
-  return { kind: 'alerts', alerts, ...(denied !== undefined && areAllDenied(alerts.map(({ outcome }) => outcome)) ? { refused: denied } : {}) }
+  return {
+    kind: 'alerts',
+    alerts,
+    ...(denied !== undefined && areAllDenied(alerts.map(({ outcome }) => outcome)) ? { refused: denied } : {}),
+  }
 }
 
 function toTrigger({ alertId, alertRule }: Alert, { webhook }: Pick<VerifiedPost, 'webhook'>): AlertTrigger {
-  return { kind: 'webhook', webhook: webhook.name, ...(alertId === undefined ? {} : { alertId }), ...(alertRule === undefined ? {} : { alertRule }) }
+  return {
+    kind: 'webhook',
+    webhook: webhook.name,
+    ...(alertId === undefined ? {} : { alertId }),
+    ...(alertRule === undefined ? {} : { alertRule }),
+  }
 }
 
 function toFailure(fault: PayloadFault): RequestFailure {
-  return fault.kind === 'too_many' ? { reason: 'too_many_alerts', limit: fault.limit } : { reason: 'payload_invalid', expectation: fault.expectation }
+  return fault.kind === 'too_many'
+    ? { reason: 'too_many_alerts', limit: fault.limit }
+    : { reason: 'payload_invalid', expectation: fault.expectation }
 }
 
 /** As many at once as that, in order. */

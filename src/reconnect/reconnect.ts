@@ -36,13 +36,27 @@ export interface ReconnectPorts {
 export async function reconnect(request: ReconnectRequest, ports: ReconnectPorts): Promise<Decision> {
   const startedAtEpochMs = ports.clock.now()
   const trail: Trail = {}
-  const result = await decide(request, ports, trail).catch((error: unknown) => err({ reason: 'defect', detail: describe(error) } as const))
-  ports.record(toAuditEvent({ ids: request.ids, mode: ports.mode, trail, result, durationMs: ports.clock.now() - startedAtEpochMs }))
+  const result = await decide(request, ports, trail).catch((error: unknown) =>
+    err({ reason: 'defect', detail: describe(error) } as const),
+  )
+  ports.record(
+    toAuditEvent({
+      ids: request.ids,
+      mode: ports.mode,
+      trail,
+      result,
+      durationMs: ports.clock.now() - startedAtEpochMs,
+    }),
+  )
   return { result, arm: trail.arm, noted: trail.noted }
 }
 
 /** check framing → authenticate → read the command → authorize → join or start → forward. */
-async function decide(request: ReconnectRequest, ports: ReconnectPorts, trail: Trail): Promise<Result<Settled, Failure>> {
+async function decide(
+  request: ReconnectRequest,
+  ports: ReconnectPorts,
+  trail: Trail,
+): Promise<Result<Settled, Failure>> {
   const framing = request.checkFraming()
   if (!framing.ok) return framing
 
@@ -68,10 +82,16 @@ async function decide(request: ReconnectRequest, ports: ReconnectPorts, trail: T
     trail.noted = noted
     // As the record has it: another look at a clock would tell another time.
     const { due } = noted.operation
-    return ok({ outcome: 'dry-run', command, dueEpochMs: due === undefined ? ports.clock.now() + (command.after?.ms ?? DEFAULT_AFTER_MS) : Date.parse(due) })
+    return ok({
+      outcome: 'dry-run',
+      command,
+      dueEpochMs: due === undefined ? ports.clock.now() + (command.after?.ms ?? DEFAULT_AFTER_MS) : Date.parse(due),
+    })
   }
 
-  const passage = await ports.ledger.once(permit.value, request.deadline, () => ports.forward(permit.value, request.ids, request.deadline))
+  const passage = await ports.ledger.once(permit.value, request.deadline, () =>
+    ports.forward(permit.value, request.ids, request.deadline),
+  )
   trail.noted = passage
   switch (passage.kind) {
     case 'busy':

@@ -25,12 +25,17 @@ async function assertDueAfter(ms: number, knock: Knock, conversation = room): Pr
   return answer
 }
 
-const whatWasSaid = ({ headers: { date: _date, 'keep-alive': _keepAlive, connection: _connection, server: _server, ...ours } }: Heard): string[] => Object.keys(ours).toSorted()
+const whatWasSaid = ({
+  headers: { date: _date, 'keep-alive': _keepAlive, connection: _connection, server: _server, ...ours },
+}: Heard): string[] => Object.keys(ours).toSorted()
 
 describe('202', () => {
   it('means that ARM accepted the reconnect: it took effect there, once, on this backend', async () => {
     assertAccepted(await room.knock({ backend: PAYMENTS }))
-    assert.deepEqual([azure.journal.counts().received, azure.journal.effects().map(({ backend }) => backend)], [1, [PAYMENTS]])
+    assert.deepEqual(
+      [azure.journal.counts().received, azure.journal.effects().map(({ backend }) => backend)],
+      [1, [PAYMENTS]],
+    )
   })
 
   it('has no body, and these headers', async () => {
@@ -38,23 +43,46 @@ describe('202', () => {
     assertAccepted(answer)
     assert.equal(answer.headers['content-length'], '0')
     assert.deepEqual(whatWasSaid(answer), [
-      'cache-control', 'content-length', 'location', 'retry-after', 'x-content-type-options', 'x-ms-client-request-id', 'x-ms-correlation-request-id', 'x-ms-request-id', 'x-ms-routing-request-id',
-      'x-reconnect-due', 'x-reconnect-operation', 'x-reconnect-outcome',
+      'cache-control',
+      'content-length',
+      'location',
+      'retry-after',
+      'x-content-type-options',
+      'x-ms-client-request-id',
+      'x-ms-correlation-request-id',
+      'x-ms-request-id',
+      'x-ms-routing-request-id',
+      'x-reconnect-due',
+      'x-reconnect-operation',
+      'x-reconnect-outcome',
     ])
   })
 
   it('passes on ARM’s x-ms-request-id, x-ms-correlation-request-id and x-ms-routing-request-id', async () => {
     const answer = await room.knockAnew()
     const { armStatus, armRequestId, armCorrelationId } = await room.decision(answer)
-    assert.deepEqual([armStatus, armRequestId, armCorrelationId], [202, answer.headers['x-ms-request-id'], answer.correlationId])
+    assert.deepEqual(
+      [armStatus, armRequestId, armCorrelationId],
+      [202, answer.headers['x-ms-request-id'], answer.correlationId],
+    )
     assert.equal(answer.headers['x-ms-correlation-request-id'], answer.correlationId)
-    assert.match(String(answer.headers['x-ms-routing-request-id']), new RegExp(`^WESTEUROPE:[0-9]{8}T[0-9]{6}Z:${answer.correlationId}$`))
+    assert.match(
+      String(answer.headers['x-ms-routing-request-id']),
+      new RegExp(`^WESTEUROPE:[0-9]{8}T[0-9]{6}Z:${answer.correlationId}$`),
+    )
   })
 
-  it('x-reconnect-due is two minutes after acceptance when after is absent', async () => assertAccepted(await assertDueAfter(2 * MINUTE_MS, {})))
+  it('x-reconnect-due is two minutes after acceptance when after is absent', async () =>
+    assertAccepted(await assertDueAfter(2 * MINUTE_MS, {})))
 
-  for (const [given, ms] of [['PT5M', 5 * MINUTE_MS], ['PT24H', 1440 * MINUTE_MS], ['PT3S', 3_000], ['PT1H0.5S', 60 * MINUTE_MS + 500]] as const) {
-    it(`x-reconnect-due is acceptance plus ${given} when that is asked for`, async () => assertAccepted(await assertDueAfter(ms, { body: { properties: { after: given } } })))
+  for (const [given, ms] of [
+    ['PT5M', 5 * MINUTE_MS],
+    ['PT24H', 1440 * MINUTE_MS],
+    ['PT3S', 3_000],
+    ['PT1H0.5S', 60 * MINUTE_MS + 500],
+  ] as const) {
+    it(`x-reconnect-due is acceptance plus ${given} when that is asked for`, async () =>
+      assertAccepted(await assertDueAfter(ms, { body: { properties: { after: given } } })))
   }
 
   it('x-reconnect-due counts from the acceptance, not from the request', async () => {
@@ -63,7 +91,13 @@ describe('202', () => {
     await assertDueAfter(2 * MINUTE_MS + 400, { backend: slow })
   })
 
-  for (const [given, warning] of [['PT3S', 'after-below-minimum'], ['PT1M59S', 'after-below-minimum'], ['PT2M', undefined], ['PT120S', undefined], [undefined, undefined]] as const) {
+  for (const [given, warning] of [
+    ['PT3S', 'after-below-minimum'],
+    ['PT1M59S', 'after-below-minimum'],
+    ['PT2M', undefined],
+    ['PT120S', undefined],
+    [undefined, undefined],
+  ] as const) {
     it(`x-reconnect-warning for after=${given ?? '(absent)'} is ${warning ?? 'absent'}`, async () => {
       const answer = await room.knockAnew(given === undefined ? {} : { body: { properties: { after: given } } })
       assertAccepted(answer)
@@ -89,11 +123,21 @@ describe('x-reconnect-dry-run', () => {
   for (const given of ['true', 'TRUE', ' true ']) {
     it(`'${given}' decides everything and sends nothing`, async () => {
       const before = room.reached()
-      const answer = await assertDueAfter(5 * MINUTE_MS, { backend: ORDERS, headers: { 'x-reconnect-dry-run': given }, body: { properties: { after: 'PT5M' } } })
+      const answer = await assertDueAfter(5 * MINUTE_MS, {
+        backend: ORDERS,
+        headers: { 'x-reconnect-dry-run': given },
+        body: { properties: { after: 'PT5M' } },
+      })
       assertAccepted(answer, 'dry-run')
-      assert.deepEqual([answer.headers['x-ms-request-id'], answer.headers['x-ms-routing-request-id']], [undefined, undefined])
+      assert.deepEqual(
+        [answer.headers['x-ms-request-id'], answer.headers['x-ms-routing-request-id']],
+        [undefined, undefined],
+      )
       const { outcome, attempts, armStatus, mode, backend } = await room.decision(answer)
-      assert.deepEqual({ outcome, attempts, armStatus, mode, backend }, { outcome: 'dry-run', attempts: undefined, armStatus: undefined, mode: 'on', backend: ORDERS })
+      assert.deepEqual(
+        { outcome, attempts, armStatus, mode, backend },
+        { outcome: 'dry-run', attempts: undefined, armStatus: undefined, mode: 'on', backend: ORDERS },
+      )
       assert.deepEqual(room.reached(), before)
     })
   }
@@ -111,7 +155,12 @@ describe('x-reconnect-dry-run', () => {
     assert.equal(room.reached().arm, 1)
   })
 
-  for (const [header, given] of [['x-reconnect-dry-run', 'yes'], ['x-reconnect-dry-run', '1'], ['x-reconnect-dry-run', 'true,true'], ['x-reconnect-force', 'ture']] as const) {
+  for (const [header, given] of [
+    ['x-reconnect-dry-run', 'yes'],
+    ['x-reconnect-dry-run', '1'],
+    ['x-reconnect-dry-run', 'true,true'],
+    ['x-reconnect-force', 'ture'],
+  ] as const) {
     it(`${header}: ${given} is refused rather than misread, and nothing is sent`, async () => {
       const answer = await room.knock({ headers: { [header]: given } })
       assert.equal(assertRefused(answer, 400, 'InvalidRequestContent').target, header)
@@ -124,7 +173,10 @@ describe('x-reconnect-dry-run', () => {
 describe('x-reconnect-force', () => {
   it('needs the action force: the tool, which may reconnect, is told which action it lacks', async () => {
     const answer = await room.knock({ as: 'tool', headers: { 'x-reconnect-force': 'true' } })
-    assert.equal(assertRefused(answer, 403, 'AuthorizationFailed').message, `The caller does not have authorization to perform action 'force' over scope '${ORDERS}'.`)
+    assert.equal(
+      assertRefused(answer, 403, 'AuthorizationFailed').message,
+      `The caller does not have authorization to perform action 'force' over scope '${ORDERS}'.`,
+    )
     assert.equal((await room.decision(answer))['detail'], 'action force')
     assert.equal(room.reached().arm, 0)
   })
@@ -138,9 +190,16 @@ describe('x-reconnect-force', () => {
 describe('RECONNECT_MODE=dry-run', () => {
   it('sends nothing, whoever asks, and says so', async () => {
     for (const headers of [{}, { 'x-reconnect-dry-run': 'false' }, { 'x-reconnect-force': 'true' }]) {
-      const answer = await assertDueAfter(2 * MINUTE_MS, { backend: dry.sandbox.info.backends[0] as string, headers }, dry)
+      const answer = await assertDueAfter(
+        2 * MINUTE_MS,
+        { backend: dry.sandbox.info.backends[0] as string, headers },
+        dry,
+      )
       assertAccepted(answer, 'dry-run')
-      assert.deepEqual([(await dry.decision(answer))['mode'], (await dry.decision(answer))['outcome']], ['dry-run', 'dry-run'])
+      assert.deepEqual(
+        [(await dry.decision(answer))['mode'], (await dry.decision(answer))['outcome']],
+        ['dry-run', 'dry-run'],
+      )
     }
     assert.deepEqual(dry.reached(), { arm: 0, identity: 0 })
   })

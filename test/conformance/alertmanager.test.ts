@@ -25,7 +25,10 @@ function isInstalled(): boolean {
 }
 
 /** Alertmanager on a free port, sending to this app; times are those of the example, made shorter. */
-async function startAlertmanager(t: TestContext, { sandbox }: Conversation): Promise<(alerts: readonly object[]) => Promise<void>> {
+async function startAlertmanager(
+  t: TestContext,
+  { sandbox }: Conversation,
+): Promise<(alerts: readonly object[]) => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'alertmanager-'))
   await writeFile(join(folder, 'token'), WEBHOOK_SECRETS.ALERTMANAGER_TOKEN)
   const config = (await readFile(join(PROJECT_ROOT, 'examples/alertmanager.yml'), 'utf8'))
@@ -34,7 +37,16 @@ async function startAlertmanager(t: TestContext, { sandbox }: Conversation): Pro
     .replace('group_interval: 1m', 'group_interval: 1s')
     .replace('send_resolved: false', 'send_resolved: true')
   await writeFile(join(folder, 'alertmanager.yml'), config)
-  const child = spawn(BINARY, ['--web.listen-address=127.0.0.1:0', '--cluster.listen-address=', `--storage.path=${join(folder, 'data')}`, `--config.file=${join(folder, 'alertmanager.yml')}`], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(
+    BINARY,
+    [
+      '--web.listen-address=127.0.0.1:0',
+      '--cluster.listen-address=',
+      `--storage.path=${join(folder, 'data')}`,
+      `--config.file=${join(folder, 'alertmanager.yml')}`,
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   t.after(async () => {
     child.kill('SIGTERM')
@@ -51,17 +63,30 @@ async function startAlertmanager(t: TestContext, { sandbox }: Conversation): Pro
     })
   })
   return async (alerts) => {
-    const answer = await fetch(`http://${address}/api/v2/alerts`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(alerts) })
+    const answer = await fetch(`http://${address}/api/v2/alerts`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(alerts),
+    })
     assert.equal(answer.status, 200, await answer.text())
   }
 }
 
 function alertFor(backend: string, more: object = {}): object {
   const [, , , , , , , , service = '', , id = ''] = backend.split('/')
-  return { labels: { alertname: 'ApimBackendConnectionFailures', apim_service: service, backend_id: id, severity: 'critical' }, annotations: { summary: 'down & out' }, generatorURL: 'http://prometheus.contoso.example/graph', ...more }
+  return {
+    labels: { alertname: 'ApimBackendConnectionFailures', apim_service: service, backend_id: id, severity: 'critical' },
+    annotations: { summary: 'down & out' },
+    generatorURL: 'http://prometheus.contoso.example/graph',
+    ...more,
+  }
 }
 
-const outcomes = (room: Conversation, backend: string): readonly unknown[] => room.decisions().filter((event) => event['backend'] === backend).map(({ outcome }) => outcome)
+const outcomes = (room: Conversation, backend: string): readonly unknown[] =>
+  room
+    .decisions()
+    .filter((event) => event['backend'] === backend)
+    .map(({ outcome }) => outcome)
 
 describe('Alertmanager', { concurrency: 2 }, () => {
   it('fires: ARM is asked once for each backend; over again: nothing is done', async (t) => {

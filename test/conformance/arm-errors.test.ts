@@ -33,52 +33,133 @@ interface Expected {
   readonly retryAfter?: string | RegExp
 }
 
-async function assertBecomes(backend: string, expected: Expected): Promise<{ answer: Heard; message: string; decision: Awaited<ReturnType<typeof room.decision>> }> {
+async function assertBecomes(
+  backend: string,
+  expected: Expected,
+): Promise<{ answer: Heard; message: string; decision: Awaited<ReturnType<typeof room.decision>> }> {
   const answer = await room.knock({ backend })
   const { message } = assertRefused(answer, expected.status, expected.code)
   const decision = await room.decision(answer)
   const { reason, fault, attempts } = decision
   const posts = room.armReceived(backend).length
-  assert.deepEqual({ reason, fault, attempts, posts }, { reason: expected.reason, fault: expected.fault, attempts: expected.posts, posts: expected.posts })
+  assert.deepEqual(
+    { reason, fault, attempts, posts },
+    { reason: expected.reason, fault: expected.fault, attempts: expected.posts, posts: expected.posts },
+  )
   const retryAfter = answer.headers['retry-after']
   if (expected.retryAfter instanceof RegExp) assert.match(String(retryAfter), expected.retryAfter)
   else assert.equal(retryAfter, expected.retryAfter)
   return { answer, message, decision }
 }
 
-describe('ARM said 4xx: status, code, message and details are relayed, and not asked again', { concurrency: true }, () => {
-  const serviceOf = (sku: string) => SERVICES.find((service) => service.sku === sku)?.name as string
-  const cases: [string, () => string, number, string, string, unknown?][] = [
-    ['a backend that does not exist', () => sibling(ORDERS, 'nowhere'), 404, 'ResourceNotFound', 'Backend not found.', null],
-    ['a service that does not exist', () => ORDERS.replace('apim-prod', 'apim-none'), 404, 'ResourceNotFound', "The Resource 'Microsoft.ApiManagement/service/apim-none' under resource group 'rg-apim' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"],
-    ['a pricing tier without the operation', () => ORDERS.replace('apim-prod', serviceOf('Consumption')), 400, 'MethodNotAllowedInPricingTier', 'Method not allowed in Consumption pricing tier', null],
-    ['a service that is being activated', () => ORDERS.replace('apim-prod', serviceOf('Standard')), 400, 'InvalidOperation', 'API Management service is activating'],
-    ['a conflict', () => faulty({ kind: '409' }), 409, 'Conflict', 'Operation on the API is in progress.'],
-    ['a failed precondition', () => faulty({ kind: '412' }), 412, 'PreconditionFailed', 'The condition was not met.'],
-    ['details', () => faulty({ kind: '422', code: 'ValidationError', message: 'One or more fields contain incorrect values:', details: [{ code: 'ValidationError', target: 'after', message: 'no' }] }), 422, 'ValidationError', 'One or more fields contain incorrect values:', [{ code: 'ValidationError', target: 'after', message: 'no' }]],
-  ]
-  for (const [what, backend, status, code, message, details] of cases) {
-    it(`${what}: ${status} ${code}`, async () => {
-      const { answer, decision } = await assertBecomes(backend(), { status, code, reason: 'arm_rejected', fault: 'caller', posts: 1 })
-      assert.deepEqual(answer.json(), { error: { code, message, ...(details === undefined ? {} : { details }) } })
-      assert.deepEqual([decision['outcome'], decision['armStatus'], decision['detail']], ['refused', status, `${code}: ${message}`])
-      assert.deepEqual([decision['armRequestId'], decision['armCorrelationId']], [answer.headers['x-ms-request-id'], answer.correlationId])
-      assert.match(String(answer.headers['x-ms-routing-request-id']), /^WESTEUROPE:/)
+describe(
+  'ARM said 4xx: status, code, message and details are relayed, and not asked again',
+  { concurrency: true },
+  () => {
+    const serviceOf = (sku: string) => SERVICES.find((service) => service.sku === sku)?.name as string
+    const cases: [string, () => string, number, string, string, unknown?][] = [
+      [
+        'a backend that does not exist',
+        () => sibling(ORDERS, 'nowhere'),
+        404,
+        'ResourceNotFound',
+        'Backend not found.',
+        null,
+      ],
+      [
+        'a service that does not exist',
+        () => ORDERS.replace('apim-prod', 'apim-none'),
+        404,
+        'ResourceNotFound',
+        "The Resource 'Microsoft.ApiManagement/service/apim-none' under resource group 'rg-apim' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+      ],
+      [
+        'a pricing tier without the operation',
+        () => ORDERS.replace('apim-prod', serviceOf('Consumption')),
+        400,
+        'MethodNotAllowedInPricingTier',
+        'Method not allowed in Consumption pricing tier',
+        null,
+      ],
+      [
+        'a service that is being activated',
+        () => ORDERS.replace('apim-prod', serviceOf('Standard')),
+        400,
+        'InvalidOperation',
+        'API Management service is activating',
+      ],
+      ['a conflict', () => faulty({ kind: '409' }), 409, 'Conflict', 'Operation on the API is in progress.'],
+      ['a failed precondition', () => faulty({ kind: '412' }), 412, 'PreconditionFailed', 'The condition was not met.'],
+      [
+        'details',
+        () =>
+          faulty({
+            kind: '422',
+            code: 'ValidationError',
+            message: 'One or more fields contain incorrect values:',
+            details: [{ code: 'ValidationError', target: 'after', message: 'no' }],
+          }),
+        422,
+        'ValidationError',
+        'One or more fields contain incorrect values:',
+        [{ code: 'ValidationError', target: 'after', message: 'no' }],
+      ],
+    ]
+    for (const [what, backend, status, code, message, details] of cases) {
+      it(`${what}: ${status} ${code}`, async () => {
+        const { answer, decision } = await assertBecomes(backend(), {
+          status,
+          code,
+          reason: 'arm_rejected',
+          fault: 'caller',
+          posts: 1,
+        })
+        assert.deepEqual(answer.json(), { error: { code, message, ...(details === undefined ? {} : { details }) } })
+        assert.deepEqual(
+          [decision['outcome'], decision['armStatus'], decision['detail']],
+          ['refused', status, `${code}: ${message}`],
+        )
+        assert.deepEqual(
+          [decision['armRequestId'], decision['armCorrelationId']],
+          [answer.headers['x-ms-request-id'], answer.correlationId],
+        )
+        assert.match(String(answer.headers['x-ms-routing-request-id']), /^WESTEUROPE:/)
+      })
+    }
+
+    it('a Retry-After of a 4xx is relayed too', async () => {
+      await assertBecomes(faulty({ kind: '409', retryAfter: '17' }), {
+        status: 409,
+        code: 'Conflict',
+        reason: 'arm_rejected',
+        fault: 'caller',
+        posts: 1,
+        retryAfter: '17',
+      })
     })
-  }
 
-  it('a Retry-After of a 4xx is relayed too', async () => {
-    await assertBecomes(faulty({ kind: '409', retryAfter: '17' }), { status: 409, code: 'Conflict', reason: 'arm_rejected', fault: 'caller', posts: 1, retryAfter: '17' })
-  })
-
-  it('408 was perhaps processed: asked once more, then relayed', async () => {
-    await assertBecomes(faulty({ kind: '408' }), { status: 408, code: 'RequestTimeout', reason: 'arm_rejected', fault: 'caller', posts: 2 })
-  })
-})
+    it('408 was perhaps processed: asked once more, then relayed', async () => {
+      await assertBecomes(faulty({ kind: '408' }), {
+        status: 408,
+        code: 'RequestTimeout',
+        reason: 'arm_rejected',
+        fault: 'caller',
+        posts: 2,
+      })
+    })
+  },
+)
 
 describe('ARM said 429: relayed with its Retry-After', { concurrency: true }, () => {
   it('at once where the wait does not fit', async () => {
-    const { answer, decision } = await assertBecomes(faulty({ kind: '429', retryAfter: '372' }), { status: 429, code: 'SubscriptionRequestsThrottled', reason: 'arm_throttled', fault: 'dependency', posts: 1, retryAfter: '372' })
+    const { answer, decision } = await assertBecomes(faulty({ kind: '429', retryAfter: '372' }), {
+      status: 429,
+      code: 'SubscriptionRequestsThrottled',
+      reason: 'arm_throttled',
+      fault: 'dependency',
+      posts: 1,
+      retryAfter: '372',
+    })
     assert.match(answer.json().error.message as string, /Please try again after '372' seconds/)
     assert.equal(decision['outcome'], 'failed')
     assert.ok(answer.tookMs < 10_000)
@@ -89,7 +170,10 @@ describe('ARM said 429: relayed with its Retry-After', { concurrency: true }, ()
     azure.faults.add({ target: 'arm', kind: '429', retryAfter: '1', scope: backend, times: 1 })
     const answer = await room.knock({ backend })
     assertAccepted(answer)
-    assert.deepEqual([(await room.decision(answer))['attempts'], (await room.decision(answer))['ambiguous']], [2, undefined])
+    assert.deepEqual(
+      [(await room.decision(answer))['attempts'], (await room.decision(answer))['ambiguous']],
+      [2, undefined],
+    )
     assert.equal(answer.headers['retry-after'], '2', 'ours, for whoever polls the operation')
   })
 })
@@ -103,76 +187,136 @@ describe('ARM refused our identity: 502 UpstreamAuthorizationFailed', { concurre
   for (const [what, backendOf, armStatus] of cases) {
     it(`${what}: says which action the managed identity lacks on which scope; ARM’s text goes to the log only`, async () => {
       const backend = backendOf()
-      const { answer, message, decision } = await assertBecomes(backend, { status: 502, code: 'UpstreamAuthorizationFailed', reason: 'arm_refused_identity', fault: 'us', posts: 1 })
+      const { answer, message, decision } = await assertBecomes(backend, {
+        status: 502,
+        code: 'UpstreamAuthorizationFailed',
+        reason: 'arm_refused_identity',
+        fault: 'us',
+        posts: 1,
+      })
       assert.ok(message.includes(`'${RECONNECT_ACTION}'`) && message.includes(`'${backend}'`), message)
       assert.deepEqual(Object.keys(answer.json().error as object), ['code', 'message'])
       assert.doesNotMatch(`${answer.text}${JSON.stringify(answer.headers)}`, OUR_IDENTITY)
       assert.doesNotMatch(answer.text, /does not have authorization|refresh your credentials|Authentication failed/)
-      assert.match(String(decision['detail']), armStatus === 403 ? OUR_IDENTITY : /^AuthenticationFailed: Authentication failed\.$/)
-      assert.deepEqual([decision['outcome'], decision['armStatus'], answer.headers['www-authenticate']], ['failed', armStatus, undefined])
+      assert.match(
+        String(decision['detail']),
+        armStatus === 403 ? OUR_IDENTITY : /^AuthenticationFailed: Authentication failed\.$/,
+      )
+      assert.deepEqual(
+        [decision['outcome'], decision['armStatus'], answer.headers['www-authenticate']],
+        ['failed', armStatus, undefined],
+      )
     })
   }
 })
 
-describe('ARM’s 5xx: the outcome is not known, it is asked once more, and the message says so', { concurrency: true }, () => {
-  const cases: [Omit<Fault, 'target'>, Omit<Expected, 'fault' | 'posts'>][] = [
-    [{ kind: '500' }, { status: 502, code: 'BadGateway', reason: 'arm_failed' }],
-    [{ kind: '500', tookEffect: true }, { status: 502, code: 'BadGateway', reason: 'arm_failed' }],
-    [{ kind: '502' }, { status: 502, code: 'BadGateway', reason: 'arm_failed' }],
-    [{ kind: '503' }, { status: 503, code: 'ServiceUnavailable', reason: 'arm_unavailable', retryAfter: /^[1-9][0-9]*$/ }],
-    [{ kind: '504' }, { status: 504, code: 'GatewayTimeout', reason: 'outcome_unknown' }],
-  ]
-  for (const [fault, expected] of cases) {
-    it(`${fault.kind}${fault.tookEffect === true ? ', although it took effect' : ''}: ${expected.status} ${expected.code}`, async () => {
-      const { message, decision } = await assertBecomes(faulty(fault), { ...expected, fault: 'dependency', posts: 2 })
-      assert.match(message, /not known whether|outcome is unknown/)
-      assert.deepEqual([decision['outcome'], decision['ambiguous']], ['failed', true])
+describe(
+  'ARM’s 5xx: the outcome is not known, it is asked once more, and the message says so',
+  { concurrency: true },
+  () => {
+    const cases: [Omit<Fault, 'target'>, Omit<Expected, 'fault' | 'posts'>][] = [
+      [{ kind: '500' }, { status: 502, code: 'BadGateway', reason: 'arm_failed' }],
+      [
+        { kind: '500', tookEffect: true },
+        { status: 502, code: 'BadGateway', reason: 'arm_failed' },
+      ],
+      [{ kind: '502' }, { status: 502, code: 'BadGateway', reason: 'arm_failed' }],
+      [
+        { kind: '503' },
+        { status: 503, code: 'ServiceUnavailable', reason: 'arm_unavailable', retryAfter: /^[1-9][0-9]*$/ },
+      ],
+      [{ kind: '504' }, { status: 504, code: 'GatewayTimeout', reason: 'outcome_unknown' }],
+    ]
+    for (const [fault, expected] of cases) {
+      it(`${fault.kind}${fault.tookEffect === true ? ', although it took effect' : ''}: ${expected.status} ${expected.code}`, async () => {
+        const { message, decision } = await assertBecomes(faulty(fault), { ...expected, fault: 'dependency', posts: 2 })
+        assert.match(message, /not known whether|outcome is unknown/)
+        assert.deepEqual([decision['outcome'], decision['ambiguous']], ['failed', true])
+      })
+    }
+
+    it('503 with a Retry-After that does not fit: relayed, not waited for', async () => {
+      const { answer } = await assertBecomes(faulty({ kind: '503', retryAfter: '120' }), {
+        status: 503,
+        code: 'ServiceUnavailable',
+        reason: 'arm_unavailable',
+        fault: 'dependency',
+        posts: 1,
+        retryAfter: '120',
+      })
+      assert.ok(answer.tookMs < 10_000)
     })
-  }
 
-  it('503 with a Retry-After that does not fit: relayed, not waited for', async () => {
-    const { answer } = await assertBecomes(faulty({ kind: '503', retryAfter: '120' }), { status: 503, code: 'ServiceUnavailable', reason: 'arm_unavailable', fault: 'dependency', posts: 1, retryAfter: '120' })
-    assert.ok(answer.tookMs < 10_000)
-  })
-
-  it('a second attempt that succeeds is a 202, recorded as ambiguous', async () => {
-    const backend = sibling(ORDERS, 'payments')
-    azure.faults.add({ target: 'arm', kind: 'reset-after', scope: backend, times: 1 })
-    const answer = await room.knock({ backend })
-    assertAccepted(answer)
-    const { attempts, ambiguous, outcome } = await room.decision(answer)
-    assert.deepEqual([attempts, ambiguous, outcome, azure.journal.counts().byBackend[backend.toLowerCase()]], [2, true, 'forwarded', 2])
-  })
-})
-
-describe('an answer that makes no sense: 502 BadGateway, and nothing pretends to be a success', { concurrency: true }, () => {
-  for (const kind of ['html-200', 'html-202', 'redirect-302', 'redirect-307'] as const) {
-    it(`${kind} is not followed, not believed and not asked again`, async () => {
-      const { message, decision } = await assertBecomes(faulty({ kind }), { status: 502, code: 'BadGateway', reason: 'arm_answer_invalid', fault: 'dependency', posts: 1 })
-      const armStatus = Number(kind.slice(-3))
-      assert.ok(message.includes(`makes no sense here (status ${armStatus})`), message)
-      assert.equal(decision['armStatus'], armStatus)
+    it('a second attempt that succeeds is a 202, recorded as ambiguous', async () => {
+      const backend = sibling(ORDERS, 'payments')
+      azure.faults.add({ target: 'arm', kind: 'reset-after', scope: backend, times: 1 })
+      const answer = await room.knock({ backend })
+      assertAccepted(answer)
+      const { attempts, ambiguous, outcome } = await room.decision(answer)
+      assert.deepEqual(
+        [attempts, ambiguous, outcome, azure.journal.counts().byBackend[backend.toLowerCase()]],
+        [2, true, 'forwarded', 2],
+      )
     })
-  }
+  },
+)
 
-  it('a redirect to another origin is not followed either', async () => {
-    await assertBecomes(faulty({ kind: 'redirect-307', to: 'other' }), { status: 502, code: 'BadGateway', reason: 'arm_answer_invalid', fault: 'dependency', posts: 1 })
-    assert.deepEqual(azure.journal.requests().filter(({ path }) => path.startsWith(REDIRECT_PREFIX)), [])
-  })
+describe(
+  'an answer that makes no sense: 502 BadGateway, and nothing pretends to be a success',
+  { concurrency: true },
+  () => {
+    for (const kind of ['html-200', 'html-202', 'redirect-302', 'redirect-307'] as const) {
+      it(`${kind} is not followed, not believed and not asked again`, async () => {
+        const { message, decision } = await assertBecomes(faulty({ kind }), {
+          status: 502,
+          code: 'BadGateway',
+          reason: 'arm_answer_invalid',
+          fault: 'dependency',
+          posts: 1,
+        })
+        const armStatus = Number(kind.slice(-3))
+        assert.ok(message.includes(`makes no sense here (status ${armStatus})`), message)
+        assert.equal(decision['armStatus'], armStatus)
+      })
+    }
 
-  for (const kind of ['reset-before', 'reset-after'] as const) {
-    it(`${kind}: the connection broke after sending, asked once more`, async () => {
-      const { message, decision } = await assertBecomes(faulty({ kind }), { status: 502, code: 'BadGateway', reason: 'arm_connection_lost', fault: 'dependency', posts: 2 })
-      assert.match(message, /not known whether/)
-      assert.equal(decision['ambiguous'], true)
+    it('a redirect to another origin is not followed either', async () => {
+      await assertBecomes(faulty({ kind: 'redirect-307', to: 'other' }), {
+        status: 502,
+        code: 'BadGateway',
+        reason: 'arm_answer_invalid',
+        fault: 'dependency',
+        posts: 1,
+      })
+      assert.deepEqual(
+        azure.journal.requests().filter(({ path }) => path.startsWith(REDIRECT_PREFIX)),
+        [],
+      )
     })
-  }
-})
+
+    for (const kind of ['reset-before', 'reset-after'] as const) {
+      it(`${kind}: the connection broke after sending, asked once more`, async () => {
+        const { message, decision } = await assertBecomes(faulty({ kind }), {
+          status: 502,
+          code: 'BadGateway',
+          reason: 'arm_connection_lost',
+          fault: 'dependency',
+          posts: 2,
+        })
+        assert.match(message, /not known whether/)
+        assert.equal(decision['ambiguous'], true)
+      })
+    }
+  },
+)
 
 /** These meet connections, so nothing else may go on at the same time. */
 describe('ARM cannot be reached: 502 BadGateway, nothing was sent, and the message says so', () => {
   before(() => azure.faults.clear())
-  for (const [kind, why] of [['wrong-certificate', /UNABLE_TO_VERIFY|certificate/], ['close', /ECONNRESET|disconnected|other side closed/]] as const) {
+  for (const [kind, why] of [
+    ['wrong-certificate', /UNABLE_TO_VERIFY|certificate/],
+    ['close', /ECONNRESET|disconnected|other side closed/],
+  ] as const) {
     it(`${kind}: ARM receives nothing`, async () => {
       azure.journal.clear()
       azure.faults.set([{ target: 'arm', kind }])
@@ -180,7 +324,10 @@ describe('ARM cannot be reached: 502 BadGateway, nothing was sent, and the messa
       azure.faults.clear()
       assert.match(assertRefused(answer, 502, 'BadGateway').message, /Nothing was sent/)
       const { reason, fault, attempts, ambiguous, detail, armStatus } = await room.decision(answer)
-      assert.deepEqual({ reason, fault, ambiguous, armStatus, received: room.reached().arm }, { reason: 'arm_unreachable', fault: 'dependency', ambiguous: undefined, armStatus: undefined, received: 0 })
+      assert.deepEqual(
+        { reason, fault, ambiguous, armStatus, received: room.reached().arm },
+        { reason: 'arm_unreachable', fault: 'dependency', ambiguous: undefined, armStatus: undefined, received: 0 },
+      )
       assert.match(String(detail), why)
       assert.ok(Number(attempts) <= 3)
     })

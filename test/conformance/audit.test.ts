@@ -18,14 +18,21 @@ function timeless({ durationMs, due, armRequestId, operationId, ...event }: Deci
   if (due !== undefined) assert.ok(Date.parse(due as string) > Date.now())
   if (armRequestId !== undefined) assert.match(armRequestId as string, UUID)
   // There is an operation for every authorized request, and for no other.
-  assert.equal(typeof operationId, event['backend'] === undefined || event['reason'] === 'not_granted' ? 'undefined' : 'string')
+  assert.equal(
+    typeof operationId,
+    event['backend'] === undefined || event['reason'] === 'not_granted' ? 'undefined' : 'string',
+  )
   return event
 }
 
 describe('the event of a request', () => {
   it('that was forwarded has every member of the contract', async () => {
     const clientRequestId = randomUUID()
-    const answer = await room.knock({ backend: PAYMENTS, body: { properties: { after: 'PT5M' } }, headers: { 'x-ms-client-request-id': clientRequestId } })
+    const answer = await room.knock({
+      backend: PAYMENTS,
+      body: { properties: { after: 'PT5M' } },
+      headers: { 'x-ms-client-request-id': clientRequestId },
+    })
     assertAccepted(answer)
     const event = await room.decision(answer)
     assert.deepEqual(timeless(event), {
@@ -42,7 +49,10 @@ describe('the event of a request', () => {
       armStatus: 202,
       armCorrelationId: answer.correlationId,
     })
-    assert.deepEqual([event['due'], event['armRequestId'], event['operationId']], [answer.headers['x-reconnect-due'], answer.headers['x-ms-request-id'], answer.headers['x-reconnect-operation']])
+    assert.deepEqual(
+      [event['due'], event['armRequestId'], event['operationId']],
+      [answer.headers['x-reconnect-due'], answer.headers['x-ms-request-id'], answer.headers['x-reconnect-operation']],
+    )
     assert.ok(Number(event['durationMs']) >= 0 && Number(event['durationMs']) <= answer.tookMs + 1)
   })
 
@@ -54,31 +64,60 @@ describe('the event of a request', () => {
     assertAccepted(answer, 'joined')
     const event = await room.decision(answer)
     assert.deepEqual(timeless(event), {
-      event: 'reconnect.decision', correlationId: answer.correlationId, caller: { kind: 'user', id: OPERATOR.objectId, name: OPERATOR.name }, trigger: { kind: 'http' }, backend, mode: 'on', outcome: 'joined',
+      event: 'reconnect.decision',
+      correlationId: answer.correlationId,
+      caller: { kind: 'user', id: OPERATOR.objectId, name: OPERATOR.name },
+      trigger: { kind: 'http' },
+      backend,
+      mode: 'on',
+      outcome: 'joined',
       joined: first.headers['x-reconnect-operation'],
     })
-    assert.deepEqual([event['operationId'], event['due']], [answer.headers['x-reconnect-operation'], first.headers['x-reconnect-due']])
+    assert.deepEqual(
+      [event['operationId'], event['due']],
+      [answer.headers['x-reconnect-operation'], first.headers['x-reconnect-due']],
+    )
   })
 
   it('that was a dry run says so, and names no answer of ARM', async () => {
     const answer = await room.knock({ as: 'tool', headers: { 'x-reconnect-dry-run': 'true' } })
     assert.deepEqual(timeless(await room.decision(answer)), {
-      event: 'reconnect.decision', correlationId: answer.correlationId, caller: { kind: 'app', id: TOOL.clientId }, trigger: { kind: 'http' }, backend: ORDERS, mode: 'on', outcome: 'dry-run',
+      event: 'reconnect.decision',
+      correlationId: answer.correlationId,
+      caller: { kind: 'app', id: TOOL.clientId },
+      trigger: { kind: 'http' },
+      backend: ORDERS,
+      mode: 'on',
+      outcome: 'dry-run',
     })
   })
 
   it('that was refused before its caller was known names neither caller nor backend', async () => {
     const answer = await room.knock({ as: null })
     assert.deepEqual(timeless(await room.decision(answer)), {
-      event: 'reconnect.decision', correlationId: answer.correlationId, trigger: { kind: 'http' }, mode: 'on', outcome: 'refused', reason: 'credential_missing', fault: 'caller',
+      event: 'reconnect.decision',
+      correlationId: answer.correlationId,
+      trigger: { kind: 'http' },
+      mode: 'on',
+      outcome: 'refused',
+      reason: 'credential_missing',
+      fault: 'caller',
     })
   })
 
   it('that was not granted names caller, backend and action', async () => {
     const answer = await room.knock({ as: 'tool', backend: PAYMENTS })
     assert.deepEqual(timeless(await room.decision(answer)), {
-      event: 'reconnect.decision', correlationId: answer.correlationId, caller: { kind: 'app', id: TOOL.clientId }, trigger: { kind: 'http' }, backend: PAYMENTS, mode: 'on',
-      outcome: 'refused', reason: 'not_granted', detail: 'action reconnect', fault: 'caller',
+      event: 'reconnect.decision',
+      correlationId: answer.correlationId,
+      caller: { kind: 'app', id: TOOL.clientId },
+      trigger: { kind: 'http' },
+      backend: PAYMENTS,
+      mode: 'on',
+      outcome: 'refused',
+      reason: 'not_granted',
+      detail: 'action reconnect',
+      fault: 'caller',
     })
   })
 
@@ -87,15 +126,38 @@ describe('the event of a request', () => {
     azure.faults.add({ target: 'arm', kind: '500', scope: backend })
     const answer = await room.knock({ backend })
     assert.deepEqual(timeless(await room.decision(answer)), {
-      event: 'reconnect.decision', correlationId: answer.correlationId, caller: { kind: 'user', id: OPERATOR.objectId, name: OPERATOR.name }, trigger: { kind: 'http' }, backend, mode: 'on',
-      outcome: 'failed', reason: 'arm_failed', detail: 'InternalServerError: An unexpected error occurred.', fault: 'dependency', attempts: 2, ambiguous: true, armStatus: 500, armCorrelationId: answer.correlationId,
+      event: 'reconnect.decision',
+      correlationId: answer.correlationId,
+      caller: { kind: 'user', id: OPERATOR.objectId, name: OPERATOR.name },
+      trigger: { kind: 'http' },
+      backend,
+      mode: 'on',
+      outcome: 'failed',
+      reason: 'arm_failed',
+      detail: 'InternalServerError: An unexpected error occurred.',
+      fault: 'dependency',
+      attempts: 2,
+      ambiguous: true,
+      armStatus: 500,
+      armCorrelationId: answer.correlationId,
     })
   })
 })
 
 describe('the log', () => {
   it('has one event per request, under the id that the caller was given', async () => {
-    const knocks: Knock[] = [{}, { as: null }, { as: 'stranger' }, { as: { token: 'x' } }, { backend: `${ORDERS}%20` }, { query: '?api-version=x' }, { body: '{', headers: { 'content-type': 'application/json' } }, { body: 'x' }, { body: 'x'.repeat(70_000) }, { backend: sibling(ORDERS, 'none') }]
+    const knocks: Knock[] = [
+      {},
+      { as: null },
+      { as: 'stranger' },
+      { as: { token: 'x' } },
+      { backend: `${ORDERS}%20` },
+      { query: '?api-version=x' },
+      { body: '{', headers: { 'content-type': 'application/json' } },
+      { body: 'x' },
+      { body: 'x'.repeat(70_000) },
+      { backend: sibling(ORDERS, 'none') },
+    ]
     const before = room.decisions().length
     const answers: Heard[] = await Promise.all([...knocks, ...knocks].map((knock) => room.knock(knock)))
     for (const answer of answers) await room.decision(answer)
@@ -130,19 +192,37 @@ describe('the log', () => {
     assert.match(record?.message ?? '', /^[\x20-\x7e…]+$/)
     assert.match((event['caller'] as { name: string }).name, /^Eve\\u000d\\u000a\{/)
     assert.ok(JSON.stringify(event).length < 4_000)
-    for (const text of [String(event['detail']), (event['caller'] as { name: string }).name]) assert.match(text, /^[\x20-\x7e…]+$/)
+    for (const text of [String(event['detail']), (event['caller'] as { name: string }).name])
+      assert.match(text, /^[\x20-\x7e…]+$/)
   })
 
   it('holds no token, key, signature, query secret or payload – nor does anything else that the app prints', async () => {
     const marker = `marker-${randomUUID()}`
-    const tokens = [info.tokens.operator, info.tokens.stranger, await azure.mint({ kind: 'operator', expiresInSeconds: -600 }), await azure.mint({ kind: 'tool', key: 'unpublished' })]
+    const tokens = [
+      info.tokens.operator,
+      info.tokens.stranger,
+      await azure.mint({ kind: 'operator', expiresInSeconds: -600 }),
+      await azure.mint({ kind: 'tool', key: 'unpublished' }),
+    ]
     for (const token of tokens) await room.decision(await room.knock({ as: { token } }))
-    await room.decision(await room.knock({ as: null, headers: { authorization: `Basic ${Buffer.from(`user:${marker}`).toString('base64')}` } }))
-    await room.decision(await room.knock({ as: null, headers: { 'x-ms-client-principal': marker, cookie: marker, 'x-functions-key': marker } }))
+    await room.decision(
+      await room.knock({
+        as: null,
+        headers: { authorization: `Basic ${Buffer.from(`user:${marker}`).toString('base64')}` },
+      }),
+    )
+    await room.decision(
+      await room.knock({
+        as: null,
+        headers: { 'x-ms-client-principal': marker, cookie: marker, 'x-functions-key': marker },
+      }),
+    )
     await room.decision(await room.knock({ query: `?code=${marker}&sig=${marker}` }))
     await room.decision(await room.knock({ query: `?api-version=${marker}` }))
     await room.decision(await room.knock({ body: { properties: { after: marker }, note: marker } }))
-    await room.decision(await room.knock({ body: `{"note":"${marker}"`, headers: { 'content-type': 'application/json' } }))
+    await room.decision(
+      await room.knock({ body: `{"note":"${marker}"`, headers: { 'content-type': 'application/json' } }),
+    )
     await room.decision(await room.knock({ backend: sibling(ORDERS, `${marker}%20`) }))
     await room.decision(await room.knock({ headers: { 'x-reconnect-dry-run': marker } }))
     for (const kind of ['401', '403', 'garbage-token', '500']) {
@@ -151,7 +231,12 @@ describe('the log', () => {
     }
     await delay(50)
     const said = JSON.stringify(room.sandbox.logs) + room.sandbox.output()
-    const secrets = [marker, Buffer.from(`user:${marker}`).toString('base64'), info.identityHeader, ...tokens.flatMap((token) => token.split('.'))]
+    const secrets = [
+      marker,
+      Buffer.from(`user:${marker}`).toString('base64'),
+      info.identityHeader,
+      ...tokens.flatMap((token) => token.split('.')),
+    ]
     for (const secret of secrets) assert.equal(said.includes(secret), false, secret.slice(0, 20))
     // Whatever token it may be: the managed identity's own, too, which nobody here has seen.
     assert.doesNotMatch(said, /eyJ[\w-]{10}|Bearer [\w-]|PRIVATE KEY/)
@@ -163,7 +248,10 @@ describe('the log', () => {
     await room.get('/health/ready')
     await room.get('/openapi.json')
     await room.get('/no/such/route')
-    assert.match(await sendBytes(info.proxy, 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nbad header\r\n\r\n'), /^HTTP\/1\.1 400 /)
+    assert.match(
+      await sendBytes(info.proxy, 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nbad header\r\n\r\n'),
+      /^HTTP\/1\.1 400 /,
+    )
     await delay(50)
     assert.equal(room.decisions().length, before)
   })

@@ -26,7 +26,10 @@ const BROKEN: Readonly<Record<string, string>> = {
   RECONNECT_API_VERSIONS: 'marker7',
   RECONNECT_PUBLIC_URL: 'ftp://marker8',
   AZURE_CLIENT_ID: 'marker9',
-  RECONNECT_POLICY: JSON.stringify({ grants: [{ principal: 'marker10', scope: '/marker11', actions: ['marker12'] }], marker13: true }),
+  RECONNECT_POLICY: JSON.stringify({
+    grants: [{ principal: 'marker10', scope: '/marker11', actions: ['marker12'] }],
+    marker13: true,
+  }),
 }
 
 describe('with a bad configuration', async () => {
@@ -39,7 +42,13 @@ describe('with a bad configuration', async () => {
       const { outcome, reason, fault } = await broken.decision(answer)
       assert.deepEqual({ outcome, reason, fault }, { outcome: 'failed', reason: 'configuration_invalid', fault: 'us' })
     }
-    assert.deepEqual([broken.reached(), { ...broken.sandbox.azure.issuerCounts }], [{ arm: 0, identity: 0 }, { metadata: 0, keys: 0 }])
+    assert.deepEqual(
+      [broken.reached(), { ...broken.sandbox.azure.issuerCounts }],
+      [
+        { arm: 0, identity: 0 },
+        { metadata: 0, keys: 0 },
+      ],
+    )
   })
 
   for (const path of ['/openapi.json', '/health/ready']) {
@@ -52,19 +61,40 @@ describe('with a bad configuration', async () => {
 
   it('/health/ready names the check', async () => {
     const checks = (await broken.get('/health/ready')).json().checks as { name: string; status: string }[]
-    assert.deepEqual(checks.find(({ name }) => name === 'configuration'), { name: 'configuration', status: 'fail' })
+    assert.deepEqual(
+      checks.find(({ name }) => name === 'configuration'),
+      { name: 'configuration', status: 'fail' },
+    )
   })
 
   it('/health/live answers 200: a restart would not mend it', async () => {
-    assert.deepEqual([(await broken.get('/health/live')).status, (await broken.get('/health/live')).json()], [200, { status: 'live' }])
+    assert.deepEqual(
+      [(await broken.get('/health/live')).status, (await broken.get('/health/live')).json()],
+      [200, { status: 'live' }],
+    )
   })
 
   it('the log names every problem at once, with expectation and example', async () => {
     const problems = await problemsOf(broken, Object.keys(BROKEN).length + 1)
-    const named = (name: string) => problems.filter((problem) => problem.name === name || problem.name.startsWith(`${name} `))
+    const named = (name: string) =>
+      problems.filter((problem) => problem.name === name || problem.name.startsWith(`${name} `))
     for (const name of [...Object.keys(BROKEN), 'ENTRA_AUDIENCE']) assert.ok(named(name).length > 0, name)
-    assert.deepEqual(named('RECONNECT_POLICY').map(({ name }) => name).toSorted(), ['RECONNECT_POLICY grants[0].actions[0]', 'RECONNECT_POLICY grants[0].principal', 'RECONNECT_POLICY grants[0].scope', 'RECONNECT_POLICY marker13'])
-    for (const { expectation, example } of problems) assert.deepEqual([typeof expectation, typeof example, expectation !== '', example !== ''], ['string', 'string', true, true])
+    assert.deepEqual(
+      named('RECONNECT_POLICY')
+        .map(({ name }) => name)
+        .toSorted(),
+      [
+        'RECONNECT_POLICY grants[0].actions[0]',
+        'RECONNECT_POLICY grants[0].principal',
+        'RECONNECT_POLICY grants[0].scope',
+        'RECONNECT_POLICY marker13',
+      ],
+    )
+    for (const { expectation, example } of problems)
+      assert.deepEqual(
+        [typeof expectation, typeof example, expectation !== '', example !== ''],
+        ['string', 'string', true, true],
+      )
   })
 
   it('no value is shown, neither in the log nor in any answer', async () => {
@@ -72,7 +102,12 @@ describe('with a bad configuration', async () => {
     const answers = await Promise.all([broken.knock(), broken.get('/openapi.json'), broken.get('/health/ready')])
     const said = `${broken.sandbox.output()}${JSON.stringify(broken.sandbox.logs)}${answers.map(({ text }) => text).join('')}`
     // The name of an unknown member of the policy is its place, not a value.
-    assert.deepEqual([...said.matchAll(/marker[0-9]+/g)].map(([marker]) => marker).filter((marker) => marker !== 'marker13' && marker !== 'marker11'), [])
+    assert.deepEqual(
+      [...said.matchAll(/marker[0-9]+/g)]
+        .map(([marker]) => marker)
+        .filter((marker) => marker !== 'marker13' && marker !== 'marker11'),
+      [],
+    )
   })
 })
 
@@ -90,9 +125,15 @@ describe('the policy', () => {
     await writeFile(join(appRoot, 'policy.json'), JSON.stringify({ $schema: './policy.schema.json', grants }))
     await writeFile(join(appRoot, 'nobody.json'), JSON.stringify({ grants: [] }))
     assertAccepted(await (await startConversation(t, options)).knock({ as: 'tool' }))
-    const named = await startConversation(t, { ...options, env: { ...options.env, RECONNECT_POLICY_FILE: 'nobody.json' } })
+    const named = await startConversation(t, {
+      ...options,
+      env: { ...options.env, RECONNECT_POLICY_FILE: 'nobody.json' },
+    })
     assertRefused(await named.knock({ as: 'tool' }), 403, 'AuthorizationFailed')
-    const missing = await startConversation(t, { ...options, env: { ...options.env, RECONNECT_POLICY_FILE: 'no-such-file.json' } })
+    const missing = await startConversation(t, {
+      ...options,
+      env: { ...options.env, RECONNECT_POLICY_FILE: 'no-such-file.json' },
+    })
     assertRefused(await missing.knock({ as: 'tool' }), 503, 'ConfigurationInvalid')
   })
 
@@ -112,18 +153,38 @@ describe('the policy', () => {
     ]
     // One caller per grant: each has that grant and no other.
     const callers = cases.map(() => randomUUID())
-    const room = await startConversation(t, { policy: { grants: cases.map(([scope], index) => ({ principal: `app:${callers[index]}`, scope })) } })
+    const room = await startConversation(t, {
+      policy: { grants: cases.map(([scope], index) => ({ principal: `app:${callers[index]}`, scope })) },
+    })
     for (const [index, [scope, backend, status]] of cases.entries()) {
       const token = await room.sandbox.azure.mint({ kind: 'stranger', app: callers[index] as string })
-      assert.equal((await room.knock({ as: { token }, backend, headers: { 'x-reconnect-dry-run': 'true' } })).status, status, `${scope} for ${backend}`)
+      assert.equal(
+        (await room.knock({ as: { token }, backend, headers: { 'x-reconnect-dry-run': 'true' } })).status,
+        status,
+        `${scope} for ${backend}`,
+      )
     }
   })
 
   it('gives the action reconnect unless it says otherwise', async (t) => {
-    const room = await startConversation(t, { policy: { grants: [{ principal: APP, scope: ORDERS }, { principal: `role:${OPERATOR_ROLE}`, scope: ORDERS, actions: ['read', 'force'] }] } })
+    const room = await startConversation(t, {
+      policy: {
+        grants: [
+          { principal: APP, scope: ORDERS },
+          { principal: `role:${OPERATOR_ROLE}`, scope: ORDERS, actions: ['read', 'force'] },
+        ],
+      },
+    })
     assertAccepted(await room.knock({ as: 'tool' }))
-    assertRefused(await room.knock({ as: 'tool', headers: { 'x-reconnect-force': 'true' } }), 403, 'AuthorizationFailed')
-    assert.match(assertRefused(await room.knock({ as: 'operator' }), 403, 'AuthorizationFailed').message, /action 'reconnect'/)
+    assertRefused(
+      await room.knock({ as: 'tool', headers: { 'x-reconnect-force': 'true' } }),
+      403,
+      'AuthorizationFailed',
+    )
+    assert.match(
+      assertRefused(await room.knock({ as: 'operator' }), 403, 'AuthorizationFailed').message,
+      /action 'reconnect'/,
+    )
   })
 
   const refused: [string, object][] = [
@@ -141,31 +202,48 @@ describe('the policy', () => {
     const room = await startConversation(t, { policy: { grants: refused.map(([, grant]) => grant) } })
     assertRefused(await room.knock({ as: 'tool' }), 503, 'ConfigurationInvalid')
     const names = (await problemsOf(room, refused.length)).map(({ name }) => name)
-    for (const [index, [what]] of refused.entries()) assert.equal(names.filter((name) => name.startsWith(`RECONNECT_POLICY grants[${index}]`)).length, 1, what)
+    for (const [index, [what]] of refused.entries())
+      assert.equal(names.filter((name) => name.startsWith(`RECONNECT_POLICY grants[${index}]`)).length, 1, what)
   })
 })
 
 describe('settings', () => {
-  const start = (t: TestContext, env: SandboxOptions['env']): Promise<Conversation> => startConversation(t, { env: env ?? {} })
+  const start = (t: TestContext, env: SandboxOptions['env']): Promise<Conversation> =>
+    startConversation(t, { env: env ?? {} })
 
   it('RECONNECT_API_VERSIONS is the list of versions that may be asked for', async (t) => {
     const room = await start(t, { RECONNECT_API_VERSIONS: '2022-08-01, 2019-12-01' })
     assertAccepted(await room.knockAnew({ query: '?api-version=2019-12-01' }))
     assertRefused(await room.knockAnew({ query: '?api-version=2024-05-01' }), 400, 'InvalidApiVersionParameter')
     assertAccepted(await room.knockAnew())
-    assert.deepEqual(room.sandbox.azure.journal.requests().map(({ query }) => query['api-version']), ['2019-12-01', '2022-08-01'])
+    assert.deepEqual(
+      room.sandbox.azure.journal.requests().map(({ query }) => query['api-version']),
+      ['2019-12-01', '2022-08-01'],
+    )
   })
 
   it('ENTRA_SCOPES are the scopes of which a person’s token needs one', async (t) => {
     const room = await start(t, { ENTRA_SCOPES: 'Other.Scope' })
     assertRefused(await room.knock(), 401, 'AuthenticationFailed')
-    assertAccepted(await room.knock({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', scp: 'Other.Scope' }) } }))
+    assertAccepted(
+      await room.knock({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', scp: 'Other.Scope' }) } }),
+    )
   })
 
   it('ENTRA_AUDIENCE takes several; api://x also admits x, x does not admit api://x', async (t) => {
     const room = await start(t, { ENTRA_AUDIENCE: 'api://first, second' })
-    for (const [audience, status] of [['api://first', 202], ['first', 202], ['second', 202], ['api://second', 401], ['third', 401]] as const) {
-      assert.equal((await room.knock({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', audience }) } })).status, status, audience)
+    for (const [audience, status] of [
+      ['api://first', 202],
+      ['first', 202],
+      ['second', 202],
+      ['api://second', 401],
+      ['third', 401],
+    ] as const) {
+      assert.equal(
+        (await room.knock({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', audience }) } })).status,
+        status,
+        audience,
+      )
     }
   })
 
@@ -177,7 +255,16 @@ describe('settings', () => {
   })
 
   it('empty means unset, and blanks around a value are no part of it', async (t) => {
-    assertAccepted(await (await start(t, { RECONNECT_MODE: '', RECONNECT_API_VERSIONS: ' ', AZURE_CLIENT_ID: '', RECONNECT_DEADLINE_SECONDS: ' 30 ' })).knock())
+    assertAccepted(
+      await (
+        await start(t, {
+          RECONNECT_MODE: '',
+          RECONNECT_API_VERSIONS: ' ',
+          AZURE_CLIENT_ID: '',
+          RECONNECT_DEADLINE_SECONDS: ' 30 ',
+        })
+      ).knock(),
+    )
   })
 })
 
@@ -189,7 +276,12 @@ interface Problem {
 
 /** The app prints them once; what it prints comes over a pipe. */
 async function problemsOf({ sandbox }: Conversation, atLeast = 1): Promise<Problem[]> {
-  const read = () => sandbox.output().split('\n').filter((line) => line.startsWith('{"event":"reconnect.configuration"')).map((line) => JSON.parse(line) as Problem)
+  const read = () =>
+    sandbox
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{"event":"reconnect.configuration"'))
+      .map((line) => JSON.parse(line) as Problem)
   for (let waitedMs = 0; read().length < atLeast && waitedMs < 3_000; waitedMs += 10) await delay(10)
   return read()
 }
@@ -198,6 +290,7 @@ async function problemsOf({ sandbox }: Conversation, atLeast = 1): Promise<Probl
 async function withoutPolicy(t: TestContext): Promise<{ appRoot: string; options: SandboxOptions }> {
   const appRoot = await mkdtemp(join(tmpdir(), 'app-root-'))
   t.after(() => rm(appRoot, { recursive: true, force: true }))
-  for (const name of ['package.json', 'host.json', 'dist']) await cp(join(PROJECT_ROOT, name), join(appRoot, name), { recursive: true })
+  for (const name of ['package.json', 'host.json', 'dist'])
+    await cp(join(PROJECT_ROOT, name), join(appRoot, name), { recursive: true })
   return { appRoot, options: { appRoot, env: { RECONNECT_POLICY: undefined } } }
 }

@@ -61,8 +61,11 @@ export async function startConversation(scope: Scope, options: SandboxOptions = 
   const sandbox = await startSandbox(scope, options)
   const { info, azure } = sandbox
   const decisions = () =>
-    sandbox.logs.filter(({ message }) => message.startsWith('{"event":"reconnect.decision"')).map(({ message }) => JSON.parse(message) as Decision)
-  const bearer = (as: NonNullable<Knock['as']>): string => `Bearer ${typeof as === 'string' ? info.tokens[as] : as.token}`
+    sandbox.logs
+      .filter(({ message }) => message.startsWith('{"event":"reconnect.decision"'))
+      .map(({ message }) => JSON.parse(message) as Decision)
+  const bearer = (as: NonNullable<Knock['as']>): string =>
+    `Bearer ${typeof as === 'string' ? info.tokens[as] : as.token}`
 
   let made = 0
 
@@ -74,7 +77,15 @@ export async function startConversation(scope: Scope, options: SandboxOptions = 
       return backend
     },
     knockAnew: (request = {}) => conversation.knock({ ...request, backend: conversation.freshBackend() }),
-    async knock({ backend = info.backends[0] as string, path = `${backend}/reconnect`, query = '', as = 'operator', method = 'POST', tls = false, ...request } = {}) {
+    async knock({
+      backend = info.backends[0] as string,
+      path = `${backend}/reconnect`,
+      query = '',
+      as = 'operator',
+      method = 'POST',
+      tls = false,
+      ...request
+    } = {}) {
       const correlationId = randomUUID()
       const isObject = typeof request.body === 'object' && !Buffer.isBuffer(request.body)
       const body = isObject ? JSON.stringify(request.body) : (request.body as string | Buffer | undefined)
@@ -109,7 +120,8 @@ export async function startConversation(scope: Scope, options: SandboxOptions = 
     },
     decisions,
     reached: () => ({ arm: azure.journal.counts().received, identity: azure.identityCounts.tokens }),
-    armReceived: (backend) => azure.journal.requests().filter(({ path }) => path.toLowerCase() === `${backend}/reconnect`.toLowerCase()),
+    armReceived: (backend) =>
+      azure.journal.requests().filter(({ path }) => path.toLowerCase() === `${backend}/reconnect`.toLowerCase()),
   }
   return conversation
 }
@@ -119,7 +131,10 @@ export function assertManners(answer: Pick<Answer, 'status' | 'headers'>): void 
   assert.ok(answer.status >= 200 && (answer.status < 300 || answer.status >= 400), `status ${answer.status}`)
   assert.equal(answer.headers['cache-control'], 'no-store')
   assert.equal(answer.headers['x-content-type-options'], 'nosniff')
-  assert.deepEqual(Object.keys(answer.headers).filter((name) => name.startsWith('access-control-')), [])
+  assert.deepEqual(
+    Object.keys(answer.headers).filter((name) => name.startsWith('access-control-')),
+    [],
+  )
 }
 
 interface WireError {
@@ -138,7 +153,10 @@ export function assertRefused(answer: Heard, status: number, code: string): Wire
   assert.deepEqual(others, {})
   assert.equal(error.code, code)
   assert.deepEqual([typeof error.message, error.message !== ''], ['string', true])
-  assert.deepEqual(Object.keys(error).filter((name) => !['code', 'message', 'target', 'details'].includes(name)), [])
+  assert.deepEqual(
+    Object.keys(error).filter((name) => !['code', 'message', 'target', 'details'].includes(name)),
+    [],
+  )
   return error
 }
 

@@ -8,11 +8,25 @@ import type { SandboxOptions } from '../../sandbox/create-sandbox.ts'
 import { startStorageProxy } from '../support/storage-proxy.ts'
 import { startConversation, type Conversation } from './conversation.ts'
 import { storageAccount, told } from './places.ts'
-import { alert, eventsOf, eventually, groupOf, isFinal, operationWhen, post, queueOf, type Posted, type ShownOperation } from './senders.ts'
+import {
+  alert,
+  eventsOf,
+  eventually,
+  groupOf,
+  isFinal,
+  operationWhen,
+  post,
+  queueOf,
+  type Posted,
+  type ShownOperation,
+} from './senders.ts'
 
 const room = await startConversation({ after })
 const secrets = { ALERTMANAGER_TOKEN: WEBHOOK_SECRETS.ALERTMANAGER_TOKEN }
-const withPolicy = (change: object): SandboxOptions => ({ policy: { ...SANDBOX_POLICY, webhooks: { alertmanager: SANDBOX_WEBHOOKS.alertmanager }, ...change }, env: secrets })
+const withPolicy = (change: object): SandboxOptions => ({
+  policy: { ...SANDBOX_POLICY, webhooks: { alertmanager: SANDBOX_WEBHOOKS.alertmanager }, ...change },
+  env: secrets,
+})
 const bearer = { authorization: `Bearer ${WEBHOOK_SECRETS.ALERTMANAGER_TOKEN}` }
 
 async function accepted(own: Conversation, backend: string): Promise<{ readonly posted: Posted; readonly id: string }> {
@@ -21,12 +35,15 @@ async function accepted(own: Conversation, backend: string): Promise<{ readonly 
   return { posted, id: posted.alerts[0]?.operation as string }
 }
 
-const ended = async (own: Conversation, backend: string): Promise<ShownOperation> => operationWhen(own, (await accepted(own, backend)).id, isFinal)
+const ended = async (own: Conversation, backend: string): Promise<ShownOperation> =>
+  operationWhen(own, (await accepted(own, backend)).id, isFinal)
 const asked = (own: Conversation, backend: string): number => own.armReceived(backend).length
-const took = (own: Conversation, backend: string): number => own.sandbox.azure.journal.effects().filter((effect) => effect.backend.toLowerCase() === backend.toLowerCase()).length
+const took = (own: Conversation, backend: string): number =>
+  own.sandbox.azure.journal.effects().filter((effect) => effect.backend.toLowerCase() === backend.toLowerCase()).length
 
 describe('ARM is not well', { concurrency: 4 }, () => {
-  const fault = (backend: string, kind: string, more: object = {}) => room.sandbox.azure.faults.add({ target: 'arm', kind, scope: backend, ...more })
+  const fault = (backend: string, kind: string, more: object = {}) =>
+    room.sandbox.azure.faults.add({ target: 'arm', kind, scope: backend, ...more })
 
   it('ARM says 503 and 429 for a while: the operation is accepted meanwhile, with the trouble in it, and then forwarded', async () => {
     const backend = room.freshBackend()
@@ -36,10 +53,21 @@ describe('ARM is not well', { concurrency: 4 }, () => {
     const waiting = await operationWhen(room, id, (operation) => operation['error'] !== undefined)
     assert.equal(waiting.state, 'accepted')
     const operation = await operationWhen(room, id, isFinal)
-    assert.deepEqual([operation.state, operation['attempts'], operation['ambiguous'], operation['error']], ['forwarded', 3, true, undefined])
+    assert.deepEqual(
+      [operation.state, operation['attempts'], operation['ambiguous'], operation['error']],
+      ['forwarded', 3, true, undefined],
+    )
     assert.equal(took(room, backend), 1)
     const events = await eventsOf(room, posted, 4)
-    assert.deepEqual(events.map(({ outcome, reason }) => [outcome, reason]), [['accepted', undefined], ['deferred', 'arm_unavailable'], ['deferred', 'arm_throttled'], ['forwarded', undefined]])
+    assert.deepEqual(
+      events.map(({ outcome, reason }) => [outcome, reason]),
+      [
+        ['accepted', undefined],
+        ['deferred', 'arm_unavailable'],
+        ['deferred', 'arm_throttled'],
+        ['forwarded', undefined],
+      ],
+    )
   })
 
   it('a connection that breaks is tried again', async () => {
@@ -48,12 +76,19 @@ describe('ARM is not well', { concurrency: 4 }, () => {
     assert.equal((await ended(room, backend)).state, 'forwarded')
   })
 
-  for (const [kind, code] of [['404', 'ResourceNotFound'], ['409', 'Conflict'], ['400', 'ValidationError']] as const) {
+  for (const [kind, code] of [
+    ['404', 'ResourceNotFound'],
+    ['409', 'Conflict'],
+    ['400', 'ValidationError'],
+  ] as const) {
     it(`a refusal (${kind}) is failed and not retried; the next alert is not led to believe in it`, async () => {
       const backend = room.freshBackend()
       fault(backend, kind, { times: 1, code, message: 'no' })
       const operation = await ended(room, backend)
-      assert.deepEqual([operation.state, (operation['error'] as { code: string }).code, asked(room, backend)], ['failed', code, 1])
+      assert.deepEqual(
+        [operation.state, (operation['error'] as { code: string }).code, asked(room, backend)],
+        ['failed', code, 1],
+      )
       const again = await ended(room, backend)
       assert.deepEqual([again.state, asked(room, backend)], ['forwarded', 2])
       assert.notEqual(again.id, operation.id)
@@ -61,8 +96,16 @@ describe('ARM is not well', { concurrency: 4 }, () => {
   }
 
   it('ARM refuses our own identity: failed, and the record says which action is missing', async (t) => {
-    const locked = (room.sandbox.info.backends[0] as string).replace('/rg-apim/', '/rg-locked/').replace('apim-prod', 'apim-locked')
-    const own = await startConversation(t, withPolicy({ grants: [...SANDBOX_POLICY.grants, { principal: 'webhook:generic', scope: locked }], webhooks: { generic: { format: 'generic', authentication: SANDBOX_WEBHOOKS.alertmanager.authentication } } }))
+    const locked = (room.sandbox.info.backends[0] as string)
+      .replace('/rg-apim/', '/rg-locked/')
+      .replace('apim-prod', 'apim-locked')
+    const own = await startConversation(
+      t,
+      withPolicy({
+        grants: [...SANDBOX_POLICY.grants, { principal: 'webhook:generic', scope: locked }],
+        webhooks: { generic: { format: 'generic', authentication: SANDBOX_WEBHOOKS.alertmanager.authentication } },
+      }),
+    )
     const posted = await post(own, 'generic', { headers: bearer, body: JSON.stringify({ backends: [locked] }) })
     const operation = await operationWhen(own, posted.alerts[0]?.operation, isFinal)
     assert.equal(operation.state, 'failed')
@@ -75,9 +118,16 @@ describe('ARM is not well', { concurrency: 4 }, () => {
     // What the first one of a process costs is not what an alert costs.
     await alert(own, 'alertmanager', own.freshBackend())
     const times: number[] = []
-    for (let index = 0; index < 60; index += 1) times.push((await alert(own, 'alertmanager', own.freshBackend())).tookMs)
-    const many = await post(own, 'alertmanager', { headers: bearer, body: groupOf(Array.from({ length: 500 }, () => own.freshBackend())) })
-    assert.deepEqual([many.status, many.alerts.length, new Set(many.alerts.map(({ operation }) => operation)).size], [202, 500, 500])
+    for (let index = 0; index < 60; index += 1)
+      times.push((await alert(own, 'alertmanager', own.freshBackend())).tookMs)
+    const many = await post(own, 'alertmanager', {
+      headers: bearer,
+      body: groupOf(Array.from({ length: 500 }, () => own.freshBackend())),
+    })
+    assert.deepEqual(
+      [many.status, many.alerts.length, new Set(many.alerts.map(({ operation }) => operation)).size],
+      [202, 500, 500],
+    )
     t.diagnostic(`one alert: ${Math.max(...times).toFixed(0)} ms at most; 500 alerts: ${many.tookMs.toFixed(0)} ms`)
     // Twice the promise: what is held here is that nobody waits for ARM; the figures are the benchmark's.
     assert.ok(Math.max(...times, many.tookMs) < 4_000)
@@ -107,7 +157,9 @@ describe('deliverWithin', { concurrency: 3 }, () => {
     await operationWhen(own, id, (operation) => operation['error'] !== undefined)
     await own.sandbox.app.stop()
     const off = await own.sandbox.startAnother({ RECONNECT_MODE: 'off' })
-    await eventually(() => own.decisions().some(({ outcome, reason }) => outcome === 'deferred' && reason === 'switched_off'))
+    await eventually(() =>
+      own.decisions().some(({ outcome, reason }) => outcome === 'deferred' && reason === 'switched_off'),
+    )
     assert.equal(took(own, backend), 0)
     await off.stop()
   })
@@ -122,9 +174,18 @@ describe('the policy of the moment', () => {
     await operationWhen(own, id, (operation) => operation['error'] !== undefined)
     await own.sandbox.app.stop()
     const grants = SANDBOX_POLICY.grants.filter(({ principal }) => !principal.startsWith('webhook:'))
-    const another = await own.sandbox.startAnother({ RECONNECT_POLICY: JSON.stringify({ ...SANDBOX_POLICY, grants, webhooks: { alertmanager: SANDBOX_WEBHOOKS.alertmanager } }) })
+    const another = await own.sandbox.startAnother({
+      RECONNECT_POLICY: JSON.stringify({
+        ...SANDBOX_POLICY,
+        grants,
+        webhooks: { alertmanager: SANDBOX_WEBHOOKS.alertmanager },
+      }),
+    })
     const operation = await operationWhen(at(own, another.port), id, isFinal)
-    assert.deepEqual([operation.state, (operation['error'] as { code: string }).code, took(own, backend)], ['failed', 'AuthorizationFailed', 0])
+    assert.deepEqual(
+      [operation.state, (operation['error'] as { code: string }).code, took(own, backend)],
+      ['failed', 'AuthorizationFailed', 0],
+    )
   })
 })
 
@@ -132,7 +193,11 @@ describe('the policy of the moment', () => {
 function at(own: Conversation, port: number): Conversation {
   const proxy = `http://127.0.0.1:${port}`
   const sandbox = { ...own.sandbox, info: { ...own.sandbox.info, proxy } }
-  return { ...own, sandbox, get: async (path, headers = {}) => (await import('../sandbox/raw-http.ts')).call(proxy, path, { headers }) }
+  return {
+    ...own,
+    sandbox,
+    get: async (path, headers = {}) => (await import('../sandbox/raw-http.ts')).call(proxy, path, { headers }),
+  }
 }
 
 describe('one reconnect', { concurrency: 3 }, () => {
@@ -142,7 +207,8 @@ describe('one reconnect', { concurrency: 3 }, () => {
     const again = await Promise.all(Array.from({ length: 20 }, () => alert(room, 'alertmanager', backend)))
     await operationWhen(room, id, isFinal)
     const later = await alert(room, 'alertmanager', backend)
-    for (const posted of [...again, later]) assert.deepEqual([posted.status, posted.alerts[0]?.outcome, posted.alerts[0]?.operation], [202, 'accepted', id])
+    for (const posted of [...again, later])
+      assert.deepEqual([posted.status, posted.alerts[0]?.outcome, posted.alerts[0]?.operation], [202, 'accepted', id])
     const operation = await operationWhen(room, id, ({ joinedCount }) => joinedCount === 21)
     assert.deepEqual([operation.state, asked(room, backend)], ['forwarded', 1])
     assert.equal((await eventsOf(room, later))[0]?.['joined'], id)
@@ -152,7 +218,10 @@ describe('one reconnect', { concurrency: 3 }, () => {
     const first = room.freshBackend()
     const person = told(await room.knock({ backend: first }))
     const operation = await ended(room, first)
-    assert.deepEqual([operation.state, operation['joined'], operation['due'], asked(room, first)], ['joined', person.operation, person.due, 1])
+    assert.deepEqual(
+      [operation.state, operation['joined'], operation['due'], asked(room, first)],
+      ['joined', person.operation, person.due, 1],
+    )
     const second = room.freshBackend()
     const alerted = await ended(room, second)
     const joined = told(await room.knock({ backend: second }))
@@ -165,10 +234,23 @@ describe('one reconnect', { concurrency: 3 }, () => {
     const { id } = await accepted(room, backend)
     await operationWhen(room, id, isFinal)
     const message = Buffer.from(
-      JSON.stringify({ version: 1, operation: id, backend, after: 'PT2M', webhook: 'alertmanager', acceptedAt: new Date().toISOString(), tries: 0, correlation: '11111111-2222-3333-4444-555555555555' }),
+      JSON.stringify({
+        version: 1,
+        operation: id,
+        backend,
+        after: 'PT2M',
+        webhook: 'alertmanager',
+        acceptedAt: new Date().toISOString(),
+        tries: 0,
+        correlation: '11111111-2222-3333-4444-555555555555',
+      }),
     ).toString('base64')
     await Promise.all([queueOf(room).sendMessage(message), queueOf(room).sendMessage(message)])
-    await eventually(() => room.decisions().filter(({ outcome, operationId }) => outcome === 'duplicate' && operationId === id).length === 2)
+    await eventually(
+      () =>
+        room.decisions().filter(({ outcome, operationId }) => outcome === 'duplicate' && operationId === id).length ===
+        2,
+    )
     assert.equal(asked(room, backend), 1)
     const operation = await operationWhen(room, id, isFinal)
     assert.equal(operation.state, 'forwarded')
@@ -191,7 +273,11 @@ describe('one reconnect', { concurrency: 3 }, () => {
     const own = await startConversation(t)
     const another = await own.sandbox.startAnother()
     const backend = own.freshBackend()
-    const answers = await Promise.all(Array.from({ length: 400 }, (_, index) => alert(own, 'alertmanager', backend, index % 2 === 0 ? {} : { port: another.port })))
+    const answers = await Promise.all(
+      Array.from({ length: 400 }, (_, index) =>
+        alert(own, 'alertmanager', backend, index % 2 === 0 ? {} : { port: another.port }),
+      ),
+    )
     assert.deepEqual([...new Set(answers.map(({ status }) => status))], [202])
     const ids = new Set(answers.map(({ alerts }) => alerts[0]?.operation))
     assert.ok(ids.size <= 2)
@@ -202,7 +288,13 @@ describe('one reconnect', { concurrency: 3 }, () => {
 
 describe('the loop guard', () => {
   it('alerts may forward so often within a window; beyond that exhausted, an error event; people and tools are not limited', async (t) => {
-    const own = await startConversation(t, withPolicy({ limits: { perBackend: { count: 2, window: 'PT1H' } }, webhooks: { alertmanager: { ...SANDBOX_WEBHOOKS.alertmanager, after: 'PT1S' } } }))
+    const own = await startConversation(
+      t,
+      withPolicy({
+        limits: { perBackend: { count: 2, window: 'PT1H' } },
+        webhooks: { alertmanager: { ...SANDBOX_WEBHOOKS.alertmanager, after: 'PT1S' } },
+      }),
+    )
     const backend = own.freshBackend()
     const states: string[] = []
     for (let index = 0; index < 3; index += 1) {
@@ -244,14 +336,28 @@ describe('a crash after storing and before answering', () => {
     const backend = own.freshBackend()
     await proxy.become('hang')
     const unanswered = assert.rejects(alert(own, 'alertmanager', backend))
-    await eventually(async () => ((await queueOf(own).getProperties().catch(() => undefined))?.approximateMessagesCount ?? 0) === 1)
+    await eventually(
+      async () =>
+        ((
+          await queueOf(own)
+            .getProperties()
+            .catch(() => undefined)
+        )?.approximateMessagesCount ?? 0) === 1,
+    )
     await own.sandbox.app.crash()
     await unanswered
     await proxy.become('up')
     const another = at(own, (await own.sandbox.startAnother()).port)
     const { id } = await accepted(another, backend)
     await operationWhen(another, id, isFinal, 30_000)
-    const list = async (): Promise<readonly ShownOperation[]> => ((await another.get(`/operations?backend=${backend}`, { authorization: `Bearer ${own.sandbox.info.tokens.operator}` })).json() as { value: ShownOperation[] }).value
+    const list = async (): Promise<readonly ShownOperation[]> =>
+      (
+        (
+          await another.get(`/operations?backend=${backend}`, {
+            authorization: `Bearer ${own.sandbox.info.tokens.operator}`,
+          })
+        ).json() as { value: ShownOperation[] }
+      ).value
     await eventually(async () => (await list()).filter(isFinal).length === 2, 30_000)
     assert.deepEqual((await list()).map(({ state }) => state).toSorted(), ['forwarded', 'joined'])
     assert.equal(took(own, backend), 1)
@@ -262,24 +368,45 @@ describe('what nobody can deliver', { concurrency: 2 }, () => {
   it('a message that is not Base64 goes to the poison queue and is reported as an error', async () => {
     await ended(room, room.freshBackend())
     await queueOf(room).sendMessage('neither Base64 nor JSON')
-    await eventually(() => room.sandbox.logs.some(({ message, level }) => level === 'error' && message.includes('"unreadable"') && message.includes('"message"')))
+    await eventually(() =>
+      room.sandbox.logs.some(
+        ({ message, level }) => level === 'error' && message.includes('"unreadable"') && message.includes('"message"'),
+      ),
+    )
   })
 
   it('a message that holds something else is reported as an error, once', async () => {
     await ended(room, room.freshBackend())
-    const { messageId } = await queueOf(room).sendMessage(Buffer.from('{"version":1,"operation":"short"}').toString('base64'))
+    const { messageId } = await queueOf(room).sendMessage(
+      Buffer.from('{"version":1,"operation":"short"}').toString('base64'),
+    )
     await eventually(() => room.sandbox.logs.some(({ message }) => message.includes(messageId)))
     const lines = room.sandbox.logs.filter(({ message }) => message.includes(messageId))
-    assert.deepEqual(lines.map(({ level }) => level), ['error'])
+    assert.deepEqual(
+      lines.map(({ level }) => level),
+      ['error'],
+    )
   })
 
   it('a message with the operation of another backend: reported as an error, nothing is sent, and nobody joins it there', async () => {
     const [theirs, granted] = [room.freshBackend(), room.freshBackend()]
     const { id } = await accepted(room, theirs)
     await operationWhen(room, id, isFinal)
-    const message = { version: 1, operation: id, backend: granted, webhook: 'alertmanager', acceptedAt: new Date().toISOString(), tries: 0, correlation: '11111111-2222-3333-4444-555555555555' }
+    const message = {
+      version: 1,
+      operation: id,
+      backend: granted,
+      webhook: 'alertmanager',
+      acceptedAt: new Date().toISOString(),
+      tries: 0,
+      correlation: '11111111-2222-3333-4444-555555555555',
+    }
     const { messageId } = await queueOf(room).sendMessage(Buffer.from(JSON.stringify(message)).toString('base64'))
-    await eventually(() => room.sandbox.logs.some(({ message: line, level }) => level === 'error' && line.includes(messageId) && line.includes('"operation"')))
+    await eventually(() =>
+      room.sandbox.logs.some(
+        ({ message: line, level }) => level === 'error' && line.includes(messageId) && line.includes('"operation"'),
+      ),
+    )
     assert.equal(asked(room, granted), 0)
   })
 
@@ -291,7 +418,15 @@ describe('what nobody can deliver', { concurrency: 2 }, () => {
     const { id } = await accepted(own, backend)
     await operationWhen(own, id, (operation) => operation['error'] !== undefined)
     await queueOf(own, 'reconnects-poison').createIfNotExists()
-    const message = { version: 1, operation: id, backend, webhook: 'alertmanager', acceptedAt: new Date().toISOString(), tries: 1, correlation: '11111111-2222-3333-4444-555555555555' }
+    const message = {
+      version: 1,
+      operation: id,
+      backend,
+      webhook: 'alertmanager',
+      acceptedAt: new Date().toISOString(),
+      tries: 1,
+      correlation: '11111111-2222-3333-4444-555555555555',
+    }
     await queueOf(own, 'reconnects-poison').sendMessage(Buffer.from(JSON.stringify(message)).toString('base64'))
     const operation = await operationWhen(own, id, isFinal)
     assert.deepEqual([operation.state, (operation['error'] as { code: string }).code], ['abandoned', 'DeliveryFailed'])
@@ -314,8 +449,13 @@ describe('storage is away', { concurrency: 2 }, () => {
       assert.deepEqual([posted.status, posted.headers['x-ms-error-code']], [503, 'ServiceUnavailable'])
       assert.match(String(posted.headers['retry-after']), /^[0-9]+$/)
       assert.ok(posted.tookMs < 5_000, `${posted.tookMs} ms`)
-      assert.deepEqual((await eventsOf(own, posted)).map(({ outcome, reason, fault }) => [outcome, reason, fault]), [['failed', 'storage_unavailable', 'dependency']])
-      const { value } = (await own.get('/operations', { authorization: `Bearer ${own.sandbox.info.tokens.operator}` })).json() as { value: unknown[] }
+      assert.deepEqual(
+        (await eventsOf(own, posted)).map(({ outcome, reason, fault }) => [outcome, reason, fault]),
+        [['failed', 'storage_unavailable', 'dependency']],
+      )
+      const { value } = (
+        await own.get('/operations', { authorization: `Bearer ${own.sandbox.info.tokens.operator}` })
+      ).json() as { value: unknown[] }
       assert.deepEqual(value, [])
       await proxy.become('up')
       await delay(1_100)
@@ -328,7 +468,9 @@ describe('storage is away', { concurrency: 2 }, () => {
     await proxy.become('busy')
     const backend = own.freshBackend()
     const { id } = await accepted(own, backend)
-    await eventually(() => own.decisions().some(({ outcome, reason }) => outcome === 'deferred' && reason === 'storage_unavailable'))
+    await eventually(() =>
+      own.decisions().some(({ outcome, reason }) => outcome === 'deferred' && reason === 'storage_unavailable'),
+    )
     assert.equal(asked(own, backend), 0, 'nothing is sent that cannot be written down')
     await proxy.become('up')
     assert.equal((await operationWhen(own, id, isFinal, 40_000)).state, 'forwarded')
@@ -342,7 +484,8 @@ describe('ARM’s write budget', () => {
     const backends = Array.from({ length: 230 }, () => own.freshBackend())
     const posted = await post(own, 'alertmanager', { headers: bearer, body: groupOf(backends) })
     assert.equal(posted.status, 202)
-    for (const { operation } of posted.alerts) assert.equal((await operationWhen(own, operation, isFinal, 60_000)).state, 'forwarded')
+    for (const { operation } of posted.alerts)
+      assert.equal((await operationWhen(own, operation, isFinal, 60_000)).state, 'forwarded')
     const statuses = own.sandbox.azure.journal.requests().map(({ status }) => status)
     assert.deepEqual([statuses.length, new Set(statuses)], [230, new Set([202])])
   })

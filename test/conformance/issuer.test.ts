@@ -21,7 +21,10 @@ async function assertUnavailable(room: Conversation, answer: Heard, detail = /./
   assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
   assert.equal(answer.headers['www-authenticate'], undefined)
   const decision = await room.decision(answer)
-  assert.deepEqual([decision['reason'], decision['fault'], decision['outcome']], ['keys_unavailable', 'dependency', 'failed'])
+  assert.deepEqual(
+    [decision['reason'], decision['fault'], decision['outcome']],
+    ['keys_unavailable', 'dependency', 'failed'],
+  )
   assert.match(String(decision['detail']), detail)
 }
 
@@ -56,7 +59,10 @@ describe('keys of the issuer', { concurrency: true }, () => {
     const room = await withKeys(t)
     const before = { ...room.sandbox.azure.issuerCounts }
     const ask = (index: number) => knockWith(room, { header: { kid: `unknown-${index}` } })
-    const answers = [...(await Promise.all(Array.from({ length: 25 }, (_, index) => ask(index)))), ...(await Promise.all(Array.from({ length: 25 }, (_, index) => ask(25 + index))))]
+    const answers = [
+      ...(await Promise.all(Array.from({ length: 25 }, (_, index) => ask(index)))),
+      ...(await Promise.all(Array.from({ length: 25 }, (_, index) => ask(25 + index)))),
+    ]
     for (const answer of answers) assertRefused(answer, 401, 'AuthenticationFailed')
     assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { ...before, keys: before.keys + 1 })
     assertAccepted(await knockWith(room))
@@ -66,7 +72,9 @@ describe('keys of the issuer', { concurrency: true }, () => {
     const room = await withKeys(t)
     room.sandbox.azure.faults.set([{ target: 'issuer', kind: '500' }])
     const before = { ...room.sandbox.azure.issuerCounts }
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, index) => knockWith(room, { header: { kid: `unknown-${index}` } })))
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => knockWith(room, { header: { kid: `unknown-${index}` } })),
+    )
     for (const answer of answers) await assertUnavailable(room, answer)
     assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { ...before, keys: before.keys + 1 })
   })
@@ -84,20 +92,36 @@ describe('keys of the issuer', { concurrency: true }, () => {
   it('that cannot be had at all are a 503, never a 401: no caller is blamed for the issuer', async (t) => {
     // A port that nobody is given: one that was free a moment ago may be another test's issuer by now.
     const room = await startConversation(t, { env: { ENTRA_AUTHORITY: 'http://127.0.0.1:1' } })
-    for (const as of ['operator', 'tool', 'stranger'] as const) await assertUnavailable(room, await room.knock({ as }), /ECONNREFUSED/)
+    for (const as of ['operator', 'tool', 'stranger'] as const)
+      await assertUnavailable(room, await room.knock({ as }), /ECONNREFUSED/)
     assert.deepEqual(room.reached(), { arm: 0, identity: 0 })
     // What cannot be a token of ours needs no key to be refused.
     assertRefused(await room.knock({ as: null }), 401, 'AuthenticationFailed')
     assertRefused(await room.knock({ as: { token: 'x' } }), 401, 'AuthenticationFailed')
     const ready = await room.get('/health/ready')
-    assert.deepEqual([ready.status, ready.json()], [503, { status: 'unready', checks: [{ name: 'configuration', status: 'pass' }, { name: 'issuer-keys', status: 'fail' }, { name: 'storage', status: 'pass' }] }])
+    assert.deepEqual(
+      [ready.status, ready.json()],
+      [
+        503,
+        {
+          status: 'unready',
+          checks: [
+            { name: 'configuration', status: 'pass' },
+            { name: 'issuer-keys', status: 'fail' },
+            { name: 'storage', status: 'pass' },
+          ],
+        },
+      ],
+    )
     assert.equal((await room.get('/health/live')).status, 200)
   })
 
   it('are not fetched from where a redirect leads', async (t) => {
     const elsewhere = await startScriptedServer([])
     t.after(() => elsewhere.close())
-    const redirecting = await startScriptedServer(Array.from({ length: 5 }, () => (response) => response.writeHead(302, { location: elsewhere.origin }).end()))
+    const redirecting = await startScriptedServer(
+      Array.from({ length: 5 }, () => (response) => response.writeHead(302, { location: elsewhere.origin }).end()),
+    )
     t.after(() => redirecting.close())
     const room = await startConversation(t, { env: { ENTRA_AUTHORITY: redirecting.origin } })
     await assertUnavailable(room, await room.knock(), /redirect|status 302/)
@@ -107,7 +131,13 @@ describe('keys of the issuer', { concurrency: true }, () => {
   it('are not taken from metadata of another issuer', async (t) => {
     const host = await startConversation(t)
     // The sandbox's issuer under another name: its metadata says who it is, and that is not who was configured.
-    const room = await startConversation(t, { env: { ENTRA_AUTHORITY: host.sandbox.info.issuer.replace('127.0.0.1', 'localhost') } })
-    await assertUnavailable(room, await room.knock({ as: { token: host.sandbox.info.tokens.operator } }), /not of the configured issuer/)
+    const room = await startConversation(t, {
+      env: { ENTRA_AUTHORITY: host.sandbox.info.issuer.replace('127.0.0.1', 'localhost') },
+    })
+    await assertUnavailable(
+      room,
+      await room.knock({ as: { token: host.sandbox.info.tokens.operator } }),
+      /not of the configured issuer/,
+    )
   })
 })

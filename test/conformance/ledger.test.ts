@@ -8,7 +8,8 @@ import { AFTER, createPlaces, DRY_RUN, FORCE, OPERATION_ID, outcomesOf, startTwo
 const STORM = 200
 const fresh = createPlaces({ after })
 const hasty = createPlaces({ after }, { env: { RECONNECT_DEADLINE_SECONDS: '2' } })
-const times = <T>(count: number, make: () => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: count }, make))
+const times = <T>(count: number, make: () => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: count }, make))
 
 describe('x-reconnect-outcome', { concurrency: 3 }, () => {
   it('forwarded: ARM accepted it now; joined: an earlier one covers it, is due when that one is, and ARM is not asked again', async () => {
@@ -17,9 +18,22 @@ describe('x-reconnect-outcome', { concurrency: 3 }, () => {
     const answer = await room.knock({ backend })
     const second = told(answer)
     assert.deepEqual([first.outcome, second.outcome, second.due, asked()], ['forwarded', 'joined', first.due, 1])
-    assert.deepEqual([answer.headers['x-ms-request-id'], answer.headers['x-ms-routing-request-id']], [undefined, undefined], 'ARM was not called')
+    assert.deepEqual(
+      [answer.headers['x-ms-request-id'], answer.headers['x-ms-routing-request-id']],
+      [undefined, undefined],
+      'ARM was not called',
+    )
     const { outcome, operationId, joined, due, attempts } = await room.decision(answer)
-    assert.deepEqual({ outcome, operationId, joined, due, attempts }, { outcome: 'joined', operationId: second.operation, joined: first.operation, due: first.due, attempts: undefined })
+    assert.deepEqual(
+      { outcome, operationId, joined, due, attempts },
+      {
+        outcome: 'joined',
+        operationId: second.operation,
+        joined: first.operation,
+        due: first.due,
+        attempts: undefined,
+      },
+    )
   })
 
   it('dry-run: it joins nothing, and nothing joins it', async () => {
@@ -34,7 +48,9 @@ describe('x-reconnect-outcome', { concurrency: 3 }, () => {
 describe('x-reconnect-operation and Location', { concurrency: 3 }, () => {
   it('every operation has its own id: opaque, URL-safe', async () => {
     const { room, backend } = await fresh()
-    const ids = (await Promise.all([room.knock({ backend }), room.knock({ backend }), room.knock({ backend, ...DRY_RUN })])).map((answer) => told(answer).operation)
+    const ids = (
+      await Promise.all([room.knock({ backend }), room.knock({ backend }), room.knock({ backend, ...DRY_RUN })])
+    ).map((answer) => told(answer).operation)
     for (const id of ids) assert.match(id, OPERATION_ID)
     assert.equal(new Set(ids).size, 3)
   })
@@ -46,12 +62,20 @@ describe('x-reconnect-operation and Location', { concurrency: 3 }, () => {
       const { operation, outcome } = told(answer)
       assert.deepEqual([outcome, answer.headers['location']], [expected, `/operations/${operation}`])
       assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
-      const polled = await room.get(String(answer.headers['location']), { authorization: `Bearer ${room.sandbox.info.tokens.operator}` })
+      const polled = await room.get(String(answer.headers['location']), {
+        authorization: `Bearer ${room.sandbox.info.tokens.operator}`,
+      })
       assert.deepEqual([polled.status, polled.json().state], [200, expected])
     }
   })
 
-  const foreign = { host: 'evil.example', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', forwarded: 'host=evil.example', 'x-original-url': 'https://evil.example/' }
+  const foreign = {
+    host: 'evil.example',
+    'x-forwarded-host': 'evil.example',
+    'x-forwarded-proto': 'https',
+    forwarded: 'host=evil.example',
+    'x-original-url': 'https://evil.example/',
+  }
 
   it('Location is not made of a Host or forwarded header', async () => {
     const { room, backend } = await fresh()
@@ -78,7 +102,8 @@ describe('x-reconnect-operation and Location', { concurrency: 3 }, () => {
 
   it('who is not authorized gets no operation', async () => {
     const { room, backend } = await fresh()
-    for (const as of [null, 'stranger'] as const) assert.equal((await room.knock({ backend, as })).headers['x-reconnect-operation'], undefined)
+    for (const as of [null, 'stranger'] as const)
+      assert.equal((await room.knock({ backend, as })).headers['x-reconnect-operation'], undefined)
   })
 })
 
@@ -86,7 +111,10 @@ describe('a request joins what is due no later than what it asks for', { concurr
   it('a longer after joins', async () => {
     const { room, backend, asked } = await fresh()
     const first = told(await room.knock({ backend, ...AFTER('PT5M') }))
-    assert.deepEqual({ ...told(await room.knock({ backend, ...AFTER('PT10M') })), operation: '' }, { outcome: 'joined', operation: '', due: first.due })
+    assert.deepEqual(
+      { ...told(await room.knock({ backend, ...AFTER('PT10M') })), operation: '' },
+      { outcome: 'joined', operation: '', due: first.due },
+    )
     assert.equal(asked(), 1)
   })
 
@@ -110,7 +138,10 @@ describe('a request joins what is due no later than what it asks for', { concurr
     const short = told(await room.knock({ backend, ...AFTER('PT5M') }))
     assert.deepEqual([long.outcome, short.outcome, asked()], ['forwarded', 'forwarded', 2])
     const third = await room.knock({ backend, ...AFTER('PT10M') })
-    assert.deepEqual([told(third).outcome, told(third).due, (await room.decision(third))['joined']], ['joined', short.due, short.operation])
+    assert.deepEqual(
+      [told(third).outcome, told(third).due, (await room.decision(third))['joined']],
+      ['joined', short.due, short.operation],
+    )
   })
 
   it('what is due has been: the next one is forwarded', async () => {
@@ -126,7 +157,10 @@ describe('a request joins what is due no later than what it asks for', { concurr
     const { room, backend, asked } = await fresh()
     const first = told(await room.knock({ backend }))
     for (const spelled of [backend.toUpperCase(), backend.toLowerCase()]) {
-      assert.deepEqual({ ...told(await room.knock({ backend: spelled })), operation: '' }, { outcome: 'joined', operation: '', due: first.due })
+      assert.deepEqual(
+        { ...told(await room.knock({ backend: spelled })), operation: '' },
+        { outcome: 'joined', operation: '', due: first.due },
+      )
     }
     assert.equal(asked(), 1)
   })
@@ -134,7 +168,10 @@ describe('a request joins what is due no later than what it asks for', { concurr
   it('a backend of the same name in another service is another one', async (t) => {
     const room = await startConversation(t)
     const [prod = '', dev = ''] = room.sandbox.info.backends.filter((id) => id.endsWith('/orders'))
-    assert.deepEqual([told(await room.knock({ backend: prod })).outcome, told(await room.knock({ backend: dev })).outcome], ['forwarded', 'forwarded'])
+    assert.deepEqual(
+      [told(await room.knock({ backend: prod })).outcome, told(await room.knock({ backend: dev })).outcome],
+      ['forwarded', 'forwarded'],
+    )
   })
 
   it('authorization comes first: who may not reconnect it learns nothing of what is scheduled', async () => {
@@ -156,7 +193,10 @@ describe('a storm on one backend', () => {
     assert.equal(asked(), 1)
     assert.equal(new Set(answers.map((answer) => told(answer).due)).size, 1)
     assert.equal(new Set(answers.map((answer) => told(answer).operation)).size, STORM)
-    assert.ok(answers.every(({ headers }) => headers['x-reconnect-warning'] === undefined), 'all of them are recorded')
+    assert.ok(
+      answers.every(({ headers }) => headers['x-reconnect-warning'] === undefined),
+      'all of them are recorded',
+    )
   })
 })
 
@@ -174,11 +214,18 @@ describe('while a request is in flight', { concurrency: 3 }, () => {
   it('if it failed, the next takes over, and the others join that', async () => {
     const { room, backend, asked } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: '404', scope: backend, times: 1 })
-    assert.deepEqual([outcomesOf(await times(10, () => room.knock({ backend }))), asked()], [{ 404: 1, forwarded: 1, joined: 8 }, 2])
+    assert.deepEqual(
+      [outcomesOf(await times(10, () => room.knock({ backend }))), asked()],
+      [{ 404: 1, forwarded: 1, joined: 8 }, 2],
+    )
   })
 
   it('a wait that runs out is a 503 with Retry-After, and nothing was sent', async (t) => {
-    const [holder, waiter] = await startTwo(t, { env: { RECONNECT_DEADLINE_SECONDS: '4' } }, { env: { RECONNECT_DEADLINE_SECONDS: '2' } })
+    const [holder, waiter] = await startTwo(
+      t,
+      { env: { RECONNECT_DEADLINE_SECONDS: '4' } },
+      { env: { RECONNECT_DEADLINE_SECONDS: '2' } },
+    )
     holder.sandbox.azure.faults.set([{ target: 'arm', kind: 'hang' }])
     const first = holder.knock()
     while (holder.reached().arm === 0) await delay(5)
@@ -194,7 +241,18 @@ describe('while a request is in flight', { concurrency: 3 }, () => {
 
 describe('a failure never makes the next request believe that a reconnect is coming', { concurrency: 3 }, () => {
   // After an outcome that is not known ARM is asked once more.
-  for (const [kind, often] of [['404', 1], ['409', 1], ['401', 1], ['500', 2], ['503', 2], ['reset-before', 2], ['reset-after', 2], ['html-202', 2], ['redirect-307', 2], ['hang', 2]] as const) {
+  for (const [kind, often] of [
+    ['404', 1],
+    ['409', 1],
+    ['401', 1],
+    ['500', 2],
+    ['503', 2],
+    ['reset-before', 2],
+    ['reset-after', 2],
+    ['html-202', 2],
+    ['redirect-307', 2],
+    ['hang', 2],
+  ] as const) {
     it(`${kind}: the next one is forwarded`, async () => {
       const { room, backend } = await (kind === 'hang' ? hasty : fresh)()
       const { faults } = room.sandbox.azure
@@ -211,7 +269,10 @@ describe('a failure never makes the next request believe that a reconnect is com
     const first = told(await room.knock({ backend, ...AFTER('PT10M') }))
     room.sandbox.azure.faults.add({ target: 'arm', kind: '409', scope: backend, times: 1 })
     assert.equal((await room.knock({ backend, ...AFTER('PT5M') })).status, 409)
-    assert.deepEqual({ ...told(await room.knock({ backend, ...AFTER('PT15M') })), operation: '' }, { outcome: 'joined', operation: '', due: first.due })
+    assert.deepEqual(
+      { ...told(await room.knock({ backend, ...AFTER('PT15M') })), operation: '' },
+      { outcome: 'joined', operation: '', due: first.due },
+    )
     assert.equal(told(await room.knock({ backend, ...AFTER('PT5M') })).outcome, 'forwarded')
     assert.equal(asked(), 3)
   })
@@ -252,7 +313,10 @@ describe('across instances', { concurrency: 2 }, () => {
     const [one, other] = await startTwo(t)
     const first = told(await one.knock())
     const second = await other.knock()
-    assert.deepEqual([told(second).outcome, told(second).due, (await other.decision(second))['joined']], ['joined', first.due, first.operation])
+    assert.deepEqual(
+      [told(second).outcome, told(second).due, (await other.decision(second))['joined']],
+      ['joined', first.due, first.operation],
+    )
     assert.deepEqual([one.reached().arm, other.reached().arm], [1, 0])
   })
 

@@ -20,37 +20,84 @@ describe('the addresses and credentials of a running sandbox', () => {
     assert.equal((await call(info.proxy, '/health/live')).status, 200)
     assert.equal((await call(info.proxyTls, '/health/live', { ca: caFile })).status, 200)
     assert.equal((await call(info.arm, '/', { ca: caFile })).status, 401)
-    for (const origin of [info.proxyTls, info.arm]) await assert.rejects(call(origin, '/'), ({ code }: NodeJS.ErrnoException) => /^(?:UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN)$/.test(code ?? ''))
+    for (const origin of [info.proxyTls, info.arm])
+      await assert.rejects(call(origin, '/'), ({ code }: NodeJS.ErrnoException) =>
+        /^(?:UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN)$/.test(code ?? ''),
+      )
   })
 
   it('issuer and tenantId lead to OpenID metadata, and from there to keys', async () => {
-    const metadata = (await call(info.issuer, `/${info.tenantId}/v2.0/.well-known/openid-configuration`)).json() as { issuer: string; jwks_uri: string }
+    const metadata = (await call(info.issuer, `/${info.tenantId}/v2.0/.well-known/openid-configuration`)).json() as {
+      issuer: string
+      jwks_uri: string
+    }
     assert.equal(metadata.issuer, `${info.issuer}/${info.tenantId}/v2.0`)
-    const keys = (await call(info.issuer, new URL(metadata.jwks_uri).pathname)).json().keys as { kty: string; use: string }[]
-    assert.deepEqual(keys.map(({ kty, use }) => [kty, use]), [['RSA', 'sig']])
+    const keys = (await call(info.issuer, new URL(metadata.jwks_uri).pathname)).json().keys as {
+      kty: string
+      use: string
+    }[]
+    assert.deepEqual(
+      keys.map(({ kty, use }) => [kty, use]),
+      [['RSA', 'sig']],
+    )
   })
 
   it('identityEndpoint and identityHeader speak the App Service protocol 2019-08-01', async () => {
     const { origin, pathname } = new URL(info.identityEndpoint)
-    const ask = (header: string) => call(origin, `${pathname}?resource=${encodeURIComponent(info.arm)}&api-version=2019-08-01`, { headers: { 'x-identity-header': header } })
+    const ask = (header: string) =>
+      call(origin, `${pathname}?resource=${encodeURIComponent(info.arm)}&api-version=2019-08-01`, {
+        headers: { 'x-identity-header': header },
+      })
     assert.equal((await ask('wrong')).status, 401)
-    const token = (await ask(info.identityHeader)).json() as { access_token: string; expires_on: string; resource: string; token_type: string }
-    assert.deepEqual([typeof token.expires_on, token.resource, token.token_type, decodeJwt(token.access_token)['oid']], ['string', info.arm, 'Bearer', MANAGED_IDENTITY.objectId])
+    const token = (await ask(info.identityHeader)).json() as {
+      access_token: string
+      expires_on: string
+      resource: string
+      token_type: string
+    }
+    assert.deepEqual(
+      [typeof token.expires_on, token.resource, token.token_type, decodeJwt(token.access_token)['oid']],
+      ['string', info.arm, 'Bearer', MANAGED_IDENTITY.objectId],
+    )
   })
 
   it('tokens are of an operator, who may everything here, of a tool, which may one thing, and of a stranger, who may nothing; audience is what they are for', async () => {
-    const statuses = await Promise.all((['operator', 'tool', 'stranger'] as const).map((as) => Promise.all(info.backends.map(async (backend) => (await room.knock({ as, backend: encodeURI(backend).replaceAll('%25', '%'), headers: { 'x-reconnect-dry-run': 'true' } })).status))))
+    const statuses = await Promise.all(
+      (['operator', 'tool', 'stranger'] as const).map((as) =>
+        Promise.all(
+          info.backends.map(
+            async (backend) =>
+              (
+                await room.knock({
+                  as,
+                  backend: encodeURI(backend).replaceAll('%25', '%'),
+                  headers: { 'x-reconnect-dry-run': 'true' },
+                })
+              ).status,
+          ),
+        ),
+      ),
+    )
     const others = info.backends.slice(1)
-    assert.deepEqual(statuses, [info.backends.map(() => 202), [202, ...others.map(() => 403)], info.backends.map(() => 403)])
-    for (const token of Object.values(info.tokens)) assert.ok([info.audience, API_CLIENT_ID].includes(String(decodeJwt(token).aud)))
+    assert.deepEqual(statuses, [
+      info.backends.map(() => 202),
+      [202, ...others.map(() => 403)],
+      info.backends.map(() => 403),
+    ])
+    for (const token of Object.values(info.tokens))
+      assert.ok([info.audience, API_CLIENT_ID].includes(String(decodeJwt(token).aud)))
     assert.equal(info.audience, `api://${API_CLIENT_ID}`)
   })
 
   it('are all on the loopback address, where nobody else can listen', async () => {
     const origins = [info.proxy, info.proxyTls, info.arm, info.issuer, info.identityEndpoint, info.control]
     for (const origin of origins) assert.equal(new URL(origin).hostname, '127.0.0.1')
-    const addresses = Object.values(networkInterfaces()).flat().filter((address) => address !== undefined && !address.internal && address.family === 'IPv4')
-    for (const address of addresses) for (const origin of origins) assert.equal(await answers(address?.address as string, Number(new URL(origin).port)), false)
+    const addresses = Object.values(networkInterfaces())
+      .flat()
+      .filter((address) => address !== undefined && !address.internal && address.family === 'IPv4')
+    for (const address of addresses)
+      for (const origin of origins)
+        assert.equal(await answers(address?.address as string, Number(new URL(origin).port)), false)
   })
 })
 
@@ -65,9 +112,16 @@ describe('what runs is what is deployed', () => {
 
   it('no production code knows that the simulation exists', async () => {
     for (const folder of ['src', 'dist']) {
-      const files = (await readdir(join(PROJECT_ROOT, folder), { recursive: true })).filter((name) => /\.(?:ts|cjs)$/.test(name))
+      const files = (await readdir(join(PROJECT_ROOT, folder), { recursive: true })).filter((name) =>
+        /\.(?:ts|cjs)$/.test(name),
+      )
       assert.ok(files.length > 0)
-      for (const name of files) assert.doesNotMatch(await readFile(join(PROJECT_ROOT, folder, name), 'utf8'), /sandbox\/|simulat(?:ed|ion) Azure|NODE_TLS_REJECT_UNAUTHORIZED|rejectUnauthorized:\s*(?:false|!1)/i, `${folder}/${name}`)
+      for (const name of files)
+        assert.doesNotMatch(
+          await readFile(join(PROJECT_ROOT, folder, name), 'utf8'),
+          /sandbox\/|simulat(?:ed|ion) Azure|NODE_TLS_REJECT_UNAUTHORIZED|rejectUnauthorized:\s*(?:false|!1)/i,
+          `${folder}/${name}`,
+        )
     }
   })
 })

@@ -14,7 +14,14 @@ import { startConversation } from './conversation.ts'
 const OTHER_SUBSCRIPTION_ID = 'b8c1e9a2-0000-4000-8000-9a2d7c3f4b05'
 const room = await startConversation(
   { after },
-  { policy: { grants: [SUBSCRIPTION_ID, OTHER_SUBSCRIPTION_ID].map((id) => ({ principal: 'role:Reconnect.Operator', scope: `/subscriptions/${id}` })) } },
+  {
+    policy: {
+      grants: [SUBSCRIPTION_ID, OTHER_SUBSCRIPTION_ID].map((id) => ({
+        principal: 'role:Reconnect.Operator',
+        scope: `/subscriptions/${id}`,
+      })),
+    },
+  },
 )
 const { info, azure } = room.sandbox
 trust({ certificate: azure.caCertificate })
@@ -36,13 +43,21 @@ type Options = ApiManagementClientOptionalParams
 const operator = credentialWith(info.tokens.operator)
 const identity = credentialWith(mintIdentityToken(azure.keys, info.arm, Date.now(), false).token)
 const throughUs = (options: Options = {}, credential = operator, subscription = SUBSCRIPTION_ID) =>
-  new ApiManagementClient(credential, subscription, { endpoint: info.proxyTls, credentialScopes: `${API_AUDIENCE}/.default`, ...options })
-const direct = (options: Options = {}, subscription = SUBSCRIPTION_ID) => new ApiManagementClient(identity, subscription, { endpoint: info.arm, ...options })
+  new ApiManagementClient(credential, subscription, {
+    endpoint: info.proxyTls,
+    credentialScopes: `${API_AUDIENCE}/.default`,
+    ...options,
+  })
+const direct = (options: Options = {}, subscription = SUBSCRIPTION_ID) =>
+  new ApiManagementClient(identity, subscription, { endpoint: info.arm, ...options })
 
 type Call = (client: ApiManagementClient) => Promise<unknown>
 
 async function errorOf(call: Promise<unknown>): Promise<RestError> {
-  const error = await call.then(() => undefined, (reason: unknown) => reason)
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
   assert.ok(error instanceof RestError, `expected a RestError, not ${String(error)}`)
   return error
 }
@@ -50,7 +65,15 @@ async function errorOf(call: Promise<unknown>): Promise<RestError> {
 /** What code that catches a RestError looks at. */
 function facts(error: RestError): object {
   const { name, code, statusCode, message, details } = error
-  return { name, code, statusCode, message, details, body: JSON.parse(error.response?.bodyAsText ?? 'null') as unknown, retryAfter: error.response?.headers.get('retry-after') }
+  return {
+    name,
+    code,
+    statusCode,
+    message,
+    details,
+    body: JSON.parse(error.response?.bodyAsText ?? 'null') as unknown,
+    retryAfter: error.response?.headers.get('retry-after'),
+  }
 }
 
 /** The name of a backend of apim-prod that nobody has asked for yet. */
@@ -64,15 +87,24 @@ beforeEach(() => {
 describe('backend.reconnect of the official SDK', () => {
   it('without after: resolves as with ARM, and ARM received what the SDK would have sent it', async () => {
     const backend = fresh()
-    assert.deepEqual(await throughUs().backend.reconnect('rg-apim', 'apim-prod', backend), await direct().backend.reconnect('rg-apim', 'apim-prod', backend))
+    assert.deepEqual(
+      await throughUs().backend.reconnect('rg-apim', 'apim-prod', backend),
+      await direct().backend.reconnect('rg-apim', 'apim-prod', backend),
+    )
     const [first, second] = azure.journal.requests()
-    assert.deepEqual([first?.method, first?.path, first?.query, first?.body], [second?.method, second?.path, second?.query, second?.body])
+    assert.deepEqual(
+      [first?.method, first?.path, first?.query, first?.body],
+      [second?.method, second?.path, second?.query, second?.body],
+    )
     assert.deepEqual(operator.asked[0], [`${API_AUDIENCE}/.default`])
   })
 
   it('with after: forwarded as given', async () => {
     await throughUs().backend.reconnect('rg-apim', 'apim-prod', 'payments', { parameters: { after: 'PT5M' } })
-    assert.deepEqual(azure.journal.effects().map(({ backend, after: given }) => [backend, given]), [[RECONNECTABLE_BACKENDS[1], 'PT5M']])
+    assert.deepEqual(
+      azure.journal.effects().map(({ backend, after: given }) => [backend, given]),
+      [[RECONNECTABLE_BACKENDS[1], 'PT5M']],
+    )
   })
 
   it('with a backend id of every character that one may have', async () => {
@@ -84,7 +116,10 @@ describe('backend.reconnect of the official SDK', () => {
   for (const apiVersion of ['2021-08-01', '2022-08-01', '2024-05-01']) {
     it(`with apiVersion ${apiVersion}`, async () => {
       await throughUs({ apiVersion }).backend.reconnect('rg-apim', 'apim-prod', fresh())
-      assert.deepEqual(azure.journal.requests().map(({ query }) => query['api-version']), [apiVersion])
+      assert.deepEqual(
+        azure.journal.requests().map(({ query }) => query['api-version']),
+        [apiVersion],
+      )
     })
   }
 
@@ -92,7 +127,8 @@ describe('backend.reconnect of the official SDK', () => {
     const seen: [number, string | undefined, string | undefined][] = []
     const before = room.decisions().length
     await throughUs().backend.reconnect('rg-apim', 'apim-prod', fresh(), {
-      onResponse: ({ status, headers }) => seen.push([status, headers.get('x-reconnect-outcome'), headers.get('x-ms-routing-request-id')?.slice(0, 11)]),
+      onResponse: ({ status, headers }) =>
+        seen.push([status, headers.get('x-reconnect-outcome'), headers.get('x-ms-routing-request-id')?.slice(0, 11)]),
     })
     assert.deepEqual([seen, azure.journal.requests().length], [[[202, 'forwarded', 'WESTEUROPE:']], 1])
     await room.decision({ correlationId: String(azure.journal.requests()[0]?.headers['x-ms-correlation-request-id']) })
@@ -102,32 +138,60 @@ describe('backend.reconnect of the official SDK', () => {
   it('its x-ms-client-request-id travels to ARM and comes back', async () => {
     const ids: (string | undefined)[] = []
     await throughUs().backend.reconnect('rg-apim', 'apim-prod', fresh(), {
-      onResponse: ({ request, headers }) => ids.push(request.headers.get('x-ms-client-request-id'), headers.get('x-ms-client-request-id')),
+      onResponse: ({ request, headers }) =>
+        ids.push(request.headers.get('x-ms-client-request-id'), headers.get('x-ms-client-request-id')),
     })
     assert.equal(ids[0], azure.journal.requests()[0]?.headers['x-ms-client-request-id'])
     assert.equal(ids[0], ids[1])
   })
 
   it('a dry run is a custom header away', async () => {
-    await throughUs().backend.reconnect('rg-apim', 'apim-prod', 'orders', { requestOptions: { customHeaders: { 'x-reconnect-dry-run': 'true' } } })
+    await throughUs().backend.reconnect('rg-apim', 'apim-prod', 'orders', {
+      requestOptions: { customHeaders: { 'x-reconnect-dry-run': 'true' } },
+    })
     assert.deepEqual(azure.journal.requests(), [])
   })
 })
 
 describe('an error of ARM arrives as the RestError that ARM itself causes', () => {
-  const reconnect = (...names: readonly [group: string, service: string, backend: string]): Call => (client) => client.backend.reconnect(...names)
+  const reconnect =
+    (...names: readonly [group: string, service: string, backend: string]): Call =>
+    (client) =>
+      client.backend.reconnect(...names)
   const orders = reconnect('rg-apim', 'apim-prod', 'orders')
   const cases: [string, Call, Omit<Fault, 'target'>?][] = [
     ['404, no such backend', reconnect('rg-apim', 'apim-prod', 'nowhere')],
     ['404, no such service', reconnect('rg-apim', 'apim-none', 'orders')],
-    ['404, no such resource group', (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'gone'), { kind: '404', code: 'ResourceGroupNotFound', message: "Resource group 'rg-apim' could not be found." }],
+    [
+      '404, no such resource group',
+      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'gone'),
+      { kind: '404', code: 'ResourceGroupNotFound', message: "Resource group 'rg-apim' could not be found." },
+    ],
     ['400, not in this pricing tier', reconnect('rg-apim', 'apim-serverless', 'orders')],
     ['400, being activated', reconnect('rg-apim', 'apim-new', 'orders')],
-    ['400 with details', orders, { kind: '400', code: 'ValidationError', message: 'One or more fields contain incorrect values:', details: [{ code: 'ValidationError', target: 'after', message: 'no' }] }],
+    [
+      '400 with details',
+      orders,
+      {
+        kind: '400',
+        code: 'ValidationError',
+        message: 'One or more fields contain incorrect values:',
+        details: [{ code: 'ValidationError', target: 'after', message: 'no' }],
+      },
+    ],
     ['409', orders, { kind: '409' }],
     ['409 with Retry-After', orders, { kind: '409', retryAfter: '5' }],
     ['412', orders, { kind: '412' }],
-    ['422', orders, { kind: '422', code: 'ManagementApiRequestFailed', message: 'no', details: [{ code: 'x', message: 'y', details: null }] }],
+    [
+      '422',
+      orders,
+      {
+        kind: '422',
+        code: 'ManagementApiRequestFailed',
+        message: 'no',
+        details: [{ code: 'x', message: 'y', details: null }],
+      },
+    ],
     ['429', orders, { kind: '429', retryAfter: '600' }],
   ]
   for (const [what, call, fault] of cases) {
@@ -150,23 +214,66 @@ describe('an error of ARM arrives as the RestError that ARM itself causes', () =
 
 describe('an error of ours arrives as a RestError in the same manner', () => {
   const codes: [string, number, string, Call, ReturnType<typeof credentialWith>?, Options?][] = [
-    ['no grant', 403, 'AuthorizationFailed', (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders'), credentialWith(info.tokens.stranger)],
-    ['a bad token', 401, 'AuthenticationFailed', (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders'), credentialWith('x.y.z')],
-    ['a version without the operation', 400, 'InvalidApiVersionParameter', (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders'), operator, { apiVersion: '2016-07-07' }],
-    ['an after of more than a day', 400, 'InvalidDuration', (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders', { parameters: { after: 'PT25H' } })],
-    ['a backend id that is none', 400, 'InvalidResourceId', (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'b'.repeat(81))],
-    ['a backend id with a slash', 400, 'InvalidResourceId', (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'a/b')],
+    [
+      'no grant',
+      403,
+      'AuthorizationFailed',
+      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders'),
+      credentialWith(info.tokens.stranger),
+    ],
+    [
+      'a bad token',
+      401,
+      'AuthenticationFailed',
+      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders'),
+      credentialWith('x.y.z'),
+    ],
+    [
+      'a version without the operation',
+      400,
+      'InvalidApiVersionParameter',
+      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders'),
+      operator,
+      { apiVersion: '2016-07-07' },
+    ],
+    [
+      'an after of more than a day',
+      400,
+      'InvalidDuration',
+      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders', { parameters: { after: 'PT25H' } }),
+    ],
+    [
+      'a backend id that is none',
+      400,
+      'InvalidResourceId',
+      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'b'.repeat(81)),
+    ],
+    [
+      'a backend id with a slash',
+      400,
+      'InvalidResourceId',
+      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'a/b'),
+    ],
   ]
   for (const [what, statusCode, code, call, credential = operator, options = {}] of codes) {
     it(`${what}: ${statusCode} ${code}`, async () => {
       const error = await errorOf(call(throughUs(options, credential)))
-      assert.deepEqual([error.statusCode, error.code, typeof (error.details as { error?: { message?: unknown } }).error?.message], [statusCode, code, 'string'])
+      assert.deepEqual(
+        [error.statusCode, error.code, typeof (error.details as { error?: { message?: unknown } }).error?.message],
+        [statusCode, code, 'string'],
+      )
       assert.deepEqual(azure.journal.requests(), [])
     })
   }
 
   it("the SDK's path traversal ends here: '..' as backend, service or resource group reaches nothing", async () => {
-    for (const [group, service, backend] of [['rg-apim', 'apim-prod', '..'], ['rg-apim', 'apim-prod', '.'], ['rg-apim', '..', 'orders'], ['..', 'apim-prod', 'orders'], ['rg-apim', 'apim-prod', '']] as const) {
+    for (const [group, service, backend] of [
+      ['rg-apim', 'apim-prod', '..'],
+      ['rg-apim', 'apim-prod', '.'],
+      ['rg-apim', '..', 'orders'],
+      ['..', 'apim-prod', 'orders'],
+      ['rg-apim', 'apim-prod', ''],
+    ] as const) {
       assert.equal((await errorOf(throughUs().backend.reconnect(group, service, backend))).statusCode, 404)
     }
     assert.deepEqual(azure.journal.requests(), [])

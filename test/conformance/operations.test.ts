@@ -14,7 +14,12 @@ const OPERATOR_SHOWN = { kind: 'user', id: OPERATOR.objectId, name: OPERATOR.nam
 const fresh = createPlaces({ after })
 
 /** An operation as anybody sees it: nothing is known of its type. */
-type Shown = Readonly<Record<string, unknown>> & { readonly id: string; readonly requestedAt: string; readonly backend: string; readonly state: string }
+type Shown = Readonly<Record<string, unknown>> & {
+  readonly id: string
+  readonly requestedAt: string
+  readonly backend: string
+  readonly state: string
+}
 interface Page {
   readonly value: readonly Shown[]
   readonly nextLink?: string
@@ -23,7 +28,11 @@ interface Page {
 const read = (room: Conversation, path: string, as = 'operator'): Promise<Answer> =>
   room.get(path, { authorization: `Bearer ${room.sandbox.info.tokens[as as TokenKind] ?? as}` })
 
-async function list(room: Conversation, filters: Readonly<Record<string, string>> = {}, as = 'operator'): Promise<Page> {
+async function list(
+  room: Conversation,
+  filters: Readonly<Record<string, string>> = {},
+  as = 'operator',
+): Promise<Page> {
   const answer = await read(room, `/operations?${new URLSearchParams(filters).toString()}`, as)
   assert.equal(answer.status, 200, answer.text)
   assert.equal(answer.headers['content-type'], 'application/json')
@@ -31,7 +40,11 @@ async function list(room: Conversation, filters: Readonly<Record<string, string>
 }
 
 /** The copies that lists across backends are read from are written behind the answer. */
-async function listed(room: Conversation, count: number, filters: Readonly<Record<string, string>> = {}): Promise<readonly Shown[]> {
+async function listed(
+  room: Conversation,
+  count: number,
+  filters: Readonly<Record<string, string>> = {},
+): Promise<readonly Shown[]> {
   for (let waitedMs = 0; ; waitedMs += 20) {
     const { value } = await list(room, { top: '200', ...filters })
     if (value.length >= count || waitedMs > 3_000) {
@@ -66,7 +79,11 @@ describe('an operation is written for every authorized request', { concurrency: 
     const answer = await room.knock({ backend, ...AFTER('PT5M') })
     const { arm, ...rest } = settled(await operationOf(room, answer), answer) as { arm: Record<string, unknown> }
     assert.deepEqual(rest, { backend, state: 'forwarded', after: 'PT5M', caller: OPERATOR_SHOWN, ...HTTP, attempts: 1 })
-    assert.deepEqual(arm, { status: 202, requestId: answer.headers['x-ms-request-id'], correlationId: answer.correlationId })
+    assert.deepEqual(arm, {
+      status: 202,
+      requestId: answer.headers['x-ms-request-id'],
+      correlationId: answer.correlationId,
+    })
     assert.match(String(arm['requestId']), GUID)
   })
 
@@ -74,13 +91,26 @@ describe('an operation is written for every authorized request', { concurrency: 
     const { room, backend } = await fresh()
     const first = told(await room.knock({ backend }))
     const answer = await room.knock({ backend })
-    assert.deepEqual(settled(await operationOf(room, answer), answer), { backend, state: 'joined', joined: first.operation, caller: OPERATOR_SHOWN, ...HTTP, attempts: 0 })
+    assert.deepEqual(settled(await operationOf(room, answer), answer), {
+      backend,
+      state: 'joined',
+      joined: first.operation,
+      caller: OPERATOR_SHOWN,
+      ...HTTP,
+      attempts: 0,
+    })
   })
 
   it('dry-run', async () => {
     const { room, backend } = await fresh()
     const answer = await room.knock({ backend, ...DRY_RUN })
-    assert.deepEqual(settled(await operationOf(room, answer), answer), { backend, state: 'dry-run', caller: OPERATOR_SHOWN, ...HTTP, attempts: 0 })
+    assert.deepEqual(settled(await operationOf(room, answer), answer), {
+      backend,
+      state: 'dry-run',
+      caller: OPERATOR_SHOWN,
+      ...HTTP,
+      attempts: 0,
+    })
   })
 
   it('failed: with the code and message that the caller was told', async () => {
@@ -89,16 +119,27 @@ describe('an operation is written for every authorized request', { concurrency: 
     const answer = await room.knock({ backend })
     const { code, message } = (answer.json() as { error: { code: string; message: string } }).error
     const { arm, ...rest } = settled(await operationOf(room, answer), answer) as { arm: { status: number } }
-    assert.deepEqual(rest, { backend, state: 'failed', caller: OPERATOR_SHOWN, ...HTTP, attempts: 1, error: { code, message } })
+    assert.deepEqual(rest, {
+      backend,
+      state: 'failed',
+      caller: OPERATOR_SHOWN,
+      ...HTTP,
+      attempts: 1,
+      error: { code, message },
+    })
     assert.equal(arm.status, 409)
   })
 
   it('failed, and ambiguous: nobody knows whether ARM accepted it', async () => {
     const { room, backend } = await fresh()
-    for (let index = 0; index < 2; index += 1) room.sandbox.azure.faults.add({ target: 'arm', kind: 'reset-after', scope: backend, times: 1 })
+    for (let index = 0; index < 2; index += 1)
+      room.sandbox.azure.faults.add({ target: 'arm', kind: 'reset-after', scope: backend, times: 1 })
     const answer = await room.knock({ backend })
     const { error, ...rest } = settled(await operationOf(room, answer), answer) as { error: { code: string } }
-    assert.deepEqual([rest, error.code, answer.status], [{ backend, state: 'failed', ambiguous: true, caller: OPERATOR_SHOWN, ...HTTP, attempts: 2 }, 'BadGateway', 502])
+    assert.deepEqual(
+      [rest, error.code, answer.status],
+      [{ backend, state: 'failed', ambiguous: true, caller: OPERATOR_SHOWN, ...HTTP, attempts: 2 }, 'BadGateway', 502],
+    )
   })
 
   it('forwarded, and ambiguous: ARM was asked twice, and may have accepted twice', async () => {
@@ -120,7 +161,14 @@ describe('an operation is written for every authorized request', { concurrency: 
     const answer = await room.knock()
     assert.equal(answer.status, 503)
     const { error } = answer.json() as { error: unknown }
-    assert.deepEqual(settled(await operationOf(room, answer), answer), { backend: room.sandbox.info.backends[0], state: 'failed', caller: OPERATOR_SHOWN, ...HTTP, attempts: 0, error })
+    assert.deepEqual(settled(await operationOf(room, answer), answer), {
+      backend: room.sandbox.info.backends[0],
+      state: 'failed',
+      caller: OPERATOR_SHOWN,
+      ...HTTP,
+      attempts: 0,
+      error,
+    })
   })
 
   it('RECONNECT_MODE=dry-run', async (t) => {
@@ -130,11 +178,24 @@ describe('an operation is written for every authorized request', { concurrency: 
 
   it('and for no other: nothing is written for who is refused, or for what is not understood', async (t) => {
     const room = await startConversation(t)
-    const refused: readonly Knock[] = [{ as: null }, { as: 'stranger' }, { as: { token: 'x' } }, AFTER('soon'), { query: '?api-version=1' }, { headers: { 'x-reconnect-force': 'maybe' } }]
+    const refused: readonly Knock[] = [
+      { as: null },
+      { as: 'stranger' },
+      { as: { token: 'x' } },
+      AFTER('soon'),
+      { query: '?api-version=1' },
+      { headers: { 'x-reconnect-force': 'maybe' } },
+    ]
     for (const knock of refused) assert.ok((await room.knock(knock)).status >= 400)
     const one = told(await room.knock(DRY_RUN))
-    assert.deepEqual((await listed(room, 1)).map(({ id }) => id), [one.operation])
-    assert.deepEqual((await list(room, { backend: room.sandbox.info.backends[0] as string })).value.map(({ id }) => id), [one.operation])
+    assert.deepEqual(
+      (await listed(room, 1)).map(({ id }) => id),
+      [one.operation],
+    )
+    assert.deepEqual(
+      (await list(room, { backend: room.sandbox.info.backends[0] as string })).value.map(({ id }) => id),
+      [one.operation],
+    )
   })
 })
 
@@ -157,7 +218,10 @@ describe('GET /operations/{operationId}', { concurrency: 3 }, () => {
   it('is the same seen from another instance', async (t) => {
     const [one, other] = await startTwo(t)
     const { operation } = told(await one.knock())
-    assert.equal((await read(other, `/operations/${operation}`)).text, (await read(one, `/operations/${operation}`)).text)
+    assert.equal(
+      (await read(other, `/operations/${operation}`)).text,
+      (await read(one, `/operations/${operation}`)).text,
+    )
   })
 
   it('404 alike for what is not there, what is no id, and what the caller may not read', async (t) => {
@@ -171,7 +235,10 @@ describe('GET /operations/{operationId}', { concurrency: 3 }, () => {
       ...[unknown, ...malformed].map((id) => read(room, `/operations/${encodeURIComponent(id)}`)),
     ])
     for (const answer of answers) {
-      assert.deepEqual([answer.status, answer.headers['x-ms-error-code'], answer.text], [404, 'OperationNotFound', answers[0]?.text])
+      assert.deepEqual(
+        [answer.status, answer.headers['x-ms-error-code'], answer.text],
+        [404, 'OperationNotFound', answers[0]?.text],
+      )
       assert.deepEqual(Object.keys(answer.headers).toSorted(), Object.keys(answers[0].headers).toSorted())
     }
     assert.equal((await read(room, `/operations/${operation}`)).status, 200)
@@ -196,7 +263,13 @@ describe('GET /operations', async () => {
   const other = room.sandbox.info.backends.find((id) => id.includes('apim-dev')) as string
   const service = other.slice(0, other.indexOf('/backends/'))
   const made: Heard[] = []
-  for (const knock of [{ backend: orders }, { backend: orders }, { backend: payments, ...DRY_RUN }, { backend: other }, { backend: orders, as: 'tool' as const }]) {
+  for (const knock of [
+    { backend: orders },
+    { backend: orders },
+    { backend: payments, ...DRY_RUN },
+    { backend: other },
+    { backend: orders, as: 'tool' as const },
+  ]) {
     made.push(await room.knock(knock))
     // Newest first is by the millisecond.
     await delay(5)
@@ -206,7 +279,10 @@ describe('GET /operations', async () => {
   const at = (index: number): string => (all.find(({ id }) => id === ids[index]) as Shown).requestedAt
 
   it('newest first, the same as one by one', async () => {
-    assert.deepEqual(all.map(({ id }) => id), ids.toReversed())
+    assert.deepEqual(
+      all.map(({ id }) => id),
+      ids.toReversed(),
+    )
     for (const shown of all) assert.deepEqual((await read(room, `/operations/${shown.id}`)).json(), shown)
     assert.deepEqual(Object.keys(await list(room)), ['value'], 'nothing more: no nextLink')
   })
@@ -237,7 +313,10 @@ describe('GET /operations', async () => {
   for (const [title, filters, expected] of cases) {
     it(`filters: ${title}`, async () => {
       const { value, nextLink } = await list(room, filters)
-      assert.deepEqual(value.map(({ id }) => ids.indexOf(id)), expected)
+      assert.deepEqual(
+        value.map(({ id }) => ids.indexOf(id)),
+        expected,
+      )
       if (filters['top'] === undefined) assert.equal(nextLink, undefined)
     })
   }
@@ -268,7 +347,11 @@ describe('GET /operations', async () => {
     it(`bad ${parameter}: 400 with its name as target`, async () => {
       for (const value of values) {
         const answer = await read(room, `/operations?${new URLSearchParams({ [parameter]: value }).toString()}`)
-        assert.deepEqual([answer.status, answer.headers['x-ms-error-code'], answer.json().error.target], [400, 'InvalidQueryParameterValue', parameter], `${value}: ${answer.text}`)
+        assert.deepEqual(
+          [answer.status, answer.headers['x-ms-error-code'], answer.json().error.target],
+          [400, 'InvalidQueryParameterValue', parameter],
+          `${value}: ${answer.text}`,
+        )
       }
       assert.equal((await read(room, `/operations?${parameter}=1&${parameter}=1`)).status, 400, 'given twice')
     })
@@ -285,9 +368,18 @@ describe('paging', { concurrency: 2 }, () => {
   it('leads through nextLink to the end, without loss or repetition, newest first', async (t) => {
     const room = await startConversation(t)
     const backends = room.sandbox.info.backends
-    await Promise.all(Array.from({ length: COUNT }, (_, index) => room.knock({ backend: backends[index % backends.length] as string, ...DRY_RUN })))
+    await Promise.all(
+      Array.from({ length: COUNT }, (_, index) =>
+        room.knock({ backend: backends[index % backends.length] as string, ...DRY_RUN }),
+      ),
+    )
     const expected = (await listed(room, COUNT)).map(({ id }) => id)
-    for (const [filters, count] of [[{ top: '7' }, COUNT], [{ top: '60' }, COUNT], [{ top: '3', backend: backends[0] as string }, 10], [{ top: '4', state: 'dry-run' }, COUNT]] as const) {
+    for (const [filters, count] of [
+      [{ top: '7' }, COUNT],
+      [{ top: '60' }, COUNT],
+      [{ top: '3', backend: backends[0] as string }, 10],
+      [{ top: '4', state: 'dry-run' }, COUNT],
+    ] as const) {
       const seen: Shown[] = []
       let path: string | undefined = `/operations?${new URLSearchParams(filters).toString()}`
       while (path !== undefined) {
@@ -299,7 +391,13 @@ describe('paging', { concurrency: 2 }, () => {
       }
       const ids = seen.map(({ id }) => id)
       assert.deepEqual([ids.length, new Set(ids).size], [count, count])
-      assert.deepEqual(seen.map(({ requestedAt }) => requestedAt), seen.map(({ requestedAt }) => requestedAt).toSorted().toReversed())
+      assert.deepEqual(
+        seen.map(({ requestedAt }) => requestedAt),
+        seen
+          .map(({ requestedAt }) => requestedAt)
+          .toSorted()
+          .toReversed(),
+      )
       if (count === COUNT) assert.deepEqual(ids, expected)
     }
     assert.equal((await list(room)).value.length, 50, 'the default')
@@ -312,7 +410,10 @@ describe('paging', { concurrency: 2 }, () => {
     const first = await list(room, { top: '2' })
     await room.knock(DRY_RUN)
     const second = (await read(room, first.nextLink as string)).json() as Page
-    assert.deepEqual([...first.value, ...second.value].map(({ id }) => id), before)
+    assert.deepEqual(
+      [...first.value, ...second.value].map(({ id }) => id),
+      before,
+    )
   })
 
   it('nextLink is absolute with RECONNECT_PUBLIC_URL, tells no id, and is no key: who may not read gets nothing through it', async (t) => {
@@ -324,18 +425,34 @@ describe('paging', { concurrency: 2 }, () => {
     assert.equal(link.origin, 'https://reconnect.contoso.example')
     const id = Buffer.from((newest as Shown).id, 'base64url').toString('hex')
     const token = Buffer.from(link.searchParams.get('$skiptoken') as string, 'base64url').toString('latin1')
-    assert.ok(!token.includes(id.slice(0, 32)) && !token.includes(id.slice(-32)), 'neither its backend nor its random part')
-    for (const as of ['stranger', 'tool'] as const) assert.deepEqual((await read(room, `${link.pathname}${link.search}`, as)).json(), { value: [] })
+    assert.ok(
+      !token.includes(id.slice(0, 32)) && !token.includes(id.slice(-32)),
+      'neither its backend nor its random part',
+    )
+    for (const as of ['stranger', 'tool'] as const)
+      assert.deepEqual((await read(room, `${link.pathname}${link.search}`, as)).json(), { value: [] })
   })
 
   it('a reader of one backend is shown that one among all the others', async (t) => {
     const [mine = '', theirs = ''] = (await fresh()).room.sandbox.info.backends
-    const policy = { grants: [{ principal: `role:${OPERATOR_ROLE}`, scope: mine.slice(0, mine.indexOf('/providers')), actions: ['reconnect', 'read'] }, { principal: 'role:Reconnect.Reader', scope: mine, actions: ['read'] }] }
+    const policy = {
+      grants: [
+        {
+          principal: `role:${OPERATOR_ROLE}`,
+          scope: mine.slice(0, mine.indexOf('/providers')),
+          actions: ['reconnect', 'read'],
+        },
+        { principal: 'role:Reconnect.Reader', scope: mine, actions: ['read'] },
+      ],
+    }
     const room = await startConversation(t, { policy })
     for (const backend of [mine, theirs, mine, theirs, mine]) await room.knock({ backend, ...DRY_RUN })
     await listed(room, 5)
     const reader = await room.sandbox.azure.mint({ kind: 'operator', roles: ['Reconnect.Reader'] })
-    assert.deepEqual((await list(room, {}, reader)).value.map(({ backend }) => backend), [mine, mine, mine])
+    assert.deepEqual(
+      (await list(room, {}, reader)).value.map(({ backend }) => backend),
+      [mine, mine, mine],
+    )
     assert.deepEqual((await list(room, { backend: theirs }, reader)).value, [])
     assert.equal((await room.knock({ as: { token: reader } })).status, 403, 'to read is not to reconnect')
   })

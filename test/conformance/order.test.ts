@@ -15,12 +15,53 @@ const tooLarge: Knock = { headers: { 'content-type': 'text/plain' }, body: 'x'.r
 
 /** Each case has the fault that is named and all faults that are looked for later. */
 const STEPS: readonly [string, Knock, number, string, string][] = [
-  ['size, before who is asking', { ...tooLarge, backend: TOO_LONG, as: null }, 413, 'RequestEntityTooLarge', 'body_too_large'],
-  ['framing, before who is asking', { backend: TOO_LONG, as: null, headers: { 'transfer-encoding': 'chunked', 'content-type': 'text/plain' }, body: '{' }, 411, 'LengthRequired', 'length_required'],
-  ['authentication, before the content type', { ...wrongType, backend: TOO_LONG, as: null, query: '?api-version=1' }, 401, 'AuthenticationFailed', 'credential_missing'],
-  ['authentication, before the content type, for a bad token too', { ...wrongType, backend: TOO_LONG, as: { token: 'x' } }, 401, 'AuthenticationFailed', 'token_malformed'],
-  ['content type, before the body', { ...wrongType, backend: TOO_LONG, as: 'stranger', query: '?api-version=1' }, 415, 'UnsupportedMediaType', 'media_type_unsupported'],
-  ['body, before the target', { ...wrongBody, backend: TOO_LONG, as: 'stranger' }, 400, 'InvalidRequestContent', 'body_malformed'],
+  [
+    'size, before who is asking',
+    { ...tooLarge, backend: TOO_LONG, as: null },
+    413,
+    'RequestEntityTooLarge',
+    'body_too_large',
+  ],
+  [
+    'framing, before who is asking',
+    {
+      backend: TOO_LONG,
+      as: null,
+      headers: { 'transfer-encoding': 'chunked', 'content-type': 'text/plain' },
+      body: '{',
+    },
+    411,
+    'LengthRequired',
+    'length_required',
+  ],
+  [
+    'authentication, before the content type',
+    { ...wrongType, backend: TOO_LONG, as: null, query: '?api-version=1' },
+    401,
+    'AuthenticationFailed',
+    'credential_missing',
+  ],
+  [
+    'authentication, before the content type, for a bad token too',
+    { ...wrongType, backend: TOO_LONG, as: { token: 'x' } },
+    401,
+    'AuthenticationFailed',
+    'token_malformed',
+  ],
+  [
+    'content type, before the body',
+    { ...wrongType, backend: TOO_LONG, as: 'stranger', query: '?api-version=1' },
+    415,
+    'UnsupportedMediaType',
+    'media_type_unsupported',
+  ],
+  [
+    'body, before the target',
+    { ...wrongBody, backend: TOO_LONG, as: 'stranger' },
+    400,
+    'InvalidRequestContent',
+    'body_malformed',
+  ],
   ['target, before permission', { backend: TOO_LONG, as: 'stranger' }, 400, 'InvalidResourceId', 'segment_invalid'],
   ['permission, before ARM', { backend: MISSING, as: 'stranger' }, 403, 'AuthorizationFailed', 'not_granted'],
 ]
@@ -55,13 +96,19 @@ describe('what is revealed', () => {
   it('nothing about body or target before authentication: whatever they are, the answer is the same', async () => {
     const targets = [ORDERS, MISSING, TOO_LONG]
     const bodies: Knock[] = [{}, wrongType, wrongBody, { body: { properties: { after: 'never' } } }]
-    const answers = await Promise.all(targets.flatMap((backend) => bodies.map((body) => room.knock({ ...body, backend, as: null }))))
-    const seen = answers.map(({ status, text, headers: { date, 'x-ms-correlation-request-id': id, ...headers } }) => JSON.stringify({ status, text, headers, has: [date, id].every(Boolean) }))
+    const answers = await Promise.all(
+      targets.flatMap((backend) => bodies.map((body) => room.knock({ ...body, backend, as: null }))),
+    )
+    const seen = answers.map(({ status, text, headers: { date, 'x-ms-correlation-request-id': id, ...headers } }) =>
+      JSON.stringify({ status, text, headers, has: [date, id].every(Boolean) }),
+    )
     assert.equal(new Set(seen).size, 1, [...new Set(seen)].join('\n'))
   })
 
   it('not whether a backend exists, to who may not use it', async () => {
-    const [there, missing] = await Promise.all([ORDERS, MISSING].map((backend) => room.knock({ backend, as: 'stranger' })))
+    const [there, missing] = await Promise.all(
+      [ORDERS, MISSING].map((backend) => room.knock({ backend, as: 'stranger' })),
+    )
     assert.ok(there !== undefined && missing !== undefined)
     assert.equal(missing.status, 403)
     assert.equal(missing.text.replaceAll(MISSING, ORDERS), there.text)
@@ -81,7 +128,10 @@ describe('mode off is looked at after permission', () => {
     assertRefused(answer, 503, 'ServiceUnavailable')
     assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
     const { outcome, reason, fault, mode } = await switchedOff.decision(answer)
-    assert.deepEqual({ outcome, reason, fault, mode }, { outcome: 'failed', reason: 'switched_off', fault: 'us', mode: 'off' })
+    assert.deepEqual(
+      { outcome, reason, fault, mode },
+      { outcome: 'failed', reason: 'switched_off', fault: 'us', mode: 'off' },
+    )
     assert.deepEqual(switchedOff.reached(), { arm: 0, identity: 0 })
   })
 

@@ -17,7 +17,9 @@ export interface Place {
 export function createPlaces(scope: Scope, options: SandboxOptions = {}): () => Promise<Place> {
   let starting: Promise<Place[]> = Promise.resolve([])
   return async () => {
-    starting = starting.then(async (left) => (left.length > 0 ? left : placesOf(await startConversation(scope, options))))
+    starting = starting.then(async (left) =>
+      left.length > 0 ? left : placesOf(await startConversation(scope, options)),
+    )
     const left = await starting
     return left.shift() ?? assert.fail('no place is left')
   }
@@ -25,13 +27,22 @@ export function createPlaces(scope: Scope, options: SandboxOptions = {}): () => 
 
 /** The one with every unusual character stands percent-encoded in ARM's journal, and is left out. */
 function placesOf(room: Conversation): Place[] {
-  return room.sandbox.info.backends.filter((backend) => encodeURI(backend) === backend).map((backend) => ({ room, backend, asked: () => room.armReceived(backend).length }))
+  return room.sandbox.info.backends
+    .filter((backend) => encodeURI(backend) === backend)
+    .map((backend) => ({ room, backend, asked: () => room.armReceived(backend).length }))
 }
 
 /** Two instances of the app, each with a simulated Azure of its own, on one storage account. */
-export async function startTwo(scope: Scope, options: SandboxOptions = {}, others: SandboxOptions = options): Promise<readonly [Conversation, Conversation]> {
+export async function startTwo(
+  scope: Scope,
+  options: SandboxOptions = {},
+  others: SandboxOptions = options,
+): Promise<readonly [Conversation, Conversation]> {
   const storage = await storageAccount(scope)
-  return Promise.all([startConversation(scope, { ...options, storage }), startConversation(scope, { ...others, storage })])
+  return Promise.all([
+    startConversation(scope, { ...options, storage }),
+    startConversation(scope, { ...others, storage }),
+  ])
 }
 
 /** The connection string of an account that nobody else uses. */
@@ -53,7 +64,11 @@ export interface Told {
 export function told(answer: Heard): Told {
   assert.deepEqual([answer.status, answer.text], [202, ''], answer.text)
   const header = (name: string): string => String(answer.headers[name])
-  return { outcome: header('x-reconnect-outcome'), operation: header('x-reconnect-operation'), due: header('x-reconnect-due') }
+  return {
+    outcome: header('x-reconnect-outcome'),
+    operation: header('x-reconnect-operation'),
+    due: header('x-reconnect-due'),
+  }
 }
 
 export function outcomesOf(answers: readonly Heard[]): Readonly<Record<string, number>> {

@@ -21,7 +21,13 @@ function sent(): ReceivedRequest {
   return request
 }
 
-async function assertNotSent(knock: Knock, status: number, code: string, reason: string, target?: string): Promise<void> {
+async function assertNotSent(
+  knock: Knock,
+  status: number,
+  code: string,
+  reason: string,
+  target?: string,
+): Promise<void> {
   const before = room.reached()
   const answer = await room.knock(knock)
   assert.equal(assertRefused(answer, status, code).target, target)
@@ -47,10 +53,29 @@ describe('api-version', () => {
     assert.deepEqual(sent().query, { 'api-version': '2022-08-01' })
   })
 
-  for (const query of ['2019-12-01', '', '2024-05-01%20', '2024-05-01-preview', '../../x', '2024-05-01&api-version=2022-08-01', '2024-05-01&API-VERSION=2024-05-01', '2024-05-0%D9%A1']) {
+  for (const query of [
+    '2019-12-01',
+    '',
+    '2024-05-01%20',
+    '2024-05-01-preview',
+    '../../x',
+    '2024-05-01&api-version=2022-08-01',
+    '2024-05-01&API-VERSION=2024-05-01',
+    '2024-05-0%D9%A1',
+  ]) {
     it(`is refused as '${query}', and the answer lists what is supported`, async () => {
-      await assertNotSent({ query: `?api-version=${query}` }, 400, 'InvalidApiVersionParameter', 'api_version_invalid', 'api-version')
-      const { message } = assertRefused(await room.knock({ query: `?api-version=${query}` }), 400, 'InvalidApiVersionParameter')
+      await assertNotSent(
+        { query: `?api-version=${query}` },
+        400,
+        'InvalidApiVersionParameter',
+        'api_version_invalid',
+        'api-version',
+      )
+      const { message } = assertRefused(
+        await room.knock({ query: `?api-version=${query}` }),
+        400,
+        'InvalidApiVersionParameter',
+      )
       assert.ok(message.includes(VERSIONS.join(',')))
     })
   }
@@ -92,16 +117,31 @@ describe('body', () => {
     ['20,000 nested arrays', '['.repeat(20_000)],
   ] as const) {
     it(`is refused when it is ${what}`, () =>
-      assertNotSent({ body, headers: { 'content-type': 'application/json' } }, 400, 'InvalidRequestContent', 'body_malformed'))
+      assertNotSent(
+        { body, headers: { 'content-type': 'application/json' } },
+        400,
+        'InvalidRequestContent',
+        'body_malformed',
+      ))
   }
 
   it('that is nested deep but valid is no trouble', async () => {
-    assertAccepted(await room.knockAnew({ body: `{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, headers: { 'content-type': 'application/json' } }))
+    assertAccepted(
+      await room.knockAnew({
+        body: `{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
+        headers: { 'content-type': 'application/json' },
+      }),
+    )
   })
 
   for (const type of ['application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON;charset="UTF-8"']) {
     it(`may be called ${type}`, async () => {
-      assertAccepted(await room.knockAnew({ body: '{"properties":{"after":"PT5M"}}', headers: { 'content-type': type, 'content-encoding': 'identity' } }))
+      assertAccepted(
+        await room.knockAnew({
+          body: '{"properties":{"after":"PT5M"}}',
+          headers: { 'content-type': type, 'content-encoding': 'identity' },
+        }),
+      )
       assert.deepEqual(JSON.parse(sent().body), { properties: { after: 'PT5M' } })
     })
   }
@@ -118,12 +158,16 @@ describe('body', () => {
     { 'content-type': 'application/json', 'content-encoding': 'identity, br' },
   ]
   for (const headers of unsupported) {
-    it(`is refused with ${JSON.stringify(headers)}`, () => assertNotSent({ body: '{}', headers: headers ?? {} }, 415, 'UnsupportedMediaType', 'media_type_unsupported'))
+    it(`is refused with ${JSON.stringify(headers)}`, () =>
+      assertNotSent({ body: '{}', headers: headers ?? {} }, 415, 'UnsupportedMediaType', 'media_type_unsupported'))
   }
 })
 
 describe('64 KiB', () => {
-  const ofSize = (bytes: number): Knock => ({ body: '{"properties":{"after":"PT5M"}}'.padEnd(bytes), headers: { 'content-type': 'application/json' } })
+  const ofSize = (bytes: number): Knock => ({
+    body: '{"properties":{"after":"PT5M"}}'.padEnd(bytes),
+    headers: { 'content-type': 'application/json' },
+  })
 
   for (const bytes of [LIMIT_BYTES - 1, LIMIT_BYTES]) {
     it(`a body of ${bytes} bytes is read`, async () => {
@@ -133,18 +177,40 @@ describe('64 KiB', () => {
   }
 
   for (const bytes of [LIMIT_BYTES + 1, 1024 * 1024]) {
-    it(`a body of ${bytes} bytes is refused`, () => assertNotSent(ofSize(bytes), 413, 'RequestEntityTooLarge', 'body_too_large'))
+    it(`a body of ${bytes} bytes is refused`, () =>
+      assertNotSent(ofSize(bytes), 413, 'RequestEntityTooLarge', 'body_too_large'))
   }
 
   it('counts bytes, not characters', () =>
-    assertNotSent({ body: `{"x":"${'é'.repeat(LIMIT_BYTES / 2)}"}`, headers: { 'content-type': 'application/json' } }, 413, 'RequestEntityTooLarge', 'body_too_large'))
+    assertNotSent(
+      { body: `{"x":"${'é'.repeat(LIMIT_BYTES / 2)}"}`, headers: { 'content-type': 'application/json' } },
+      413,
+      'RequestEntityTooLarge',
+      'body_too_large',
+    ))
 
   it('a body in chunks, whose end nobody announced, is refused rather than lost', () =>
-    assertNotSent({ body: '{"properties":{"after":"PT5M"}}', headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' } }, 411, 'LengthRequired', 'length_required'))
+    assertNotSent(
+      {
+        body: '{"properties":{"after":"PT5M"}}',
+        headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
+      },
+      411,
+      'LengthRequired',
+      'length_required',
+    ))
 
   it('a body with both a length and chunks never gets here', async () => {
     const before = room.decisions().length
-    const head = [`POST ${info.backends[0]}/reconnect HTTP/1.1`, 'Host: x', `Authorization: Bearer ${info.tokens.operator}`, 'Content-Type: application/json', 'Content-Length: 5', 'Transfer-Encoding: chunked', 'Connection: close']
+    const head = [
+      `POST ${info.backends[0]}/reconnect HTTP/1.1`,
+      'Host: x',
+      `Authorization: Bearer ${info.tokens.operator}`,
+      'Content-Type: application/json',
+      'Content-Length: 5',
+      'Transfer-Encoding: chunked',
+      'Connection: close',
+    ]
     const answer = await sendBytes(info.proxy, `${head.join('\r\n')}\r\n\r\n2\r\n{}\r\n0\r\n\r\n`)
     assert.match(answer, /^HTTP\/1\.1 400 /)
     assert.deepEqual([room.decisions().length, azure.journal.requests().length], [before, 0])
@@ -162,7 +228,26 @@ describe('after', () => {
   }
 
   const refused: [unknown, string][] = [
-    ...['', 'P', 'PT', 'T5M', 'PT5', '5M', 'PT5M ', ' PT5M', 'pt5m', 'PT5M30', 'PT-5M', '-PT5M', '+PT5M', 'PT5M\u0000', 'PT٥M', 'PT1e3S', 'five minutes', `PT${'0'.repeat(100)}5M`].map((text) => [text, 'not_iso8601'] as [unknown, string]),
+    ...[
+      '',
+      'P',
+      'PT',
+      'T5M',
+      'PT5',
+      '5M',
+      'PT5M ',
+      ' PT5M',
+      'pt5m',
+      'PT5M30',
+      'PT-5M',
+      '-PT5M',
+      '+PT5M',
+      'PT5M\u0000',
+      'PT٥M',
+      'PT1e3S',
+      'five minutes',
+      `PT${'0'.repeat(100)}5M`,
+    ].map((text) => [text, 'not_iso8601'] as [unknown, string]),
     ...[5, 300, true, ['PT5M'], { seconds: 5 }].map((value) => [value, 'not_iso8601'] as [unknown, string]),
     ['PT0S', 'not_positive'],
     ['P0D', 'not_positive'],
@@ -187,10 +272,18 @@ describe('after', () => {
 describe('x-ms-client-request-id and x-ms-correlation-request-id', () => {
   it('travel to ARM and come back where they are GUIDs', async () => {
     const [clientRequestId, correlationId] = [randomUUID(), randomUUID().toUpperCase()]
-    const answer = await room.knockAnew({ headers: { 'x-ms-client-request-id': clientRequestId, 'x-ms-correlation-request-id': correlationId } })
+    const answer = await room.knockAnew({
+      headers: { 'x-ms-client-request-id': clientRequestId, 'x-ms-correlation-request-id': correlationId },
+    })
     assertAccepted(answer)
-    assert.deepEqual([sent().headers['x-ms-client-request-id'], sent().headers['x-ms-correlation-request-id']], [clientRequestId, correlationId])
-    assert.deepEqual([answer.headers['x-ms-client-request-id'], answer.headers['x-ms-correlation-request-id']], [clientRequestId, correlationId])
+    assert.deepEqual(
+      [sent().headers['x-ms-client-request-id'], sent().headers['x-ms-correlation-request-id']],
+      [clientRequestId, correlationId],
+    )
+    assert.deepEqual(
+      [answer.headers['x-ms-client-request-id'], answer.headers['x-ms-correlation-request-id']],
+      [clientRequestId, correlationId],
+    )
     const decision = await room.decision({ correlationId })
     assert.deepEqual([decision['clientRequestId'], decision['armCorrelationId']], [clientRequestId, correlationId])
   })
@@ -204,18 +297,30 @@ describe('x-ms-client-request-id and x-ms-correlation-request-id', () => {
 
   for (const given of ['not-a-guid', `{${randomUUID()}}`, `${randomUUID()},${randomUUID()}`, 'x'.repeat(300)]) {
     it(`go nowhere where they are none: ${given.slice(0, 12)}…`, async () => {
-      const answer = await room.knockAnew({ headers: { 'x-ms-client-request-id': given, 'x-ms-correlation-request-id': given } })
+      const answer = await room.knockAnew({
+        headers: { 'x-ms-client-request-id': given, 'x-ms-correlation-request-id': given },
+      })
       assertAccepted(answer)
       const made = String(answer.headers['x-ms-correlation-request-id'])
       assert.match(made, /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/)
-      assert.deepEqual([sent().headers['x-ms-correlation-request-id'], answer.headers['x-ms-client-request-id']], [made, undefined])
+      assert.deepEqual(
+        [sent().headers['x-ms-correlation-request-id'], answer.headers['x-ms-client-request-id']],
+        [made, undefined],
+      )
       assert.doesNotMatch(JSON.stringify(sent().headers), new RegExp(given.slice(0, 12).replace('{', '\\{')))
       assert.equal((await room.decision({ correlationId: made }))['clientRequestId'], undefined)
     })
   }
 
   it('nothing else of the caller travels to ARM: no token, no header, no address', async () => {
-    const marked = { 'x-forwarded-for': '203.0.113.9', cookie: 'a=marker', 'x-custom': 'marker', 'user-agent': 'marker/1.0', 'accept-language': 'marker', traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01` }
+    const marked = {
+      'x-forwarded-for': '203.0.113.9',
+      cookie: 'a=marker',
+      'x-custom': 'marker',
+      'user-agent': 'marker/1.0',
+      'accept-language': 'marker',
+      traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
+    }
     assertAccepted(await room.knockAnew({ headers: marked }))
     const { headers } = sent()
     assert.doesNotMatch(JSON.stringify(headers), /marker|203\.0\.113|x-reconnect/)

@@ -11,28 +11,32 @@ const SECRETS_AND_IDS = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-|eyJ|127\.0\.0\.1|a
 
 describe('routes', () => {
   it('are these seven functions and no others, without route prefix; beside them the queues', () => {
-    assert.deepEqual(room.sandbox.app.functions.toSorted((left, right) => (left.name < right.name ? -1 : 1)), [
-      { name: 'alert-receive', trigger: 'POST,OPTIONS /alerts/{webhook}' },
-      {
-        name: 'backend-reconnect',
-        trigger:
-          'POST /subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ApiManagement/service/{serviceName}/backends/{backendId}/reconnect',
-      },
-      { name: 'health-live', trigger: 'GET /health/live' },
-      { name: 'health-ready', trigger: 'GET /health/ready' },
-      { name: 'openapi-get', trigger: 'GET /openapi.json' },
-      { name: 'operation-get', trigger: 'GET /operations/{operationId}' },
-      { name: 'operation-list', trigger: 'GET /operations' },
-      { name: 'reconnect-abandon', trigger: 'queue reconnects-poison' },
-      { name: 'reconnect-deliver', trigger: 'queue reconnects' },
-    ])
+    assert.deepEqual(
+      room.sandbox.app.functions.toSorted((left, right) => (left.name < right.name ? -1 : 1)),
+      [
+        { name: 'alert-receive', trigger: 'POST,OPTIONS /alerts/{webhook}' },
+        {
+          name: 'backend-reconnect',
+          trigger:
+            'POST /subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ApiManagement/service/{serviceName}/backends/{backendId}/reconnect',
+        },
+        { name: 'health-live', trigger: 'GET /health/live' },
+        { name: 'health-ready', trigger: 'GET /health/ready' },
+        { name: 'openapi-get', trigger: 'GET /openapi.json' },
+        { name: 'operation-get', trigger: 'GET /operations/{operationId}' },
+        { name: 'operation-list', trigger: 'GET /operations' },
+        { name: 'reconnect-abandon', trigger: 'queue reconnects-poison' },
+        { name: 'reconnect-deliver', trigger: 'queue reconnects' },
+      ],
+    )
   })
 
   it('match paths without regard to case, as in ARM', async () => {
     assertAccepted(await room.knock({ path: `${room.freshBackend().toUpperCase()}/RECONNECT` }))
     assertAccepted(await room.knock({ path: `${room.freshBackend().toLowerCase()}/reconnect` }))
     assert.equal((await room.get('/OPERATIONS', { authorization: `Bearer ${info.tokens.operator}` })).status, 200)
-    for (const path of ['/HEALTH/Live', '/Health/READY', '/OpenAPI.JSON']) assert.equal((await room.get(path)).status, 200, path)
+    for (const path of ['/HEALTH/Live', '/Health/READY', '/OpenAPI.JSON'])
+      assert.equal((await room.get(path)).status, 200, path)
   })
 
   for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']) {
@@ -43,7 +47,17 @@ describe('routes', () => {
     })
   }
 
-  for (const path of ['/', '/health', '/health/live/x', '/operations/x/y', '/alerts/x', '/admin/host/status', '/api/health/live', '/subscriptions', '/openapi.json/..%2f']) {
+  for (const path of [
+    '/',
+    '/health',
+    '/health/live/x',
+    '/operations/x/y',
+    '/alerts/x',
+    '/admin/host/status',
+    '/api/health/live',
+    '/subscriptions',
+    '/openapi.json/..%2f',
+  ]) {
     it(`do not include GET ${path}`, async () => {
       const answer = await room.get(path)
       assert.deepEqual([answer.text, answer.status], ['', path === '/' ? 204 : 404])
@@ -63,24 +77,45 @@ describe('health and the description', () => {
 
   it('/health/ready needs no credentials and names its checks', async () => {
     const answer = await room.get('/health/ready')
-    assert.deepEqual([answer.status, answer.json()], [200, { status: 'ready', checks: [{ name: 'configuration', status: 'pass' }, { name: 'issuer-keys', status: 'pass' }, { name: 'storage', status: 'pass' }] }])
+    assert.deepEqual(
+      [answer.status, answer.json()],
+      [
+        200,
+        {
+          status: 'ready',
+          checks: [
+            { name: 'configuration', status: 'pass' },
+            { name: 'issuer-keys', status: 'pass' },
+            { name: 'storage', status: 'pass' },
+          ],
+        },
+      ],
+    )
   })
 
   it('/openapi.json needs no credentials and describes every route with its method', async () => {
-    const document = (await room.get('/openapi.json')).json() as { openapi: string; paths: Record<string, Record<string, { operationId: string }>> }
+    const document = (await room.get('/openapi.json')).json() as {
+      openapi: string
+      paths: Record<string, Record<string, { operationId: string }>>
+    }
     assert.match(document.openapi, /^3\.1\./)
-    const described = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, { operationId }]) => `${method.toUpperCase()} ${path} ${operationId}`))
+    const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { operationId }]) => `${method.toUpperCase()} ${path} ${operationId}`),
+    )
     const served = room.sandbox.app.functions.flatMap(({ name, trigger }) => {
       const [methods = '', path = ''] = trigger.split(' ')
       // An operation's id is its own; the handshake shares its function with the alerts.
-      return methods === 'queue' ? [] : methods.split(',').map((method) => `${method} ${path} ${method === 'OPTIONS' ? 'alert-handshake' : name}`)
+      return methods === 'queue'
+        ? []
+        : methods.split(',').map((method) => `${method} ${path} ${method === 'OPTIONS' ? 'alert-handshake' : name}`)
     })
     assert.deepEqual(described.toSorted(), served.toSorted())
   })
 
   for (const path of ['/health/live', '/health/ready', '/openapi.json']) {
     it(`${path} reveals no id, address or secret, also to who sends a token`, async () => {
-      for (const headers of [{}, { authorization: `Bearer ${info.tokens.operator}` }]) assert.doesNotMatch((await room.get(path, headers)).text, SECRETS_AND_IDS)
+      for (const headers of [{}, { authorization: `Bearer ${info.tokens.operator}` }])
+        assert.doesNotMatch((await room.get(path, headers)).text, SECRETS_AND_IDS)
     })
 
     it(`${path} asks neither ARM nor the identity endpoint nor, once its keys are known, the issuer`, async () => {
@@ -93,18 +128,47 @@ describe('health and the description', () => {
 
 /** {@link assertManners} looks at every answer of every test in this folder; here are the ones that are easily forgotten. */
 describe('every answer may not be stored or sniffed, is no redirect and carries no CORS permission', () => {
-  const page = { origin: 'https://page.example', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' }
+  const page = {
+    origin: 'https://page.example',
+    'access-control-request-method': 'POST',
+    'access-control-request-headers': 'authorization',
+  }
   const all: [string, number, string, Parameters<typeof call>[2]][] = [
-    ['a 202', 202, `${ORDERS}/reconnect`, { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } }],
-    ['a 202 after a slash too many', 202, `${ORDERS}/reconnect/`, { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } }],
+    [
+      'a 202',
+      202,
+      `${ORDERS}/reconnect`,
+      { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } },
+    ],
+    [
+      'a 202 after a slash too many',
+      202,
+      `${ORDERS}/reconnect/`,
+      { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } },
+    ],
     ['a 401', 401, `${ORDERS}/reconnect`, { method: 'POST', headers: page }],
-    ['a 403', 403, `${ORDERS}/reconnect`, { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.stranger}` } }],
+    [
+      'a 403',
+      403,
+      `${ORDERS}/reconnect`,
+      { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.stranger}` } },
+    ],
     ['operations', 200, '/operations', { headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } }],
     ['operations, to nobody', 401, '/operations', { headers: page }],
-    ['an operation that is none', 404, '/operations/x', { headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } }],
+    [
+      'an operation that is none',
+      404,
+      '/operations/x',
+      { headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } },
+    ],
     ['a preflight', 404, `${ORDERS}/reconnect`, { method: 'OPTIONS', headers: page }],
     ['the host’s own 404', 404, '/no/such/route', { headers: page }],
-    ['the host’s own 404 for a path with empty segments', 404, `${ORDERS.replace('/resourceGroups', '//resourceGroups')}/reconnect`, { method: 'POST', headers: page }],
+    [
+      'the host’s own 404 for a path with empty segments',
+      404,
+      `${ORDERS.replace('/resourceGroups', '//resourceGroups')}/reconnect`,
+      { method: 'POST', headers: page },
+    ],
     ['the start page, which is switched off', 204, '/', { headers: page }],
     ['liveness', 200, '/health/live', { headers: page }],
     ['readiness', 200, '/health/ready', { headers: page }],
@@ -118,7 +182,8 @@ describe('every answer may not be stored or sniffed, is no redirect and carries 
         assertManners(answer)
         // A 202's is the way to its operation, which nobody is sent to: it is no redirect. It is not there while storage is slow.
         if (status !== 202) assert.equal(answer.headers['location'], undefined)
-        else if (answer.headers['x-reconnect-warning'] === undefined) assert.match(String(answer.headers['location']), /^\/operations\/[\w-]+$/)
+        else if (answer.headers['x-reconnect-warning'] === undefined)
+          assert.match(String(answer.headers['location']), /^\/operations\/[\w-]+$/)
         assert.equal(answer.headers['set-cookie'], undefined)
       }
     })

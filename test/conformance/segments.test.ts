@@ -18,7 +18,12 @@ interface Parts {
 }
 
 /** The request target, with parts as they are to stand on the wire. */
-function target({ subscription = SUBSCRIPTION_ID, group = 'rg-apim', service = 'apim-prod', backend = 'orders' }: Parts): string {
+function target({
+  subscription = SUBSCRIPTION_ID,
+  group = 'rg-apim',
+  service = 'apim-prod',
+  backend = 'orders',
+}: Parts): string {
   return `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.ApiManagement/service/${service}/backends/${backend}/reconnect`
 }
 
@@ -30,8 +35,16 @@ interface RawAnswer {
 
 async function sendTarget(path: string, as: 'operator' | 'tool' = 'operator', body = ''): Promise<RawAnswer> {
   const correlationId = randomUUID()
-  const lines = [`POST ${path} HTTP/1.1`, `Host: ${new URL(info.proxy).host}`, `Authorization: Bearer ${info.tokens[as]}`, `x-ms-correlation-request-id: ${correlationId}`]
-  const text = await sendBytes(info.proxy, `${[...lines, 'Content-Type: application/json', `Content-Length: ${body.length}`, 'Connection: close'].join('\r\n')}\r\n\r\n${body}`)
+  const lines = [
+    `POST ${path} HTTP/1.1`,
+    `Host: ${new URL(info.proxy).host}`,
+    `Authorization: Bearer ${info.tokens[as]}`,
+    `x-ms-correlation-request-id: ${correlationId}`,
+  ]
+  const text = await sendBytes(
+    info.proxy,
+    `${[...lines, 'Content-Type: application/json', `Content-Length: ${body.length}`, 'Connection: close'].join('\r\n')}\r\n\r\n${body}`,
+  )
   return { status: Number(/^HTTP\/1\.1 ([0-9]{3}) /.exec(text)?.[1]), text, correlationId }
 }
 
@@ -46,10 +59,15 @@ async function assertNeverSent(path: string, refusal: Refusal): Promise<void> {
     assert.equal(room.decisions().length, recorded)
   } else {
     assert.equal(answer.status, 400, answer.text)
-    const { error } = JSON.parse(answer.text.slice(answer.text.indexOf('{'), answer.text.lastIndexOf('}') + 1)) as { error: { code: string; target: string; message: string } }
+    const { error } = JSON.parse(answer.text.slice(answer.text.indexOf('{'), answer.text.lastIndexOf('}') + 1)) as {
+      error: { code: string; target: string; message: string }
+    }
     assert.deepEqual([error.code, error.target], ['InvalidResourceId', refusal])
     const { reason, detail, fault, outcome } = await room.decision(answer)
-    assert.deepEqual({ reason, detail, fault, outcome }, { reason: 'segment_invalid', detail: refusal, fault: 'caller', outcome: 'refused' })
+    assert.deepEqual(
+      { reason, detail, fault, outcome },
+      { reason: 'segment_invalid', detail: refusal, fault: 'caller', outcome: 'refused' },
+    )
   }
 }
 
@@ -162,41 +180,70 @@ describe('whatever the host makes of a path, what is authorized is what would be
   const asTool = async (path: string, status: number, backend?: string): Promise<void> => {
     const answer = await sendTarget(path, 'tool')
     assert.equal(answer.status, status, answer.text)
-    if (status === 403) assert.deepEqual([answer.text.includes(`over scope '${backend ?? ''}'`), (await room.decision(answer))['backend']], [true, backend])
+    if (status === 403)
+      assert.deepEqual(
+        [answer.text.includes(`over scope '${backend ?? ''}'`), (await room.decision(answer))['backend']],
+        [true, backend],
+      )
   }
 
   // The tool may reconnect `orders` and nothing else.
   it('climbing from a granted backend to another is asking for the other', async () => {
     await asTool(target({ backend: 'orders/../payments' }), 403, PAYMENTS)
     await asTool(target({ backend: 'orders/%2e%2e/payments' }), 403, PAYMENTS)
-    await asTool(target({ service: 'apim-prod/backends/orders/../../../apim-dev' }), 403, ORDERS.replace('apim-prod', 'apim-dev'))
+    await asTool(
+      target({ service: 'apim-prod/backends/orders/../../../apim-dev' }),
+      403,
+      ORDERS.replace('apim-prod', 'apim-dev'),
+    )
   })
 
   it('a path that ends elsewhere after climbing leads nowhere', async () => {
-    for (const backend of ['orders/..', 'orders/../..', '../orders', '%2e%2e/%2e%2e/x']) await asTool(target({ backend }), 404)
+    for (const backend of ['orders/..', 'orders/../..', '../orders', '%2e%2e/%2e%2e/x'])
+      await asTool(target({ backend }), 404)
   })
 
   it('names that are only nearly the granted one are other names', async () => {
-    for (const id of ['orders.', 'orders~', 'order', 'orders-eu', 'orders;x', "orders'", 'orders,orders']) await asTool(target({ backend: id }), 403, sibling(ORDERS, id))
+    for (const id of ['orders.', 'orders~', 'order', 'orders-eu', 'orders;x', "orders'", 'orders,orders'])
+      await asTool(target({ backend: id }), 403, sibling(ORDERS, id))
     await asTool(target({ service: 'apim-pro' }), 403, ORDERS.replace('apim-prod', 'apim-pro'))
     await asTool(target({ service: 'apim-prod-eu' }), 403, ORDERS.replace('apim-prod', 'apim-prod-eu'))
     await asTool(target({ group: 'rg-apim-eu' }), 403, ORDERS.replace('rg-apim', 'rg-apim-eu'))
   })
 
   it('look-alikes of the granted one are refused as invalid, not folded into it', async () => {
-    const lookAlikes = [{ backend: 'order%c5%bf' }, { service: 'ap%c4%b1m-prod' }, { service: 'apim%e2%80%90prod' }, { group: 'rg-ap%c4%b1m' }, { backend: 'o%ef%bd%92ders' }]
+    const lookAlikes = [
+      { backend: 'order%c5%bf' },
+      { service: 'ap%c4%b1m-prod' },
+      { service: 'apim%e2%80%90prod' },
+      { group: 'rg-ap%c4%b1m' },
+      { backend: 'o%ef%bd%92ders' },
+    ]
     for (const parts of lookAlikes) await asTool(target(parts), 400)
   })
 
   it('look-alikes of the fixed words of the route are other routes', async () => {
-    for (const [word, other] of [['subscriptions', '%c5%bfubscriptions'], ['backends', 'bac%e2%84%aaends'], ['Microsoft.ApiManagement', 'M%c4%b1crosoft.ApiManagement'], ['reconnect', 'reconnect%20']] as const) {
+    for (const [word, other] of [
+      ['subscriptions', '%c5%bfubscriptions'],
+      ['backends', 'bac%e2%84%aaends'],
+      ['Microsoft.ApiManagement', 'M%c4%b1crosoft.ApiManagement'],
+      ['reconnect', 'reconnect%20'],
+    ] as const) {
       await asTool(target({}).replace(word, other), 404)
     }
   })
 
   it('neither query nor headers can name another target', async () => {
     await asTool(`${target({ backend: 'payments' })}?backendId=orders&api-version=2024-05-01`, 403, PAYMENTS)
-    const answer = await room.knock({ backend: PAYMENTS, as: 'tool', headers: { 'x-original-url': `${ORDERS}/reconnect`, 'x-rewrite-url': `${ORDERS}/reconnect`, 'x-ms-original-url': `${ORDERS}/reconnect` } })
+    const answer = await room.knock({
+      backend: PAYMENTS,
+      as: 'tool',
+      headers: {
+        'x-original-url': `${ORDERS}/reconnect`,
+        'x-rewrite-url': `${ORDERS}/reconnect`,
+        'x-ms-original-url': `${ORDERS}/reconnect`,
+      },
+    })
     assert.equal(answer.status, 403)
   })
 
@@ -217,21 +264,36 @@ describe('what is well formed is sent as it was spelled', () => {
     // Sooner than what the test before this one has asked for under another spelling, which it would join.
     const sooner = '{"properties":{"after":"PT1M"}}'
     // A GUID has no spelling of its own: one SDK client serves a subscription, however it is written.
-    assert.equal((await sendTarget(path.replace(SUBSCRIPTION_ID, SUBSCRIPTION_ID.toUpperCase()), 'tool', sooner)).status, 202)
-    assert.equal(room.sandbox.azure.journal.requests().at(-1)?.path.replace(SUBSCRIPTION_ID.toUpperCase(), SUBSCRIPTION_ID), path)
+    assert.equal(
+      (await sendTarget(path.replace(SUBSCRIPTION_ID, SUBSCRIPTION_ID.toUpperCase()), 'tool', sooner)).status,
+      202,
+    )
+    assert.equal(
+      room.sandbox.azure.journal.requests().at(-1)?.path.replace(SUBSCRIPTION_ID.toUpperCase(), SUBSCRIPTION_ID),
+      path,
+    )
   })
 
   it('every character that a backend id may have arrives', async () => {
     for (const backend of info.backends) {
       // Sooner than what the tests before this one have asked for.
-      const answer = await sendTarget(`${sibling(backend, encodeURIComponent(backend.slice(backend.lastIndexOf('/') + 1)))}/reconnect`, 'operator', '{"properties":{"after":"PT5S"}}')
+      const answer = await sendTarget(
+        `${sibling(backend, encodeURIComponent(backend.slice(backend.lastIndexOf('/') + 1)))}/reconnect`,
+        'operator',
+        '{"properties":{"after":"PT5S"}}',
+      )
       assert.equal(answer.status, 202, answer.text)
       assert.equal(room.sandbox.azure.journal.effects().at(-1)?.backend, backend)
     }
   })
 
   it('the longest and the oddest names are for ARM to judge', async () => {
-    for (const parts of [{ backend: 'b'.repeat(80) }, { backend: '...' }, { backend: '.orders' }, { backend: "!\"$'(),-.0;=@A[]^_`a{|}~" }] as Parts[]) {
+    for (const parts of [
+      { backend: 'b'.repeat(80) },
+      { backend: '...' },
+      { backend: '.orders' },
+      { backend: '!"$\'(),-.0;=@A[]^_`a{|}~' },
+    ] as Parts[]) {
       const answer = await sendTarget(target({ ...parts, backend: encodeURIComponent(parts.backend as string) }))
       assert.deepEqual([answer.status, answer.text.includes('Backend not found.')], [404, true], answer.text)
     }

@@ -36,11 +36,23 @@ export interface Posted extends Answer {
 const JSON_TYPE = 'application/json'
 
 /** Posts a body to a webhook as it stands. */
-export async function post({ sandbox }: Conversation, webhook: string, { headers = {}, body = '', query = '', method = 'POST', port }: Post = {}): Promise<Posted> {
+export async function post(
+  { sandbox }: Conversation,
+  webhook: string,
+  { headers = {}, body = '', query = '', method = 'POST', port }: Post = {},
+): Promise<Posted> {
   const correlationId = randomUUID()
   const from = performance.now()
-  const sent = Object.entries({ 'content-type': JSON_TYPE, 'x-ms-correlation-request-id': correlationId, ...headers }).filter(([, value]) => value !== undefined)
-  const answer = await call(port === undefined ? sandbox.info.proxy : `http://127.0.0.1:${port}`, `/alerts/${webhook}${query}`, { method, headers: Object.fromEntries(sent), body })
+  const sent = Object.entries({
+    'content-type': JSON_TYPE,
+    'x-ms-correlation-request-id': correlationId,
+    ...headers,
+  }).filter(([, value]) => value !== undefined)
+  const answer = await call(
+    port === undefined ? sandbox.info.proxy : `http://127.0.0.1:${port}`,
+    `/alerts/${webhook}${query}`,
+    { method, headers: Object.fromEntries(sent), body },
+  )
   assertManners(answer)
   const tookMs = performance.now() - from
   const alerts = /^\{.*"alerts":/.test(answer.text) ? (answer.json() as { alerts: AlertAnswer[] }).alerts : []
@@ -48,11 +60,27 @@ export async function post({ sandbox }: Conversation, webhook: string, { headers
 }
 
 /** Posts an alert about a backend as that sender of the sandbox's own policy does, signed. */
-export async function alert(room: Conversation, webhook: SandboxWebhook, backend: string, { firing = true, ...change }: Post & { readonly firing?: boolean } = {}): Promise<Posted> {
+export async function alert(
+  room: Conversation,
+  webhook: SandboxWebhook,
+  backend: string,
+  { firing = true, ...change }: Post & { readonly firing?: boolean } = {},
+): Promise<Posted> {
   const now = Date.now()
   const body = change.body ?? JSON.stringify(ALERT_PAYLOADS[webhook]({ backend, firing, nowEpochMs: now }))
-  const { headers, query } = signAlert(webhook, String(body), now, room.sandbox.info.webhookSecrets, await actionGroup(room))
-  return post(room, change.webhook ?? webhook, { ...change, headers: { ...headers, ...change.headers }, query: change.query ?? query, body })
+  const { headers, query } = signAlert(
+    webhook,
+    String(body),
+    now,
+    room.sandbox.info.webhookSecrets,
+    await actionGroup(room),
+  )
+  return post(room, change.webhook ?? webhook, {
+    ...change,
+    headers: { ...headers, ...change.headers },
+    query: change.query ?? query,
+    body,
+  })
 }
 
 const minted = new WeakMap<Conversation['sandbox'], Promise<string>>()
@@ -70,7 +98,14 @@ export function groupOf(backends: readonly string[], change: object = {}): strin
     status: 'firing',
     alerts: backends.map((backend) => {
       const [, , , , , , , , service = '', , id = ''] = backend.split('/')
-      return { status: 'firing', labels: { alertname: 'A', apim_service: service, backend_id: id }, annotations: {}, startsAt: '2026-01-01T00:00:00Z', fingerprint: randomUUID(), ...change }
+      return {
+        status: 'firing',
+        labels: { alertname: 'A', apim_service: service, backend_id: id },
+        annotations: {},
+        startsAt: '2026-01-01T00:00:00Z',
+        fingerprint: randomUUID(),
+        ...change,
+      }
     }),
   })
 }
@@ -82,7 +117,12 @@ export interface ShownOperation {
 }
 
 /** The operation as anybody may read it, once it is as it is waited for. */
-export async function operationWhen(room: Conversation, id: string | undefined, isSo: (operation: ShownOperation) => boolean, patienceMs = 20_000): Promise<ShownOperation> {
+export async function operationWhen(
+  room: Conversation,
+  id: string | undefined,
+  isSo: (operation: ShownOperation) => boolean,
+  patienceMs = 20_000,
+): Promise<ShownOperation> {
   let last = 'nothing'
   for (let waitedMs = 0; waitedMs <= patienceMs; waitedMs += 25) {
     const answer = await room.get(`/operations/${id}`, { authorization: `Bearer ${room.sandbox.info.tokens.operator}` })
@@ -99,7 +139,11 @@ export async function operationWhen(room: Conversation, id: string | undefined, 
 export const isFinal = ({ state }: ShownOperation): boolean => state !== 'accepted'
 
 /** The audit events of one request or delivery chain: several alerts share a correlation id. */
-export async function eventsOf(room: Conversation, { correlationId }: { readonly correlationId: string }, count = 1): Promise<readonly Decision[]> {
+export async function eventsOf(
+  room: Conversation,
+  { correlationId }: { readonly correlationId: string },
+  count = 1,
+): Promise<readonly Decision[]> {
   for (let waitedMs = 0; ; waitedMs += 10) {
     const events = room.decisions().filter((event) => event['correlationId'] === correlationId)
     if (events.length >= count) return events
@@ -120,4 +164,5 @@ export function queueOf({ sandbox }: Conversation, name = 'reconnects'): QueueCl
   return QueueServiceClient.fromConnectionString(sandbox.info.storage).getQueueClient(name)
 }
 
-export const hmac = (secret: string, bytes: string | Buffer): string => createHmac('sha256', secret).update(bytes).digest('hex')
+export const hmac = (secret: string, bytes: string | Buffer): string =>
+  createHmac('sha256', secret).update(bytes).digest('hex')

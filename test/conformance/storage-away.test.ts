@@ -26,7 +26,15 @@ async function aScene(t: TestContext, env: Readonly<Record<string, string>> = {}
 }
 
 function assertNotRecorded(answer: Heard, outcome: string): void {
-  assert.deepEqual([told(answer).outcome, answer.headers['x-reconnect-warning'], answer.headers['location'], answer.headers['retry-after']], [outcome, 'not-recorded', undefined, undefined])
+  assert.deepEqual(
+    [
+      told(answer).outcome,
+      answer.headers['x-reconnect-warning'],
+      answer.headers['location'],
+      answer.headers['retry-after'],
+    ],
+    [outcome, 'not-recorded', undefined, undefined],
+  )
   assert.match(told(answer).operation, /./, 'the audit event is found by it')
 }
 
@@ -60,7 +68,10 @@ describe('storage is away', { concurrency: 4 }, () => {
       assertNotRecorded(answer, 'forwarded')
       assert.ok(answer.tookMs < 30_000, `took ${answer.tookMs} ms`)
       const { outcome, notRecorded, operationId } = await room.decision(answer)
-      assert.deepEqual({ outcome, notRecorded, operationId }, { outcome: 'forwarded', notRecorded: true, operationId: told(answer).operation })
+      assert.deepEqual(
+        { outcome, notRecorded, operationId },
+        { outcome: 'forwarded', notRecorded: true, operationId: told(answer).operation },
+      )
       const next = await room.knock()
       assertNotRecorded(next, 'joined')
       assert.deepEqual([told(next).due, asked()], [told(answer).due, 1])
@@ -108,7 +119,10 @@ describe('storage is away', { concurrency: 4 }, () => {
     await storage.become('hang')
     const answers = await Promise.all(Array.from({ length: 500 }, () => room.knock()))
     assert.deepEqual([outcomesOf(answers), asked()], [{ joined: 500 }, 1])
-    assert.ok(Math.max(...answers.map(({ tookMs }) => tookMs)) < 2_000 + SLACK_MS, `took ${Math.max(...answers.map(({ tookMs }) => tookMs))} ms`)
+    assert.ok(
+      Math.max(...answers.map(({ tookMs }) => tookMs)) < 2_000 + SLACK_MS,
+      `took ${Math.max(...answers.map(({ tookMs }) => tookMs))} ms`,
+    )
   })
 
   it('one call to ARM per due time within the process: a shorter after and force are forwarded, the same is not', async (t) => {
@@ -155,11 +169,19 @@ describe('storage is away', { concurrency: 4 }, () => {
       const { room, storage } = await aScene(t)
       const { operation } = told(await room.knock())
       await storage.become(mood)
-      for (const path of ['/operations', `/operations?backend=${room.sandbox.info.backends[0]}`, `/operations/${operation}`]) {
+      for (const path of [
+        '/operations',
+        `/operations?backend=${room.sandbox.info.backends[0]}`,
+        `/operations/${operation}`,
+      ]) {
         const answer = await room.get(path, { authorization: `Bearer ${room.sandbox.info.tokens.operator}` })
         assert.deepEqual([answer.status, answer.headers['x-ms-error-code']], [503, 'ServiceUnavailable'], answer.text)
         assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
-        assert.doesNotMatch(answer.text, /127\.0\.0\.1|sandbox[0-9]|ServerBusy|ECONN/, 'what storage said goes to the log only')
+        assert.doesNotMatch(
+          answer.text,
+          /127\.0\.0\.1|sandbox[0-9]|ServerBusy|ECONN/,
+          'what storage said goes to the log only',
+        )
         assert.equal((await room.get(path)).status, 401)
       }
     })
@@ -186,11 +208,20 @@ describe('storage is back again', { concurrency: 4 }, () => {
       await storage.become('up')
       await delay(REST_MS + 2_000)
       const answer = await room.knock(AFTER('PT1M'))
-      assert.deepEqual([told(answer).outcome, answer.headers['x-reconnect-warning'], asked()], ['forwarded', 'after-below-minimum', 3])
+      assert.deepEqual(
+        [told(answer).outcome, answer.headers['x-reconnect-warning'], asked()],
+        ['forwarded', 'after-below-minimum', 3],
+      )
       const authorization = { authorization: `Bearer ${room.sandbox.info.tokens.operator}` }
       assert.equal((await room.get(String(answer.headers['location']), authorization)).status, 200)
-      const { value } = (await room.get(`/operations?backend=${room.sandbox.info.backends[0]}`, authorization)).json() as { value: readonly { id: string; state: string }[] }
-      assert.deepEqual(value.map(({ id }) => id), [told(answer).operation, before.operation], 'what was not recorded is not there')
+      const { value } = (
+        await room.get(`/operations?backend=${room.sandbox.info.backends[0]}`, authorization)
+      ).json() as { value: readonly { id: string; state: string }[] }
+      assert.deepEqual(
+        value.map(({ id }) => id),
+        [told(answer).operation, before.operation],
+        'what was not recorded is not there',
+      )
     })
   }
 })

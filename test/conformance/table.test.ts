@@ -8,7 +8,11 @@ import { PROJECT_ROOT } from '../../sandbox/create-sandbox.ts'
 const FOLDER = import.meta.dirname
 const readme = readFileSync(join(FOLDER, 'README.md'), 'utf8')
 const rows = readme.split('\n').filter((line) => line.startsWith('| '))
-const sources = new Map(readdirSync(FOLDER).filter((name) => name.endsWith('.test.ts') && name !== 'table.test.ts').map((name) => [name, readFileSync(join(FOLDER, name), 'utf8')]))
+const sources = new Map(
+  readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.test.ts') && name !== 'table.test.ts')
+    .map((name) => [name, readFileSync(join(FOLDER, name), 'utf8')]),
+)
 
 /** Titles of tests and suites as they stand in the source, templates included. */
 function titlesOf(source: string, keyword: 'describe' | '(?:describe|it)'): readonly string[] {
@@ -16,14 +20,21 @@ function titlesOf(source: string, keyword: 'describe' | '(?:describe|it)'): read
 }
 
 /** `file.test.ts` “title”, “title” */
-const named = rows.flatMap((row) => [...row.matchAll(/`([\w-]+\.test\.ts)` (“[^”]+”(?:, “[^”]+”)*)/g)].flatMap(([, file = '', titles = '']) => [...titles.matchAll(/“([^”]+)”/g)].map(([, title = '']) => ({ file, title }))))
+const named = rows.flatMap((row) =>
+  [...row.matchAll(/`([\w-]+\.test\.ts)` (“[^”]+”(?:, “[^”]+”)*)/g)].flatMap(([, file = '', titles = '']) =>
+    [...titles.matchAll(/“([^”]+)”/g)].map(([, title = '']) => ({ file, title })),
+  ),
+)
 
 describe('the table of requirements', () => {
   it('names tests that exist', () => {
     assert.ok(named.length > 30)
     for (const { file, title } of named) {
       const titles = titlesOf(sources.get(file) ?? '', '(?:describe|it)')
-      assert.ok(titles.some((text) => text.includes(title)), `${file}: ${title}`)
+      assert.ok(
+        titles.some((text) => text.includes(title)),
+        `${file}: ${title}`,
+      )
     }
   })
 
@@ -31,13 +42,17 @@ describe('the table of requirements', () => {
     for (const [file, source] of sources) {
       // The outermost suites; where one only makes the others wait together, these.
       const groups = titlesOf(source, 'describe').filter((title) => title !== 'time')
-      const unnamed = groups.filter((group) => !named.some(({ file: of, title }) => of === file && (group.includes(title) || isIn(source, group, title))))
+      const unnamed = groups.filter(
+        (group) =>
+          !named.some(({ file: of, title }) => of === file && (group.includes(title) || isIn(source, group, title))),
+      )
       assert.deepEqual(unnamed, [], file)
     }
   })
 
   it('names files that exist', () => {
-    for (const [, path = ''] of readme.matchAll(/`(test\/[\w/-]+\.test\.ts)`/g)) assert.ok(existsSync(join(PROJECT_ROOT, path)), path)
+    for (const [, path = ''] of readme.matchAll(/`(test\/[\w/-]+\.test\.ts)`/g))
+      assert.ok(existsSync(join(PROJECT_ROOT, path)), path)
   })
 })
 

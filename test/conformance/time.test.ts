@@ -4,7 +4,14 @@ import { after, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Fault } from '../../sandbox/azure/faults.ts'
 import { hang, startScriptedServer } from '../support/scripted-server.ts'
-import { assertAccepted, assertRefused, sibling, startConversation, type Conversation, type Heard } from './conversation.ts'
+import {
+  assertAccepted,
+  assertRefused,
+  sibling,
+  startConversation,
+  type Conversation,
+  type Heard,
+} from './conversation.ts'
 
 const DEADLINE_MS = 2_000
 /** Anything shorter, again and again, would be a hot loop. */
@@ -46,7 +53,9 @@ async function warmedUp(conversation: Conversation): Promise<Conversation> {
 }
 
 await Promise.all([room, patient, withoutIdentity, withoutNewKeys].map(warmedUp))
-await Promise.all([room.knock(), patient.knock(), withoutNewKeys.knock()].map(async (first) => assertAccepted(await first)))
+await Promise.all(
+  [room.knock(), patient.knock(), withoutNewKeys.knock()].map(async (first) => assertAccepted(await first)),
+)
 
 /** Nearly all of it is waiting, so all of it waits at the same time: every case has a backend or a sandbox of its own. */
 describe('time', { concurrency: true }, () => {
@@ -77,7 +86,9 @@ describe('time', { concurrency: true }, () => {
         assertInTime(answer)
       }
       // One of them asks for the token; the others wait for what it brings back, and their time runs out with its.
-      const reasons = await Promise.all(answers.map(async (answer) => String((await withoutIdentity.decision(answer))['reason'])))
+      const reasons = await Promise.all(
+        answers.map(async (answer) => String((await withoutIdentity.decision(answer))['reason'])),
+      )
       assert.ok(reasons.includes('identity_unavailable'), reasons.join())
       for (const reason of reasons) assert.ok(['identity_unavailable', 'in_flight_elsewhere'].includes(reason), reason)
       assert.deepEqual(withoutIdentity.reached(), { arm: 0, identity: 1 }, 'one token request at a time')
@@ -86,7 +97,9 @@ describe('time', { concurrency: true }, () => {
     it('the issuer never answers a request for a key that is not known: 503 with Retry-After', async () => {
       const { azure } = withoutNewKeys.sandbox
       azure.faults.set([{ target: 'issuer', kind: 'hang' }])
-      const answer = await withoutNewKeys.knock({ as: { token: await azure.mint({ kind: 'operator', key: 'unpublished' }) } })
+      const answer = await withoutNewKeys.knock({
+        as: { token: await azure.mint({ kind: 'operator', key: 'unpublished' }) },
+      })
       assertRefused(answer, 503, 'ServiceUnavailable')
       assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
       assertInTime(answer)
@@ -103,25 +116,50 @@ describe('time', { concurrency: true }, () => {
     })
   })
 
-  describe('a wait that does not fit is not begun: the caller gets the status with Retry-After', { concurrency: true }, () => {
-    const inAnHour = new Date(Date.now() + 3_600_000).toUTCString()
-    for (const [kind, code] of [['429', 'SubscriptionRequestsThrottled'], ['503', 'ServiceUnavailable']] as const) {
-      // 30 s are what there is, so that 30 leave nothing for the attempt itself. 2592000 s overflow a timer.
-      for (const retryAfter of ['30', '3600', '2592000', '9999999999', inAnHour]) {
-        it(`${kind} with Retry-After: ${retryAfter}`, async () => {
-          const backend = faulty(patient, { kind, retryAfter })
-          const answer = await patient.knock({ backend })
-          assertRefused(answer, Number(kind), code)
-          assert.deepEqual([answer.headers['retry-after'], patient.armReceived(backend).length, (await patient.decision(answer))['attempts']], [retryAfter, 1, 1])
-          assert.ok(answer.tookMs < 10_000, `took ${answer.tookMs} ms`)
-        })
+  describe(
+    'a wait that does not fit is not begun: the caller gets the status with Retry-After',
+    { concurrency: true },
+    () => {
+      const inAnHour = new Date(Date.now() + 3_600_000).toUTCString()
+      for (const [kind, code] of [
+        ['429', 'SubscriptionRequestsThrottled'],
+        ['503', 'ServiceUnavailable'],
+      ] as const) {
+        // 30 s are what there is, so that 30 leave nothing for the attempt itself. 2592000 s overflow a timer.
+        for (const retryAfter of ['30', '3600', '2592000', '9999999999', inAnHour]) {
+          it(`${kind} with Retry-After: ${retryAfter}`, async () => {
+            const backend = faulty(patient, { kind, retryAfter })
+            const answer = await patient.knock({ backend })
+            assertRefused(answer, Number(kind), code)
+            assert.deepEqual(
+              [
+                answer.headers['retry-after'],
+                patient.armReceived(backend).length,
+                (await patient.decision(answer))['attempts'],
+              ],
+              [retryAfter, 1, 1],
+            )
+            assert.ok(answer.tookMs < 10_000, `took ${answer.tookMs} ms`)
+          })
+        }
       }
-    }
-  })
+    },
+  )
 
   describe('ARM is asked', { concurrency: true }, () => {
     const aMinuteAgo = new Date(Date.now() - 60_000).toUTCString()
-    for (const retryAfter of ['0', '1', '-5', 'soon', '1e3', '0x10', '', aMinuteAgo, '2026-11-23T00:00:00Z', undefined]) {
+    for (const retryAfter of [
+      '0',
+      '1',
+      '-5',
+      'soon',
+      '1e3',
+      '0x10',
+      '',
+      aMinuteAgo,
+      '2026-11-23T00:00:00Z',
+      undefined,
+    ]) {
       it(`at most three times, a second apart, when it throttles with Retry-After ${retryAfter === undefined ? 'absent' : `'${retryAfter}'`}`, async () => {
         const backend = faulty(patient, { kind: '429', ...(retryAfter !== undefined && { retryAfter }) })
         const answer = await patient.knock({ backend })
@@ -158,7 +196,13 @@ describe('time', { concurrency: true }, () => {
       const backend = patient.sandbox.info.backends[1] as string
       // HTTP dates have whole seconds: at least one, less than three from now.
       const at = Math.ceil(Date.now() / 1_000) * 1_000 + 1_000
-      patient.sandbox.azure.faults.add({ target: 'arm', kind: '429', retryAfter: new Date(at).toUTCString(), scope: backend, times: 1 })
+      patient.sandbox.azure.faults.add({
+        target: 'arm',
+        kind: '429',
+        retryAfter: new Date(at).toUTCString(),
+        scope: backend,
+        times: 1,
+      })
       assertAccepted(await patient.knock({ backend }))
       const [, second] = patient.armReceived(backend)
       assert.ok(Date.parse(second?.at ?? '') >= at)
@@ -185,11 +229,17 @@ describe('time', { concurrency: true }, () => {
         const own = await warmedUp(await startConversation(t, short))
         own.sandbox.azure.faults.set([{ target: 'identity', kind }])
         const answer = await own.knock()
-        assert.equal(assertRefused(answer, 503, 'ServiceUnavailable').message, 'No token could be had for the managed identity of this app. Nothing was sent. Try again.')
+        assert.equal(
+          assertRefused(answer, 503, 'ServiceUnavailable').message,
+          'No token could be had for the managed identity of this app. Nothing was sent. Try again.',
+        )
         assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
         assertInTime(answer)
         const decision = await own.decision(answer)
-        assert.deepEqual([decision['reason'], decision['fault'], decision['attempts'], own.reached().arm], ['identity_unavailable', 'dependency', 0, 0])
+        assert.deepEqual(
+          [decision['reason'], decision['fault'], decision['attempts'], own.reached().arm],
+          ['identity_unavailable', 'dependency', 0, 0],
+        )
         assert.match(String(decision['detail']), detail)
       })
     }

@@ -25,12 +25,16 @@ const kinds = (said: readonly Said[]): string[] => said.map(({ kind }) => kind).
 describe('processes on one storage account', { concurrency: 3 }, () => {
   it('four processes race for one backend: ARM is asked once, the others join that very operation; another backend is asked beside it', async (t) => {
     const [connectionString, arm] = [await anAccount(t), await startCountingArm(t)]
-    const processes = await Promise.all(Array.from({ length: 4 }, () => startLedgerProcess(t, { connectionString, arm: arm.origin })))
+    const processes = await Promise.all(
+      Array.from({ length: 4 }, () => startLedgerProcess(t, { connectionString, arm: arm.origin })),
+    )
     for (const backendId of ['orders', 'payments', 'stock']) {
       const said = await Promise.all(processes.map((each) => each.go({ ...GO, backendId })))
       assert.deepEqual(kinds(said), ['joined', 'joined', 'joined', 'sent'])
       const sent = said.find(({ kind }) => kind === 'sent')
-      assert.ok(said.every(({ kind, joined, recorded }) => recorded === true && (kind === 'sent' || joined === sent?.id)))
+      assert.ok(
+        said.every(({ kind, joined, recorded }) => recorded === true && (kind === 'sent' || joined === sent?.id)),
+      )
       assert.equal(arm.asked(backendId), 1)
     }
   })
@@ -41,7 +45,9 @@ describe('processes on one storage account', { concurrency: 3 }, () => {
   ] as const) {
     it(`a holder that is killed when it has ${stopAt === 'reserved' ? 'reserved' : 'ARM’s answer and has not recorded it'} is taken over when its lease ends, by exactly one`, async (t) => {
       const [connectionString, arm] = [await anAccount(t), await startCountingArm(t)]
-      const [first, second, third] = await Promise.all([0, 1, 2].map(() => startLedgerProcess(t, { connectionString, arm: arm.origin, leaseMs: LEASE_MS })))
+      const [first, second, third] = await Promise.all(
+        [0, 1, 2].map(() => startLedgerProcess(t, { connectionString, arm: arm.origin, leaseMs: LEASE_MS })),
+      )
       assert.deepEqual(await first?.go({ ...GO, stopAt }), { kind: 'stopped' })
       const startedMs = performance.now()
       await first?.kill()
@@ -55,7 +61,9 @@ describe('processes on one storage account', { concurrency: 3 }, () => {
 
   it('a holder that is frozen past its lease and wakes up changes nothing any more', async (t) => {
     const [connectionString, arm] = [await anAccount(t), await startCountingArm(t, 300)]
-    const [frozen, second, third] = await Promise.all([0, 1, 2].map(() => startLedgerProcess(t, { connectionString, arm: arm.origin, leaseMs: LEASE_MS })))
+    const [frozen, second, third] = await Promise.all(
+      [0, 1, 2].map(() => startLedgerProcess(t, { connectionString, arm: arm.origin, leaseMs: LEASE_MS })),
+    )
     const late = frozen?.go(GO)
     while (arm.asked('orders') === 0) await new Promise((resolve) => setTimeout(resolve, 10))
     frozen?.signal('SIGSTOP')
@@ -93,7 +101,9 @@ describe('processes on one storage account', { concurrency: 3 }, () => {
     const arm = await startCountingArm(t, 10)
     const storage = await startStorageProxy(await anAccount(t))
     t.after(storage.stop)
-    const [one, two] = await Promise.all([0, 1].map(() => startLedgerProcess(t, { connectionString: storage.connectionString, arm: arm.origin })))
+    const [one, two] = await Promise.all(
+      [0, 1].map(() => startLedgerProcess(t, { connectionString: storage.connectionString, arm: arm.origin })),
+    )
     assert.equal((await one?.go({ ...GO, backendId: 'a' }))?.recorded, true)
     await storage.become('refuse')
     const away = await one?.go({ ...GO, backendId: 'b' })

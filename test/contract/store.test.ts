@@ -6,7 +6,15 @@ import type { Operation, OperationId } from '../../src/domain/operation.ts'
 import { createOperationId, historyKeysOf, monthOf, operationKeysOf, partitionKeyOf } from '../../src/ledger/keys.ts'
 import type { Slot } from '../../src/ledger/slot.ts'
 import { createStorageClock } from '../../src/ledger/storage-clock.ts'
-import { MAX_BATCH, StorageFault, type AcceptanceStore, type ExpiryStore, type OperationStore, type SlotRead, type SlotStore } from '../../src/ledger/store.ts'
+import {
+  MAX_BATCH,
+  StorageFault,
+  type AcceptanceStore,
+  type ExpiryStore,
+  type OperationStore,
+  type SlotRead,
+  type SlotStore,
+} from '../../src/ledger/store.ts'
 import { createTableStore } from '../../src/ledger/table-store.ts'
 import { openTables } from '../../src/ledger/tables.ts'
 import { systemClock } from '../../src/shared/clock.ts'
@@ -24,12 +32,18 @@ let accounts: string[] = []
 before(async () => {
   const claimed = claimStorage()
   own = claimed === undefined ? await startStorage({ accounts: 8 }) : undefined
-  accounts = own === undefined ? [claimed as string, ...Array.from({ length: 7 }, () => claimStorage() as string)] : [...own.connectionStrings]
+  accounts =
+    own === undefined
+      ? [claimed as string, ...Array.from({ length: 7 }, () => claimStorage() as string)]
+      : [...own.connectionStrings]
 })
 after(() => own?.stop())
 
 function onAzurite(connectionString: string): Store {
-  const open = async () => openTables({ kind: 'connection-string', connectionString, allowHttp: true }, () => assert.fail('no identity is asked for'))
+  const open = async () =>
+    openTables({ kind: 'connection-string', connectionString, allowHttp: true }, () =>
+      assert.fail('no identity is asked for'),
+    )
   return createTableStore({ open, clock: systemClock, storageClock: createStorageClock(systemClock) })
 }
 
@@ -39,14 +53,21 @@ function onSimulation(): Store {
   const clock = simulation.clock(0, () => false)
   const store = createSimulatedTable(simulation, () => FAIR).connect(0, clock, createStorageClock(clock), () => false)
   return new Proxy(store, {
-    get: (target, name: keyof Store) => async (...args: never[]) => {
-      const [answer] = await Promise.all([(target[name] as (...args: never[]) => Promise<unknown>)(...args), simulation.run()])
-      return answer
-    },
+    get:
+      (target, name: keyof Store) =>
+      async (...args: never[]) => {
+        const [answer] = await Promise.all([
+          (target[name] as (...args: never[]) => Promise<unknown>)(...args),
+          simulation.run(),
+        ])
+        return answer
+      },
   })
 }
 
-const FLYING: Slot = { flight: { operationId: 'flying' as OperationId, nonce: 'nonce-1', leaseUntilEpochMs: START_EPOCH_MS + 45_001 } }
+const FLYING: Slot = {
+  flight: { operationId: 'flying' as OperationId, nonce: 'nonce-1', leaseUntilEpochMs: START_EPOCH_MS + 45_001 },
+}
 const SCHEDULED: Slot = { scheduled: { operationId: 'scheduled' as OperationId, dueEpochMs: START_EPOCH_MS + 120_007 } }
 
 let backends = 0
@@ -54,7 +75,8 @@ let backends = 0
 function somewhere() {
   const backend = aBackend({ backendId: `backend-${(backends += 1)}` })
   const partitionKey = partitionKeyOf(backend.key)
-  const operation = (change: Partial<Operation> = {}, atEpochMs = START_EPOCH_MS): Operation => anOperation(change, { backend, atEpochMs })
+  const operation = (change: Partial<Operation> = {}, atEpochMs = START_EPOCH_MS): Operation =>
+    anOperation(change, { backend, atEpochMs })
   return { partitionKey, operation }
 }
 
@@ -98,7 +120,9 @@ for (const [name, connect] of [
       const { partitionKey, operation } = somewhere()
       await store.changeSlot(partitionKey, { from: { slot: {} }, to: FLYING }, [operation()])
       const late = operation()
-      assert.deepEqual(await store.changeSlot(partitionKey, { from: { slot: {} }, to: SCHEDULED }, [late]), { kind: 'conflict' })
+      assert.deepEqual(await store.changeSlot(partitionKey, { from: { slot: {} }, to: SCHEDULED }, [late]), {
+        kind: 'conflict',
+      })
       assert.deepEqual((await store.readSlot(partitionKey)).slot, FLYING)
       assert.equal(await store.readOperation(late.id), undefined)
     })
@@ -119,7 +143,15 @@ for (const [name, connect] of [
       for (const round of [1, 2]) {
         const from = await store.readSlot(partitionKey)
         const operations = Array.from({ length: 8 }, () => operation())
-        const ends = await Promise.all(operations.map((each) => store.changeSlot(partitionKey, { from, to: { scheduled: { operationId: each.id, dueEpochMs: START_EPOCH_MS } } }, [each])))
+        const ends = await Promise.all(
+          operations.map((each) =>
+            store.changeSlot(
+              partitionKey,
+              { from, to: { scheduled: { operationId: each.id, dueEpochMs: START_EPOCH_MS } } },
+              [each],
+            ),
+          ),
+        )
         assert.equal(ends.filter(({ kind }) => kind === 'written').length, 1, `round ${round}`)
         const winner = operations[ends.findIndex(({ kind }) => kind === 'written')] as Operation
         assert.equal((await store.readSlot(partitionKey)).slot.scheduled?.operationId, winner.id)
@@ -129,24 +161,46 @@ for (const [name, connect] of [
     it('a row that is not there is not updated', async () => {
       const { partitionKey, operation } = somewhere()
       const etag = `W/"datetime'2026-11-23T00%3A00%3A00.0000000Z'"`
-      await assert.rejects(store.changeSlot(partitionKey, { from: { slot: {}, etag }, to: FLYING }, [operation()]), StorageFault)
+      await assert.rejects(
+        store.changeSlot(partitionKey, { from: { slot: {}, etag }, to: FLYING }, [operation()]),
+        StorageFault,
+      )
       assert.deepEqual(await store.readSlot(partitionKey), { slot: {} })
     })
 
     it('a slot and as many operations as a batch takes are one change', async () => {
       const { partitionKey, operation } = somewhere()
       const operations = Array.from({ length: MAX_BATCH }, (_, index) => operation({}, START_EPOCH_MS + index))
-      assert.equal((await store.changeSlot(partitionKey, { from: { slot: {} }, to: FLYING }, operations)).kind, 'written')
-      await store.writeOperations(partitionKey, operations.map((each) => ({ ...each, attempts: 2 })))
-      const { rows } = await store.listBackend(partitionKey, { fromEpochMs: 0, toEpochMs: START_EPOCH_MS + 1_000, top: 200 })
-      assert.deepEqual(rows.map((row) => row.operation.id), operations.map(({ id }) => id).toReversed())
-      assert.ok(rows.every((row) => row.operation.attempts === 2), 'writing one again replaces it')
+      assert.equal(
+        (await store.changeSlot(partitionKey, { from: { slot: {} }, to: FLYING }, operations)).kind,
+        'written',
+      )
+      await store.writeOperations(
+        partitionKey,
+        operations.map((each) => ({ ...each, attempts: 2 })),
+      )
+      const { rows } = await store.listBackend(partitionKey, {
+        fromEpochMs: 0,
+        toEpochMs: START_EPOCH_MS + 1_000,
+        top: 200,
+      })
+      assert.deepEqual(
+        rows.map((row) => row.operation.id),
+        operations.map(({ id }) => id).toReversed(),
+      )
+      assert.ok(
+        rows.every((row) => row.operation.attempts === 2),
+        'writing one again replaces it',
+      )
     })
 
     it('a transaction that cannot be done whole is not done at all', async () => {
       const { partitionKey, operation } = somewhere()
       const [once, twice] = [operation(), operation()]
-      await assert.rejects(store.changeSlot(partitionKey, { from: { slot: {} }, to: FLYING }, [once, twice, twice]), StorageFault)
+      await assert.rejects(
+        store.changeSlot(partitionKey, { from: { slot: {} }, to: FLYING }, [once, twice, twice]),
+        StorageFault,
+      )
       await assert.rejects(store.writeOperations(partitionKey, [once, somewhere().operation()]))
       assert.deepEqual(await store.readSlot(partitionKey), { slot: {} })
       assert.equal(await store.readOperation(once.id), undefined)
@@ -159,7 +213,11 @@ for (const [name, connect] of [
         due: '2026-11-23T00:05:00.000Z',
         ambiguous: true,
         attempts: 3,
-        caller: { kind: 'user', id: 'ü', name: `O'Neil "☃" \u0000\u001f\r\n--changesetresponse_ \u{1f600} HTTP/1.1 500 ETag: x` },
+        caller: {
+          kind: 'user',
+          id: 'ü',
+          name: `O'Neil "☃" \u0000\u001f\r\n--changesetresponse_ \u{1f600} HTTP/1.1 500 ETag: x`,
+        },
         arm: { status: 202, requestId: 'r', correlationId: 'c' },
         error: { code: 'x', message: '{"odata.error":{}} \\ # ? /' },
       })
@@ -182,7 +240,13 @@ for (const [name, connect] of [
       const { partitionKey, operation } = somewhere()
       const accepted = operation()
       await store.insertOperation(accepted)
-      for (const [instance, count] of [['a1', 2], ['b2', 5], ['a1', 3], ['a1', 3]] as const) await store.countJoined(accepted.id, instance, count)
+      for (const [instance, count] of [
+        ['a1', 2],
+        ['b2', 5],
+        ['a1', 3],
+        ['a1', 3],
+      ] as const)
+        await store.countJoined(accepted.id, instance, count)
       assert.equal((await store.readOperation(accepted.id))?.joinedCount, 8)
       await store.writeOperations(partitionKey, [{ ...accepted, state: 'forwarded' }])
       const written = await store.readOperation(accepted.id)
@@ -208,7 +272,12 @@ for (const [name, connect] of [
       const seen: string[] = []
       let last: string | undefined
       for (let page = 1; page <= 3; page += 1) {
-        const { rows, more } = await store.listBackend(here.partitionKey, { fromEpochMs: 0, toEpochMs: START_EPOCH_MS + 1e6, top: 3, ...(last === undefined ? {} : { after: last }) })
+        const { rows, more } = await store.listBackend(here.partitionKey, {
+          fromEpochMs: 0,
+          toEpochMs: START_EPOCH_MS + 1e6,
+          top: 3,
+          ...(last === undefined ? {} : { after: last }),
+        })
         assert.equal(more, page < 3, `page ${page}`)
         for (const row of rows) {
           assert.equal(row.rowKey, operationKeysOf(row.operation.id).rowKey)
@@ -226,9 +295,17 @@ for (const [name, connect] of [
       await store.writeCopies(monthOf(START_EPOCH_MS), operations)
       const range = { fromEpochMs: START_EPOCH_MS + 1, toEpochMs: START_EPOCH_MS + 2, top: 50 }
       const wanted = [operations[2]?.id, operations[1]?.id]
-      assert.deepEqual((await store.listBackend(partitionKey, range)).rows.map((row) => row.operation.id), wanted)
+      assert.deepEqual(
+        (await store.listBackend(partitionKey, range)).rows.map((row) => row.operation.id),
+        wanted,
+      )
       const mine = new Set(operations.map(({ id }) => id))
-      assert.deepEqual((await store.listMonth(monthOf(START_EPOCH_MS), range)).rows.map((row) => row.operation.id).filter((id) => mine.has(id)), wanted)
+      assert.deepEqual(
+        (await store.listMonth(monthOf(START_EPOCH_MS), range)).rows
+          .map((row) => row.operation.id)
+          .filter((id) => mine.has(id)),
+        wanted,
+      )
     })
 
     it('lists a month across backends, newest first, and no other month', async () => {
@@ -239,17 +316,34 @@ for (const [name, connect] of [
       await store.writeCopies('2020-04', [one.operation({}, Date.UTC(2020, 3, 1))])
       const first = await store.listMonth('2020-03', { fromEpochMs: 0, toEpochMs: march + 1e9, top: 2 })
       assert.equal(first.more, true)
-      const second = await store.listMonth('2020-03', { fromEpochMs: 0, toEpochMs: march + 1e9, top: 2, after: first.rows[1]?.rowKey as string })
+      const second = await store.listMonth('2020-03', {
+        fromEpochMs: 0,
+        toEpochMs: march + 1e9,
+        top: 2,
+        after: first.rows[1]?.rowKey as string,
+      })
       assert.equal(second.more, false)
-      assert.deepEqual([...first.rows, ...second.rows].map((row) => row.operation.id), copies.map(({ id }) => id).toReversed())
-      assert.deepEqual([...first.rows, ...second.rows].map(({ rowKey }) => rowKey), copies.map(({ id }) => historyKeysOf(id).rowKey).toReversed())
+      assert.deepEqual(
+        [...first.rows, ...second.rows].map((row) => row.operation.id),
+        copies.map(({ id }) => id).toReversed(),
+      )
+      assert.deepEqual(
+        [...first.rows, ...second.rows].map(({ rowKey }) => rowKey),
+        copies.map(({ id }) => historyKeysOf(id).rowKey).toReversed(),
+      )
     })
 
     it('finds what has expired, older months first, and removes row and copy; what is gone is no fault', async () => {
       const fresh = name === 'the simulated table' ? onSimulation() : onAzurite(accounts[1] as string)
       const before = Date.UTC(2026, 7, 15)
       const { partitionKey, operation } = somewhere()
-      const [may, july, early, exactly, late] = [Date.UTC(2026, 4, 1), Date.UTC(2026, 6, 31), before - 1, before, before + 1].map((at) => operation({}, at)) as [Operation, Operation, Operation, Operation, Operation]
+      const [may, july, early, exactly, late] = [
+        Date.UTC(2026, 4, 1),
+        Date.UTC(2026, 6, 31),
+        before - 1,
+        before,
+        before + 1,
+      ].map((at) => operation({}, at)) as [Operation, Operation, Operation, Operation, Operation]
       for (const each of [may, july, early, exactly, late]) {
         await fresh.writeOperations(partitionKey, [each])
         await fresh.writeCopies(historyKeysOf(each.id).partitionKey, [each])
@@ -263,7 +357,10 @@ for (const [name, connect] of [
       assert.deepEqual(await fresh.listExpired(before, 100), [])
       assert.equal(await fresh.readOperation(july.id), undefined)
       const { rows } = await fresh.listBackend(partitionKey, { fromEpochMs: 0, toEpochMs: before + 1e6, top: 50 })
-      assert.deepEqual(rows.map((row) => row.operation.id), [late.id, exactly.id])
+      assert.deepEqual(
+        rows.map((row) => row.operation.id),
+        [late.id, exactly.id],
+      )
       assert.equal((await fresh.listMonth('2026-05', { fromEpochMs: 0, toEpochMs: before, top: 5 })).rows.length, 0)
     })
   })
@@ -273,10 +370,21 @@ describe('an account without tables', () => {
   it('gets them with the first call of each kind, also of several instances at once', async () => {
     const { partitionKey, operation } = somewhere()
     const stores = Array.from({ length: 4 }, () => onAzurite(accounts[2] as string))
-    const ends = await Promise.all(stores.map((store) => store.changeSlot(partitionKey, { from: { slot: {} }, to: FLYING }, [operation()])))
+    const ends = await Promise.all(
+      stores.map((store) => store.changeSlot(partitionKey, { from: { slot: {} }, to: FLYING }, [operation()])),
+    )
     assert.deepEqual(ends.map(({ kind }) => kind).toSorted(), ['conflict', 'conflict', 'conflict', 'written'])
     await Promise.all(stores.map((store) => store.writeCopies(monthOf(START_EPOCH_MS), [operation()])))
-    assert.equal((await onAzurite(accounts[2] as string).listMonth(monthOf(START_EPOCH_MS), { fromEpochMs: 0, toEpochMs: START_EPOCH_MS, top: 10 })).rows.length, 4)
+    assert.equal(
+      (
+        await onAzurite(accounts[2] as string).listMonth(monthOf(START_EPOCH_MS), {
+          fromEpochMs: 0,
+          toEpochMs: START_EPOCH_MS,
+          top: 10,
+        })
+      ).rows.length,
+      4,
+    )
   })
 
   it('reads as empty', async () => {

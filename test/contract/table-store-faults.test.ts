@@ -14,8 +14,11 @@ import { operationKeysOf } from '../../src/ledger/keys.ts'
 const OPERATION = anOperation()
 const { partitionKey } = operationKeysOf(OPERATION.id)
 const RANGE = { fromEpochMs: 0, toEpochMs: START_EPOCH_MS, top: 3 }
-const MISSING = respondJson(404, { 'odata.error': { code: 'TableNotFound', message: { lang: 'en-US', value: 'The table specified does not exist.' } } })
-const oDataError = (status: number, code: string): Step => respondJson(status, { 'odata.error': { code, message: { lang: 'en-US', value: code } } })
+const MISSING = respondJson(404, {
+  'odata.error': { code: 'TableNotFound', message: { lang: 'en-US', value: 'The table specified does not exist.' } },
+})
+const oDataError = (status: number, code: string): Step =>
+  respondJson(status, { 'odata.error': { code, message: { lang: 'en-US', value: code } } })
 
 async function room(t: TestContext, script: readonly Step[]) {
   const server = await startScriptedServer(script)
@@ -32,7 +35,10 @@ async function room(t: TestContext, script: readonly Step[]) {
   }
   const storageClock = createStorageClock(clock)
   const store = createTableStore({
-    open: async () => openTables({ kind: 'connection-string', connectionString, allowHttp: true }, () => assert.fail('no identity is asked for')),
+    open: async () =>
+      openTables({ kind: 'connection-string', connectionString, allowHttp: true }, () =>
+        assert.fail('no identity is asked for'),
+      ),
     clock,
     storageClock,
   })
@@ -52,7 +58,10 @@ const calls = ({ store }: Awaited<ReturnType<typeof room>>): (() => Promise<unkn
 ]
 
 test('storage that hangs is given up after two seconds, whatever was asked, and no timer is left', async (t) => {
-  const there = await room(t, Array.from({ length: 9 }, () => hang))
+  const there = await room(
+    t,
+    Array.from({ length: 9 }, () => hang),
+  )
   const startedMs = performance.now()
   await Promise.all(calls(there).map((call) => assert.rejects(call, StorageFault)))
   const tookMs = performance.now() - startedMs
@@ -65,12 +74,19 @@ test('so is a table that is being created', async (t) => {
   const startedMs = performance.now()
   await assert.rejects(there.store.writeOperations(partitionKey, [OPERATION]), StorageFault)
   assert.ok(performance.now() - startedMs < 3_000)
-  assert.deepEqual(there.server.received.map(({ url }) => url.split('?')[0]), ['/account/$batch', '/account/Tables'])
+  assert.deepEqual(
+    there.server.received.map(({ url }) => url.split('?')[0]),
+    ['/account/$batch', '/account/Tables'],
+  )
 })
 
 test('a table that may not be created is a fault of storage, with its status', async (t) => {
   const there = await room(t, [MISSING, oDataError(403, 'AuthorizationPermissionMismatch')])
-  await assert.rejects(there.store.readSlot(partitionKey), (fault: unknown) => fault instanceof StorageFault && fault.status === 403 && fault.code === 'AuthorizationPermissionMismatch')
+  await assert.rejects(
+    there.store.readSlot(partitionKey),
+    (fault: unknown) =>
+      fault instanceof StorageFault && fault.status === 403 && fault.code === 'AuthorizationPermissionMismatch',
+  )
 })
 
 test('a table that stays missing is looked for twice and no more', async (t) => {
@@ -80,16 +96,32 @@ test('a table that stays missing is looked for twice and no more', async (t) => 
 })
 
 test('503 is a fault with its status, asked once: the SDK repeats nothing', async (t) => {
-  const there = await room(t, Array.from({ length: 9 }, () => oDataError(503, 'ServerBusy')))
-  for (const call of calls(there)) await assert.rejects(call, (fault: unknown) => fault instanceof StorageFault && fault.status === 503 && fault.code === 'ServerBusy')
+  const there = await room(
+    t,
+    Array.from({ length: 9 }, () => oDataError(503, 'ServerBusy')),
+  )
+  for (const call of calls(there))
+    await assert.rejects(
+      call,
+      (fault: unknown) => fault instanceof StorageFault && fault.status === 503 && fault.code === 'ServerBusy',
+    )
   assert.equal(there.server.received.length, 9)
   assert.equal(there.sleeping(), 0)
 })
 
 test('a connection that breaks, an answer that is none, and a refusal without a word are faults, asked once', async (t) => {
-  for (const step of [reset, respond(500, { body: '<html>' }), respond(403), respond(202, { body: 'nonsense' }), respond(302, { headers: { location: '/elsewhere' } })]) {
+  for (const step of [
+    reset,
+    respond(500, { body: '<html>' }),
+    respond(403),
+    respond(202, { body: 'nonsense' }),
+    respond(302, { headers: { location: '/elsewhere' } }),
+  ]) {
     const there = await room(t, [step])
-    await assert.rejects(there.store.changeSlot(partitionKey, { from: { slot: {} }, to: {} }, [OPERATION]), StorageFault)
+    await assert.rejects(
+      there.store.changeSlot(partitionKey, { from: { slot: {} }, to: {} }, [OPERATION]),
+      StorageFault,
+    )
     assert.equal(there.server.received.length, 1)
   }
 })
@@ -110,10 +142,12 @@ test('storage that is slow is waited for', async (t) => {
 const MISSING_ROW = oDataError(404, 'ResourceNotFound')
 
 test('the Date of an answer is learned from, also of one that says no', async (t) => {
-  const dated = (aheadMs: number): Step => (response, request) => {
-    response.setHeader('date', new Date(systemClock.now() + aheadMs).toUTCString())
-    MISSING_ROW(response, request)
-  }
+  const dated =
+    (aheadMs: number): Step =>
+    (response, request) => {
+      response.setHeader('date', new Date(systemClock.now() + aheadMs).toUTCString())
+      MISSING_ROW(response, request)
+    }
   const there = await room(t, [dated(600_000)])
   await there.store.readSlot(partitionKey)
   const aheadMs = there.storageClock.now() - systemClock.now()
@@ -123,14 +157,36 @@ test('the Date of an answer is learned from, also of one that says no', async (t
 test('a page that is short, or empty, is not the last while storage says that there is more', async (t) => {
   const next = { 'x-ms-continuation-NextPartitionKey': 'p', 'x-ms-continuation-NextRowKey': 'r' }
   const row = { RowKey: operationKeysOf(OPERATION.id).rowKey, operation: JSON.stringify(OPERATION) }
-  const there = await room(t, [respondJson(200, { value: [] }, next), respondJson(200, { value: [row] }, next), respondJson(200, { value: [] }, next), respondJson(200, { value: [] })])
-  assert.deepEqual(await there.store.listBackend(partitionKey, RANGE), { rows: [{ rowKey: row.RowKey, operation: OPERATION }], more: true })
+  const there = await room(t, [
+    respondJson(200, { value: [] }, next),
+    respondJson(200, { value: [row] }, next),
+    respondJson(200, { value: [] }, next),
+    respondJson(200, { value: [] }),
+  ])
+  assert.deepEqual(await there.store.listBackend(partitionKey, RANGE), {
+    rows: [{ rowKey: row.RowKey, operation: OPERATION }],
+    more: true,
+  })
   assert.deepEqual(await there.store.listBackend(partitionKey, RANGE), { rows: [], more: false })
   assert.match(there.server.received[1]?.url ?? '', /NextPartitionKey=p/)
 })
 
 test('the answer to a transaction without an ETag is a fault, not a slot that can be changed blindly', async (t) => {
-  const body = ['--batchresponse_1', 'Content-Type: multipart/mixed; boundary=changesetresponse_1', '', '--changesetresponse_1', 'Content-Type: application/http', '', 'HTTP/1.1 204 No Content', '', '--changesetresponse_1--', '--batchresponse_1--', ''].join('\r\n')
-  const there = await room(t, [respond(202, { headers: { 'content-type': 'multipart/mixed; boundary=batchresponse_1' }, body })])
+  const body = [
+    '--batchresponse_1',
+    'Content-Type: multipart/mixed; boundary=changesetresponse_1',
+    '',
+    '--changesetresponse_1',
+    'Content-Type: application/http',
+    '',
+    'HTTP/1.1 204 No Content',
+    '',
+    '--changesetresponse_1--',
+    '--batchresponse_1--',
+    '',
+  ].join('\r\n')
+  const there = await room(t, [
+    respond(202, { headers: { 'content-type': 'multipart/mixed; boundary=batchresponse_1' }, body }),
+  ])
   await assert.rejects(there.store.changeSlot(partitionKey, { from: { slot: {} }, to: {} }, []), /no ETag/)
 })

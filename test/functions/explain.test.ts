@@ -22,7 +22,11 @@ describe('npm run explain', () => {
 
   const explain = (args: readonly string[], env: Record<string, string> = {}) => {
     // Nothing of the surrounding environment: what is explained needs no setting but those named here.
-    const { status, stdout, stderr } = spawnSync(process.execPath, [EXPLAIN, ...args], { cwd: folder, env, encoding: 'utf8' })
+    const { status, stdout, stderr } = spawnSync(process.execPath, [EXPLAIN, ...args], {
+      cwd: folder,
+      env,
+      encoding: 'utf8',
+    })
     return { status, stdout, stderr }
   }
 
@@ -37,7 +41,14 @@ describe('npm run explain', () => {
   })
 
   it('says that the caller may not, what comes nearest, and exits with 1', () => {
-    const { status, stdout } = explain(['--as', 'app:66666666-7777-8888-9999-000000000000', '--backend', BACKEND.replace('orders', 'carts'), '--policy', EXAMPLE])
+    const { status, stdout } = explain([
+      '--as',
+      'app:66666666-7777-8888-9999-000000000000',
+      '--backend',
+      BACKEND.replace('orders', 'carts'),
+      '--policy',
+      EXAMPLE,
+    ])
     assert.equal(status, 1)
     assert.match(stdout, /^Decision +DENIED \(403 AuthorizationFailed\)$/m)
     assert.match(stdout, /^Near miss +grants\[1\] names this principal, but its scope does not cover the backend:$/m)
@@ -55,7 +66,18 @@ describe('npm run explain', () => {
   })
 
   it('judges several principals as one caller', () => {
-    const args = ['--as', 'user:99999999-0000-1111-2222-333333333333', '--as', 'group:AAAAAAAA-BBBB-CCCC-DDDD-EEEEEEEEEEEE', '--backend', BACKEND.toUpperCase(), '--action', 'read', '--policy', EXAMPLE]
+    const args = [
+      '--as',
+      'user:99999999-0000-1111-2222-333333333333',
+      '--as',
+      'group:AAAAAAAA-BBBB-CCCC-DDDD-EEEEEEEEEEEE',
+      '--backend',
+      BACKEND.toUpperCase(),
+      '--action',
+      'read',
+      '--policy',
+      EXAMPLE,
+    ]
     assert.equal(explain(args).status, 0)
     assert.equal(explain(args.filter((_, at) => at !== 2 && at !== 3)).status, 1)
   })
@@ -100,8 +122,16 @@ describe('npm run explain', () => {
     ['no backend', ['--as', 'role:a'], /^--backend is missing/],
     ['a principal that is none', ['--as', 'Operator', '--backend', BACKEND], /^--as "Operator": expected 'app:/],
     ['a principal without colon', ['--as', 'roleX', '--backend', BACKEND], /^--as "roleX": expected/],
-    ['a backend that is none', ['--as', 'role:a', '--backend', 'orders'], /^--backend "orders": expected \/subscriptions\//],
-    ['a dot segment', ['--as', 'role:a', '--backend', BACKEND.replace('orders', '..')], /^--backend .*: expected backendId as 1 to 80/],
+    [
+      'a backend that is none',
+      ['--as', 'role:a', '--backend', 'orders'],
+      /^--backend "orders": expected \/subscriptions\//,
+    ],
+    [
+      'a dot segment',
+      ['--as', 'role:a', '--backend', BACKEND.replace('orders', '..')],
+      /^--backend .*: expected backendId as 1 to 80/,
+    ],
     ['what a terminal would obey', ['--as', 'role:a', '--backend', '\u001b[2J'], /^--backend "\\u001b\[2J"/],
     ['an unknown action', [...OPERATOR, '--action', 'write'], /^--action "write": expected reconnect, read or force/],
     ['two backends', [...OPERATOR, '--backend', BACKEND], /^--backend is given more than once/],
@@ -109,7 +139,11 @@ describe('npm run explain', () => {
     ['two policies', [...OPERATOR, '--policy', EXAMPLE, '--policy', EXAMPLE], /^--policy is given more than once/],
     ['an unknown option', [...OPERATOR, '--force'], /Unknown option '--force'/],
     ['an argument without option', [...OPERATOR, 'orders'], /Unexpected argument 'orders'/],
-    ['a policy that is not there', [...OPERATOR, '--policy', 'gone.json'], /^--policy "gone\.json": expected the path of a file that exists/],
+    [
+      'a policy that is not there',
+      [...OPERATOR, '--policy', 'gone.json'],
+      /^--policy "gone\.json": expected the path of a file that exists/,
+    ],
     ['a policy without path', [...OPERATOR, '--policy', ''], /^--policy is empty/],
   ]
   for (const [what, args, sentence] of refused) {
@@ -122,14 +156,24 @@ describe('npm run explain', () => {
   }
 
   it('names every problem of a bad policy, with its path, and exits with 2', () => {
-    const { status, stderr } = explain(OPERATOR, { RECONNECT_POLICY: '{"grants":[{"principal":"x","scope":"/"}],"grant":[]}', RECONNECT_MODE: 'maybe' })
+    const { status, stderr } = explain(OPERATOR, {
+      RECONNECT_POLICY: '{"grants":[{"principal":"x","scope":"/"}],"grant":[]}',
+      RECONNECT_MODE: 'maybe',
+    })
     assert.equal(status, 2)
-    for (const name of ['RECONNECT_MODE', 'RECONNECT_POLICY grants[0].principal', 'RECONNECT_POLICY grants[0].scope', 'RECONNECT_POLICY grant:']) assert.ok(stderr.includes(name), name)
+    for (const name of [
+      'RECONNECT_MODE',
+      'RECONNECT_POLICY grants[0].principal',
+      'RECONNECT_POLICY grants[0].scope',
+      'RECONNECT_POLICY grant:',
+    ])
+      assert.ok(stderr.includes(name), name)
   })
 
   describe('of an alert', () => {
     const ALERT = fileURLToPath(new URL('../../examples/alert.json', import.meta.url))
-    const about = (webhook: string, body = ALERT, env: Record<string, string> = {}) => explain(['--webhook', webhook, '--body', body, '--policy', EXAMPLE], env)
+    const about = (webhook: string, body = ALERT, env: Record<string, string> = {}) =>
+      explain(['--webhook', webhook, '--body', body, '--policy', EXAMPLE], env)
     function saved(content: unknown): string {
       const file = join(folder, 'body.json')
       writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
@@ -148,17 +192,33 @@ describe('npm run explain', () => {
     })
 
     it('says why an alert does not act, alert by alert, and exits with 1 when none does', () => {
-      const body = saved({ alerts: [alertFor({}), alertFor({ apim_service: 'apim-prod', backend_id: '..' }), alertFor({ apim_service: 'other', backend_id: 'orders' }), alertFor({}, 'resolved')] })
+      const body = saved({
+        alerts: [
+          alertFor({}),
+          alertFor({ apim_service: 'apim-prod', backend_id: '..' }),
+          alertFor({ apim_service: 'other', backend_id: 'orders' }),
+          alertFor({}, 'resolved'),
+        ],
+      })
       const { status, stdout } = about('alertmanager', body)
       assert.equal(status, 1)
-      assert.deepEqual([...stdout.matchAll(/Decision +(\w+)/g)].map(([, decision]) => decision), ['UNMATCHED', 'INVALID', 'DENIED', 'RESOLVED'])
+      assert.deepEqual(
+        [...stdout.matchAll(/Decision +(\w+)/g)].map(([, decision]) => decision),
+        ['UNMATCHED', 'INVALID', 'DENIED', 'RESOLVED'],
+      )
       assert.match(stdout, /^Answer +200 \(0 of 4 alerts would act\)$/m)
       assert.match(stdout, /Near miss/)
-      assert.match(about('alertmanager', saved({ alerts: [alertFor({ apim_service: 'other', backend_id: 'orders' })] })).stdout, /^Answer +403 AuthorizationFailed/m)
+      assert.match(
+        about('alertmanager', saved({ alerts: [alertFor({ apim_service: 'other', backend_id: 'orders' })] })).stdout,
+        /^Answer +403 AuthorizationFailed/m,
+      )
     })
 
     it('says what the mode makes of it', () => {
-      for (const [mode, answer, decision] of [['dry-run', '200', 'DRY-RUN'], ['off', '200', 'SWITCHED-OFF']] as const) {
+      for (const [mode, answer, decision] of [
+        ['dry-run', '200', 'DRY-RUN'],
+        ['off', '200', 'SWITCHED-OFF'],
+      ] as const) {
         const { stdout, status } = about('alertmanager', ALERT, { RECONNECT_MODE: mode })
         assert.match(stdout, new RegExp(`^Answer +${answer}`, 'm'))
         assert.match(stdout, new RegExp(`Decision +${decision}`))
@@ -169,17 +229,33 @@ describe('npm run explain', () => {
     it('says that a payload is another format, or a handshake', () => {
       assert.match(about('azure-monitor').stdout, /^Answer +400 InvalidRequestContent: .*common alert schema/m)
       assert.match(about('alertmanager', saved('not json')).stdout, /^Answer +400/m)
-      assert.match(about('event-grid', saved([{ eventType: 'Microsoft.EventGrid.SubscriptionValidationEvent', data: { validationCode: 'c' } }])).stdout, /^Answer +200: Event Grid asks/m)
+      assert.match(
+        about(
+          'event-grid',
+          saved([{ eventType: 'Microsoft.EventGrid.SubscriptionValidationEvent', data: { validationCode: 'c' } }]),
+        ).stdout,
+        /^Answer +200: Event Grid asks/m,
+      )
     })
 
     it('needs no secret, and prints nothing that a terminal would obey', () => {
-      const { stdout, status } = about('alertmanager', saved({ alerts: [alertFor({ apim_service: 'apim-prod', backend_id: 'orders', evil: '\u001b[2J\u0007' })] }))
+      const { stdout, status } = about(
+        'alertmanager',
+        saved({ alerts: [alertFor({ apim_service: 'apim-prod', backend_id: 'orders', evil: '\u001b[2J\u0007' })] }),
+      )
       assert.equal(status, 0)
       assert.doesNotMatch(stdout, /[^ -~\n]/)
     })
 
     it('refuses what it cannot answer, all of it at once', () => {
-      for (const args of [['--webhook', 'alertmanager'], ['--body', ALERT], ['--webhook', 'a', '--webhook', 'b', '--body', ALERT], ['--webhook', 'nobody', '--body', ALERT], ['--webhook', 'alertmanager', '--body', 'no-such-file'], ['--webhook', 'alertmanager', '--body', ALERT, '--as', 'role:a']]) {
+      for (const args of [
+        ['--webhook', 'alertmanager'],
+        ['--body', ALERT],
+        ['--webhook', 'a', '--webhook', 'b', '--body', ALERT],
+        ['--webhook', 'nobody', '--body', ALERT],
+        ['--webhook', 'alertmanager', '--body', 'no-such-file'],
+        ['--webhook', 'alertmanager', '--body', ALERT, '--as', 'role:a'],
+      ]) {
         const { status, stdout, stderr } = explain([...args, '--policy', EXAMPLE])
         assert.deepEqual([status, stdout], [2, ''], args.join(' '))
         assert.match(stderr, /--(?:webhook|body|as)/)

@@ -16,11 +16,16 @@ let token: string
 let nowEpochMs = Date.now()
 
 const askIdentity = (signal?: AbortSignal): Promise<Answer> =>
-  call(new URL(azure.identityEndpoint).origin, `/MSI/token?resource=${encodeURIComponent(azure.arm)}&api-version=2019-08-01`, {
-    headers: { 'x-identity-header': azure.identityHeader },
-    ...(signal !== undefined && { signal }),
-  })
-const askIssuer = (signal?: AbortSignal): Promise<Answer> => call(azure.issuer, `/${TENANT_ID}/discovery/v2.0/keys`, signal === undefined ? {} : { signal })
+  call(
+    new URL(azure.identityEndpoint).origin,
+    `/MSI/token?resource=${encodeURIComponent(azure.arm)}&api-version=2019-08-01`,
+    {
+      headers: { 'x-identity-header': azure.identityHeader },
+      ...(signal !== undefined && { signal }),
+    },
+  )
+const askIssuer = (signal?: AbortSignal): Promise<Answer> =>
+  call(azure.issuer, `/${TENANT_ID}/discovery/v2.0/keys`, signal === undefined ? {} : { signal })
 const reconnect = (backend = ORDERS, signal?: AbortSignal): Promise<Answer> =>
   call(azure.arm, `${backend}/reconnect?api-version=2024-05-01`, {
     method: 'POST',
@@ -54,45 +59,83 @@ describe('faults of ARM', () => {
     it(`${kind} answers in ARM's envelope and has no effect`, async () => {
       azure.faults.set([{ target: 'arm', kind, times: 1 }])
       const answer = await reconnect()
-      assert.deepEqual([answer.status, answer.json().error.code, answer.headers['retry-after'], effects()], [Number(kind), code, undefined, 0])
+      assert.deepEqual(
+        [answer.status, answer.json().error.code, answer.headers['retry-after'], effects()],
+        [Number(kind), code, undefined, 0],
+      )
       assert.equal((await reconnect()).status, 202, 'used up')
     })
   }
 
   for (const retryAfter of ['7', '0', '-5', 'Wed, 21 Oct 2015 07:28:00 GMT', '2592000', 'soon']) {
     it(`429 and 503 carry any Retry-After: ${retryAfter}`, async () => {
-      azure.faults.set([{ target: 'arm', kind: '429', retryAfter, times: 1 }, { target: 'arm', kind: '503', retryAfter, times: 1 }])
-      assert.deepEqual([(await reconnect()).headers['retry-after'], (await reconnect()).headers['retry-after']], [retryAfter, retryAfter])
+      azure.faults.set([
+        { target: 'arm', kind: '429', retryAfter, times: 1 },
+        { target: 'arm', kind: '503', retryAfter, times: 1 },
+      ])
+      assert.deepEqual(
+        [(await reconnect()).headers['retry-after'], (await reconnect()).headers['retry-after']],
+        [retryAfter, retryAfter],
+      )
     })
   }
 
   it('a status can be told what to say', async () => {
-    azure.faults.set([{ target: 'arm', kind: '422', code: 'ManagementApiRequestFailed', message: 'no', details: [{ code: 'x', message: 'y' }] }])
-    assert.deepEqual((await reconnect()).json(), { error: { code: 'ManagementApiRequestFailed', message: 'no', details: [{ code: 'x', message: 'y' }] } })
+    azure.faults.set([
+      {
+        target: 'arm',
+        kind: '422',
+        code: 'ManagementApiRequestFailed',
+        message: 'no',
+        details: [{ code: 'x', message: 'y' }],
+      },
+    ])
+    assert.deepEqual((await reconnect()).json(), {
+      error: { code: 'ManagementApiRequestFailed', message: 'no', details: [{ code: 'x', message: 'y' }] },
+    })
   })
 
-  for (const [kind, status, effect] of [['502', 502, 0], ['html-200', 200, 0], ['html-202', 202, 0]] as const) {
+  for (const [kind, status, effect] of [
+    ['502', 502, 0],
+    ['html-200', 200, 0],
+    ['html-202', 202, 0],
+  ] as const) {
     it(`${kind} answers HTML`, async () => {
       azure.faults.set([{ target: 'arm', kind }])
       const answer = await reconnect()
-      assert.deepEqual([answer.status, answer.headers['content-type'], answer.text.startsWith('<html>'), effects()], [status, 'text/html', true, effect])
+      assert.deepEqual(
+        [answer.status, answer.headers['content-type'], answer.text.startsWith('<html>'), effects()],
+        [status, 'text/html', true, effect],
+      )
     })
   }
 
   for (const kind of ['redirect-302', 'redirect-307'] as const) {
     it(`${kind} leads to the same or to another origin, where following it shows`, async () => {
-      azure.faults.set([{ target: 'arm', kind, times: 1 }, { target: 'arm', kind, to: 'other', times: 1 }])
+      azure.faults.set([
+        { target: 'arm', kind, times: 1 },
+        { target: 'arm', kind, to: 'other', times: 1 },
+      ])
       const [same, other] = [await reconnect(), await reconnect()]
-      assert.deepEqual([same.status, new URL(String(same.headers.location)).origin], [Number(kind.slice(-3)), azure.arm])
+      assert.deepEqual(
+        [same.status, new URL(String(same.headers.location)).origin],
+        [Number(kind.slice(-3)), azure.arm],
+      )
       assert.equal(new URL(String(other.headers.location)).origin, azure.arm.replace('127.0.0.1', 'localhost'))
       const followed = new URL(String(other.headers.location))
-      assert.equal((await call(followed.origin, followed.pathname, { method: 'POST', ca: azure.caCertificate })).status, 202)
+      assert.equal(
+        (await call(followed.origin, followed.pathname, { method: 'POST', ca: azure.caCertificate })).status,
+        202,
+      )
       assert.deepEqual([azure.journal.requests().at(-1)?.path.startsWith('/followed-redirect/'), effects()], [true, 0])
     })
   }
 
   it('reset-before cuts the connection without effect, reset-after with it', async () => {
-    azure.faults.set([{ target: 'arm', kind: 'reset-before', times: 1 }, { target: 'arm', kind: 'reset-after', times: 1 }])
+    azure.faults.set([
+      { target: 'arm', kind: 'reset-before', times: 1 },
+      { target: 'arm', kind: 'reset-after', times: 1 },
+    ])
     await assert.rejects(reconnect(), { code: 'ECONNRESET' })
     assert.deepEqual([azure.journal.counts().received, effects()], [1, 0])
     await assert.rejects(reconnect(), { code: 'ECONNRESET' })
@@ -128,7 +171,9 @@ describe('faults of ARM', () => {
     const { hostname, port } = new URL(azure.arm)
     const send = () =>
       new Promise<number | undefined>((resolve, reject) => {
-        const request = httpsRequest({ hostname, port, agent, path: '/', method: 'POST' }, (response) => response.resume().on('end', () => resolve(response.statusCode)))
+        const request = httpsRequest({ hostname, port, agent, path: '/', method: 'POST' }, (response) =>
+          response.resume().on('end', () => resolve(response.statusCode)),
+        )
         request.on('error', reject).end()
       })
     assert.equal(await send(), 401)
@@ -144,7 +189,10 @@ describe('faults of ARM', () => {
     azure.faults.set([{ target: 'arm', kind: 'write-budget' }])
     for (let sent = 0; sent < 200; sent += 1) assert.equal((await reconnect()).status, 202)
     const answer = await reconnect()
-    assert.deepEqual([answer.status, answer.headers['retry-after'], answer.headers['x-ms-ratelimit-remaining-subscription-writes']], [429, '1', '0'])
+    assert.deepEqual(
+      [answer.status, answer.headers['retry-after'], answer.headers['x-ms-ratelimit-remaining-subscription-writes']],
+      [429, '1', '0'],
+    )
     nowEpochMs += 1_000
     for (let sent = 0; sent < 10; sent += 1) assert.equal((await reconnect()).status, 202)
     assert.equal((await reconnect()).status, 429)
@@ -160,14 +208,20 @@ describe('faults of ARM', () => {
   })
 
   it('is used up in the order in which it was given', async () => {
-    azure.faults.set([{ target: 'arm', kind: '500', times: 2 }, { target: 'arm', kind: '429', times: 1 }])
+    azure.faults.set([
+      { target: 'arm', kind: '500', times: 2 },
+      { target: 'arm', kind: '429', times: 1 },
+    ])
     const statuses = []
     for (let sent = 0; sent < 4; sent += 1) statuses.push((await reconnect()).status)
     assert.deepEqual(statuses, [500, 500, 429, 202])
   })
 })
 
-for (const [target, ask] of [['identity', () => askIdentity], ['issuer', () => askIssuer]] as const) {
+for (const [target, ask] of [
+  ['identity', () => askIdentity],
+  ['issuer', () => askIssuer],
+] as const) {
   describe(`faults of the ${target === 'identity' ? 'managed-identity endpoint' : 'token issuer'}`, () => {
     const set = (fault: Omit<Fault, 'target'>) => azure.faults.set([{ target, ...fault }])
 

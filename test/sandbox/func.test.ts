@@ -33,7 +33,10 @@ test('func start runs in the simulated environment, behind TLS, and ends with th
     assert.equal(env['ARM_ENDPOINT'], sandbox.info.arm)
     assert.equal(env['AzureWebJobsStorage'], NO_STORAGE)
     assert.equal(env['FUNCTIONS_WORKER_RUNTIME'], 'node')
-    assert.equal((await call(sandbox.info.proxyTls, '/somewhere?x=1', { ca: sandbox.azure.caCertificate })).text, '/somewhere?x=1')
+    assert.equal(
+      (await call(sandbox.info.proxyTls, '/somewhere?x=1', { ca: sandbox.azure.caCertificate })).text,
+      '/somewhere?x=1',
+    )
   } finally {
     await sandbox.stop()
   }
@@ -41,7 +44,15 @@ test('func start runs in the simulated environment, behind TLS, and ends with th
 })
 
 test('without Core Tools on PATH it says so in a sentence', async () => {
-  await assert.rejects(createSandbox({ startApp: startFuncProcess, storage: NO_STORAGE, ports: { app: await freePort() }, environment: { PATH: '/nowhere' } }), /Core Tools are not on PATH/)
+  await assert.rejects(
+    createSandbox({
+      startApp: startFuncProcess,
+      storage: NO_STORAGE,
+      ports: { app: await freePort() },
+      environment: { PATH: '/nowhere' },
+    }),
+    /Core Tools are not on PATH/,
+  )
 })
 
 /** Core Tools take a port and no zero. */

@@ -13,7 +13,11 @@ describe('the local Functions host', () => {
   let sandbox: Sandbox
   let origin: string
   before(async () => {
-    sandbox = await createSandbox({ appRoot: FIXTURE_APP, storage: NO_STORAGE, env: { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1000' } })
+    sandbox = await createSandbox({
+      appRoot: FIXTURE_APP,
+      storage: NO_STORAGE,
+      env: { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1000' },
+    })
     origin = sandbox.info.proxy
   })
   after(() => sandbox.stop())
@@ -62,7 +66,10 @@ describe('the local Functions host', () => {
       it(`answers ${what} with 404, no body, and the custom headers`, async () => {
         const answer = await call(origin, path, { method })
         assert.deepEqual([answer.status, answer.text], [404, ''])
-        assert.deepEqual([answer.headers['x-content-type-options'], answer.headers['cache-control']], ['nosniff', 'no-store'])
+        assert.deepEqual(
+          [answer.headers['x-content-type-options'], answer.headers['cache-control']],
+          ['nosniff', 'no-store'],
+        )
       })
     }
 
@@ -72,7 +79,11 @@ describe('the local Functions host', () => {
     })
 
     it('has a home page at / otherwise, unless a function has', async (t) => {
-      const other = await startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, env: { AzureWebJobsDisableHomepage: undefined } })
+      const other = await startSandbox(t, {
+        appRoot: FIXTURE_APP,
+        storage: NO_STORAGE,
+        env: { AzureWebJobsDisableHomepage: undefined },
+      })
       const answer = await call(other.info.proxy, '/')
       assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'text/html'])
     })
@@ -107,13 +118,21 @@ describe('the local Functions host', () => {
     })
 
     it('understands the absolute form', async () => {
-      assert.match(await sendBytes(origin, 'GET http://localhost/echo/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 200 /)
+      assert.match(
+        await sendBytes(origin, 'GET http://localhost/echo/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'),
+        /^HTTP\/1\.1 200 /,
+      )
     })
   })
 
   describe('what the function receives', () => {
     it('a query as ASP.NET Core reads it: + is a space, repeated keys joined without regard to case', async () => {
-      assert.deepEqual((await call(origin, '/echo/x?a=1&A=2&b=x+y%26&c&&d=')).json().query, { a: '1,2', b: 'x y&', c: '', d: '' })
+      assert.deepEqual((await call(origin, '/echo/x?a=1&A=2&b=x+y%26&c&&d=')).json().query, {
+        a: '1,2',
+        b: 'x y&',
+        c: '',
+        d: '',
+      })
     })
 
     it('repeated headers joined with a comma, names in lower case', async () => {
@@ -122,28 +141,44 @@ describe('the local Functions host', () => {
     })
 
     it('header values in UTF-8, and 400 for values that are not', async () => {
-      const send = (value: string) => sendBytes(origin, `GET /echo/x HTTP/1.1\r\nHost: localhost\r\nX-Name: ${value}\r\nConnection: close\r\n\r\n`)
+      const send = (value: string) =>
+        sendBytes(origin, `GET /echo/x HTTP/1.1\r\nHost: localhost\r\nX-Name: ${value}\r\nConnection: close\r\n\r\n`)
       assert.match(await send('\xc3\xa9'), /^HTTP\/1\.1 200 [^]*"x-name":"\xc3\xa9"/)
       assert.match(await send('\xe9'), /^HTTP\/1\.1 400 /)
     })
 
     it('the body as bytes, and the URL with scheme and host', async () => {
-      const answer = (await call(origin, '/echo/a b'.replace(' ', '%20') + '?q=1', { method: 'POST', body: Buffer.from([0, 255, 10]) })).json()
+      const answer = (
+        await call(origin, '/echo/a b'.replace(' ', '%20') + '?q=1', {
+          method: 'POST',
+          body: Buffer.from([0, 255, 10]),
+        })
+      ).json()
       assert.deepEqual([answer.body, answer.url], ['AP8K', `${origin}/echo/a%20b?q=1`])
     })
 
     it('no body when it was sent in chunks', async () => {
-      const answer = await call(origin, '/echo/x', { method: 'POST', headers: { 'transfer-encoding': 'chunked' }, body: '{"a":1}' })
+      const answer = await call(origin, '/echo/x', {
+        method: 'POST',
+        headers: { 'transfer-encoding': 'chunked' },
+        body: '{"a":1}',
+      })
       assert.deepEqual([answer.json().hasBody, answer.json().headers['transfer-encoding']], [false, 'chunked'])
     })
 
     it('no body on GET', async () => {
-      assert.equal((await call(origin, '/echo/x', { headers: { 'content-length': '2' }, body: '{}' })).json().hasBody, false)
+      assert.equal(
+        (await call(origin, '/echo/x', { headers: { 'content-length': '2' }, body: '{}' })).json().hasBody,
+        false,
+      )
     })
 
     it('the trace of its caller', async () => {
       const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
-      assert.match((await call(origin, '/echo/x', { headers: { traceparent } })).json().traceParent, /^00-a{32}-(?!b{16})[0-9a-f]{16}-01$/)
+      assert.match(
+        (await call(origin, '/echo/x', { headers: { traceparent } })).json().traceParent,
+        /^00-a{32}-(?!b{16})[0-9a-f]{16}-01$/,
+      )
     })
 
     it('the same over TLS, with a certificate of the sandbox authority', async () => {
@@ -179,7 +214,10 @@ describe('the local Functions host', () => {
     it('are the function’s: status, headers, cookies, bytes; custom headers only where the function has none', async () => {
       const answer = await call(origin, '/answers')
       assert.deepEqual([answer.status, answer.text], [418, '\xff\x00\x01'])
-      assert.deepEqual([answer.headers['cache-control'], answer.headers['x-own'], answer.headers['x-content-type-options']], ['private', 'yes', 'nosniff'])
+      assert.deepEqual(
+        [answer.headers['cache-control'], answer.headers['x-own'], answer.headers['x-content-type-options']],
+        ['private', 'yes', 'nosniff'],
+      )
       assert.deepEqual(answer.headers['set-cookie'], ['id=a%20b; max-age=60; path=/; samesite=strict; httponly'])
     })
 
@@ -212,7 +250,12 @@ describe('the local Functions host', () => {
     controller.abort()
     await assert.rejects(gone, { name: 'AbortError' })
     const half = new AbortController()
-    const unfinished = call(origin, '/echo/x', { method: 'POST', headers: { 'content-length': '100' }, body: 'half', signal: half.signal }).catch((error: Error) => error.name)
+    const unfinished = call(origin, '/echo/x', {
+      method: 'POST',
+      headers: { 'content-length': '100' },
+      body: 'half',
+      signal: half.signal,
+    }).catch((error: Error) => error.name)
     await delay(25)
     half.abort()
     assert.equal(await unfinished, 'AbortError')

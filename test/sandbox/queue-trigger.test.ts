@@ -11,7 +11,8 @@ import { startSandbox } from '../support/start-sandbox.ts'
 import { startStorageProxy } from '../support/storage-proxy.ts'
 
 const QUEUE_APP = fileURLToPath(new URL('queue-app', import.meta.url))
-const encode = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64')
+const encode = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64')
 
 type Line = Readonly<Record<string, unknown>>
 
@@ -19,7 +20,10 @@ async function room(t: TestContext, options: SandboxOptions = {}) {
   const storage = options.storage ?? (await storageAccount(t))
   const queues = QueueServiceClient.fromConnectionString(storage)
   const sandbox = await startSandbox(t, { appRoot: QUEUE_APP, ...options, storage })
-  const lines = (): readonly Line[] => sandbox.logs.filter(({ category, message }) => category === 'user' && message.startsWith('{')).map(({ message }) => JSON.parse(message) as Line)
+  const lines = (): readonly Line[] =>
+    sandbox.logs
+      .filter(({ category, message }) => category === 'user' && message.startsWith('{'))
+      .map(({ message }) => JSON.parse(message) as Line)
   async function line(isIt: (line: Line) => boolean, patienceMs = 10_000): Promise<Line> {
     for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += 10) {
       const found = lines().find(isIt)
@@ -57,14 +61,21 @@ const withId = (id: string) => (line: Line) => (line['message'] as { key?: strin
 describe('a queue trigger', { concurrency: 3 }, () => {
   it('is listed, waits for a queue that does not exist yet, and gets JSON as an object with the message’s metadata', async (t) => {
     const { sandbox, send, line, left } = await room(t)
-    assert.deepEqual(sandbox.app.functions.filter(({ trigger }) => trigger.startsWith('queue')), [{ name: 'work', trigger: 'queue work' }, { name: 'given-up', trigger: 'queue work-poison' }])
+    assert.deepEqual(
+      sandbox.app.functions.filter(({ trigger }) => trigger.startsWith('queue')),
+      [
+        { name: 'work', trigger: 'queue work' },
+        { name: 'given-up', trigger: 'queue work-poison' },
+      ],
+    )
     const key = randomUUID()
     await send({ key, id: 'of the message' })
     const { message, metadata } = (await line(withId(key))) as { message: unknown; metadata: Record<string, unknown> }
     assert.deepEqual(message, { key, id: 'of the message' })
     assert.equal(metadata['dequeueCount'], 1)
     assert.equal(metadata['id'], 'of the message', 'a member of the message wins')
-    for (const name of ['insertionTime', 'expirationTime', 'nextVisibleTime', 'popReceipt', 'queueTrigger', 'key']) assert.ok(metadata[name] !== undefined, name)
+    for (const name of ['insertionTime', 'expirationTime', 'nextVisibleTime', 'popReceipt', 'queueTrigger', 'key'])
+      assert.ok(metadata[name] !== undefined, name)
     await eventually(async () => (await left()) === 0)
   })
 
@@ -87,7 +98,10 @@ describe('a function that is switched off in the settings', () => {
   it('is not listed and takes no messages; the others do', async (t) => {
     for (const setting of ['AzureWebJobs.work.Disabled', 'AzureWebJobs__work__Disabled']) {
       const { sandbox, send, line, left, queues } = await room(t, { env: { [setting]: 'True' } })
-      assert.deepEqual(sandbox.app.functions.map(({ name }) => name).filter((name) => name === 'work' || name === 'given-up'), ['given-up'])
+      assert.deepEqual(
+        sandbox.app.functions.map(({ name }) => name).filter((name) => name === 'work' || name === 'given-up'),
+        ['given-up'],
+      )
       await send({ key: 'kept' })
       await queues.getQueueClient('work-poison').createIfNotExists()
       await queues.getQueueClient('work-poison').sendMessage(encode({ key: 'given-up' }))
@@ -106,7 +120,12 @@ describe('a message that fails', { concurrency: 3 }, () => {
     await line(({ givenUp }) => (givenUp as { key?: string } | undefined)?.key === key)
     assert.ok(performance.now() - startedAt > 900, 'not at once')
     assert.equal(lines().filter(withId(key)).length, 2)
-    assert.equal(sandbox.logs.filter(({ category, message }) => category === 'system' && message.startsWith("Executed 'work' (Failed)")).length, 2)
+    assert.equal(
+      sandbox.logs.filter(
+        ({ category, message }) => category === 'system' && message.startsWith("Executed 'work' (Failed)"),
+      ).length,
+      2,
+    )
     await eventually(async () => (await left()) === 0 && (await left('work-poison')) === 0)
   })
 
@@ -115,7 +134,10 @@ describe('a message that fails', { concurrency: 3 }, () => {
     await work.createIfNotExists()
     await work.sendMessage('no Base64 at all')
     await line(({ givenUp }) => givenUp === 'no Base64 at all')
-    assert.deepEqual(lines().filter(({ message }) => message !== undefined), [])
+    assert.deepEqual(
+      lines().filter(({ message }) => message !== undefined),
+      [],
+    )
   })
 
   it('in a poison queue stays there, hidden', async (t) => {
@@ -147,7 +169,9 @@ describe('a message that runs', { concurrency: 2 }, () => {
     await sandbox.app.crash()
     await sandbox.startAnother()
     await line(({ done }) => (done as { key?: string } | undefined)?.key === key)
-    const counts = lines().filter(withId(key)).map(({ metadata }) => (metadata as { dequeueCount: number }).dequeueCount)
+    const counts = lines()
+      .filter(withId(key))
+      .map(({ metadata }) => (metadata as { dequeueCount: number }).dequeueCount)
     assert.deepEqual(counts, [1, 2])
   })
 
@@ -157,7 +181,12 @@ describe('a message that runs', { concurrency: 2 }, () => {
     await line(withId('running'))
     const stopping = sandbox.app.stop()
     // Told in a process of its own: only then is the next message a late one.
-    await eventually(() => fetch(`http://127.0.0.1:${sandbox.app.port}/`).then(() => false, () => true))
+    await eventually(() =>
+      fetch(`http://127.0.0.1:${sandbox.app.port}/`).then(
+        () => false,
+        () => true,
+      ),
+    )
     await send({ key: 'late' })
     await stopping
     assert.ok(lines().some(({ done }) => (done as { key?: string } | undefined)?.key === 'running'))
@@ -185,17 +214,44 @@ describe('storage that goes away', () => {
 
 describe('the settings of host.json', () => {
   it('have the host’s defaults', () => {
-    assert.deepEqual(readQueueOptions({}, 2), { batchSize: 16, newBatchThreshold: 16, maxPollingIntervalMs: 60_000, visibilityTimeoutMs: 0, maxDequeueCount: 5 })
+    assert.deepEqual(readQueueOptions({}, 2), {
+      batchSize: 16,
+      newBatchThreshold: 16,
+      maxPollingIntervalMs: 60_000,
+      visibilityTimeoutMs: 0,
+      maxDequeueCount: 5,
+    })
   })
 
   it('are read, and refused where the host would refuse them', () => {
-    assert.deepEqual(readQueueOptions({ batchSize: 32, newBatchThreshold: 0, maxPollingInterval: '00:01:30', visibilityTimeout: '01:00:00.5', maxDequeueCount: 1, messageEncoding: 'Base64' }, 2), {
-      batchSize: 32,
-      newBatchThreshold: 0,
-      maxPollingIntervalMs: 90_000,
-      visibilityTimeoutMs: 3_600_500,
-      maxDequeueCount: 1,
-    })
-    for (const wrong of [{ batchSize: 33 }, { batchSize: 0 }, { maxDequeueCount: 0 }, { visibilityTimeout: '30' }, { maxPollingInterval: 5 }, { messageEncoding: 'none' }]) assert.throws(() => readQueueOptions(wrong, 2), /host\.json/)
+    assert.deepEqual(
+      readQueueOptions(
+        {
+          batchSize: 32,
+          newBatchThreshold: 0,
+          maxPollingInterval: '00:01:30',
+          visibilityTimeout: '01:00:00.5',
+          maxDequeueCount: 1,
+          messageEncoding: 'Base64',
+        },
+        2,
+      ),
+      {
+        batchSize: 32,
+        newBatchThreshold: 0,
+        maxPollingIntervalMs: 90_000,
+        visibilityTimeoutMs: 3_600_500,
+        maxDequeueCount: 1,
+      },
+    )
+    for (const wrong of [
+      { batchSize: 33 },
+      { batchSize: 0 },
+      { maxDequeueCount: 0 },
+      { visibilityTimeout: '30' },
+      { maxPollingInterval: 5 },
+      { messageEncoding: 'none' },
+    ])
+      assert.throws(() => readQueueOptions(wrong, 2), /host\.json/)
   })
 })

@@ -20,17 +20,35 @@ export interface Call {
 }
 
 /** Sends the path as it is written: no dot segment removed, nothing encoded. One connection per call. */
-export function call(origin: string, path: string, { method = 'GET', headers = {}, body, ca, signal }: Call = {}): Promise<Answer> {
+export function call(
+  origin: string,
+  path: string,
+  { method = 'GET', headers = {}, body, ca, signal }: Call = {},
+): Promise<Answer> {
   const { hostname, port, protocol } = new URL(origin)
   return new Promise((resolve, reject) => {
-    const options = { hostname, port, path, method, headers, agent: false as const, ...(ca !== undefined && { ca }), ...(signal !== undefined && { signal }) }
+    const options = {
+      hostname,
+      port,
+      path,
+      method,
+      headers,
+      agent: false as const,
+      ...(ca !== undefined && { ca }),
+      ...(signal !== undefined && { signal }),
+    }
     const request = (protocol === 'https:' ? httpsRequest : httpRequest)(options, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('error', reject)
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString('latin1')
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: () => JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown })
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          text,
+          json: () => JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown,
+        })
       })
     })
     request.on('error', reject)

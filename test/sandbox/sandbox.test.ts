@@ -16,7 +16,10 @@ const FIXTURE_APP = fileURLToPath(new URL('fixture-app', import.meta.url))
 const STORAGE = 'AccountName=somewhere;TableEndpoint=http://127.0.0.1:1/somewhere'
 
 async function isFree(url: string): Promise<boolean> {
-  return call(new URL(url).origin, '/').then(() => false, (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED')
+  return call(new URL(url).origin, '/').then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
+  )
 }
 
 describe('the app’s environment', () => {
@@ -61,24 +64,41 @@ describe('the app’s environment', () => {
     assert.deepEqual(JSON.parse(environment['RECONNECT_POLICY'] as string), { grants: [] })
   })
 
-  it('lets the user’s other settings through', () => assert.deepEqual([environment['RECONNECT_MODE'], environment['EXTRA']], ['dry-run', 'yes']))
+  it('lets the user’s other settings through', () =>
+    assert.deepEqual([environment['RECONNECT_MODE'], environment['EXTRA']], ['dry-run', 'yes']))
 
   it('keeps back what says another platform, another identity, another storage account, a proxy, weaker TLS or a test runner', () => {
     const leaked = Object.keys(environment).filter((name) => /^(WEBSITE_|AZURE|MSI_|npm_|NODE_T)|proxy/i.test(name))
-    assert.deepEqual(leaked.toSorted(), ['AzureWebJobsDisableHomepage', 'AzureWebJobsStorage', 'WEBSITE_AUTH_ENABLED'], 'but for its own storage and home page, and the switch of App Service Authentication, which a user may try')
+    assert.deepEqual(
+      leaked.toSorted(),
+      ['AzureWebJobsDisableHomepage', 'AzureWebJobsStorage', 'WEBSITE_AUTH_ENABLED'],
+      'but for its own storage and home page, and the switch of App Service Authentication, which a user may try',
+    )
   })
 })
 
 describe('the sandbox', () => {
   it('lets a user’s own policy replace the sandbox’s', async (t) => {
-    const sandbox = await startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, environment: { RECONNECT_POLICY: '{"grants":[]}' } })
+    const sandbox = await startSandbox(t, {
+      appRoot: FIXTURE_APP,
+      storage: NO_STORAGE,
+      environment: { RECONNECT_POLICY: '{"grants":[]}' },
+    })
     const environment = (await call(sandbox.info.proxy, '/environment')).json()
     assert.equal(environment.RECONNECT_POLICY, '{"grants":[]}')
   })
 
   it('is gone after stop, its storage included: no port, no process, no folder', async () => {
     const { info, app, stop } = await createSandbox({ appRoot: FIXTURE_APP })
-    const urls = [info.proxy, info.proxyTls, info.arm, info.issuer, info.control, info.identityEndpoint, ...storageEndpoints(info.storage)]
+    const urls = [
+      info.proxy,
+      info.proxyTls,
+      info.arm,
+      info.issuer,
+      info.control,
+      info.identityEndpoint,
+      ...storageEndpoints(info.storage),
+    ]
     for (const url of urls) assert.equal(await isFree(url), false, url)
     await stop()
     for (const url of urls) assert.ok(await isFree(url), url)
@@ -99,7 +119,9 @@ describe('the sandbox', () => {
   it('stops while a fault lets ARM hang and a client waits', async () => {
     const sandbox = await createSandbox({ appRoot: FIXTURE_APP, storage: NO_STORAGE })
     sandbox.azure.faults.set([{ target: 'arm', kind: 'hang' }])
-    const waiting = call(sandbox.info.arm, '/', { ca: sandbox.azure.caCertificate }).catch((error: NodeJS.ErrnoException) => error.code)
+    const waiting = call(sandbox.info.arm, '/', { ca: sandbox.azure.caCertificate }).catch(
+      (error: NodeJS.ErrnoException) => error.code,
+    )
     while (sandbox.azure.journal.counts().received === 0) await new Promise((resolve) => setTimeout(resolve, 5))
     await sandbox.stop()
     assert.equal(await waiting, 'ECONNRESET')
@@ -116,12 +138,24 @@ describe('the sandbox', () => {
     t.after(() => blocker.close())
     await new Promise((resolve) => blocker.once('listening', resolve))
     const { port } = blocker.address() as AddressInfo
-    await assert.rejects(startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, ports: { app: port } }), { takenPort: port })
-    await assert.rejects(startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, ports: { appTls: port } }), { takenPort: port })
+    await assert.rejects(startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, ports: { app: port } }), {
+      takenPort: port,
+    })
+    await assert.rejects(startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, ports: { appTls: port } }), {
+      takenPort: port,
+    })
     for (const name of ['arm', 'identity', 'issuer', 'control']) {
-      await assert.rejects(startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, ports: { [name]: port } }), { code: 'EADDRINUSE', port })
+      await assert.rejects(startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, ports: { [name]: port } }), {
+        code: 'EADDRINUSE',
+        port,
+      })
     }
-    const sandbox = await startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE, ports: { app: port }, orFreeAppPort: true })
+    const sandbox = await startSandbox(t, {
+      appRoot: FIXTURE_APP,
+      storage: NO_STORAGE,
+      ports: { app: port },
+      orFreeAppPort: true,
+    })
     assert.notEqual(new URL(sandbox.info.proxy).port, String(port))
   })
 })
@@ -131,16 +165,42 @@ describe('an app that cannot be served', () => {
   const withApp = (code: string) => ({ 'package.json': '{"main":"index.cjs"}', 'host.json': host, 'index.cjs': code })
   const functions = `const { app } = require(${JSON.stringify(fileURLToPath(new URL('../../node_modules/@azure/functions', import.meta.url)))});`
   for (const [what, files, message] of [
-    ['that is not built', { 'package.json': '{"main":"dist/index.cjs"}', 'host.json': host }, /dist\/index\.cjs does not exist: run "npm run build" first/],
+    [
+      'that is not built',
+      { 'package.json': '{"main":"dist/index.cjs"}', 'host.json': host },
+      /dist\/index\.cjs does not exist: run "npm run build" first/,
+    ],
     ['without main', { 'package.json': '{}', 'host.json': host }, /no "main"/],
     ['without host.json', { 'package.json': '{}' }, /no host\.json/],
     ['that registers nothing', withApp(''), /registered no function/],
     ['that throws while loading', withApp('throw new Error("not today")'), /not today/],
-    ['whose function needs a key', withApp(`${functions} app.http('f', { authLevel: 'function', handler() {} })`), /"f" has authLevel "function"/],
-    ['with a trigger that is not served', withApp(`${functions} app.timer('t', { schedule: '0 * * * * *', handler() {} })`), /"t" has a trigger that this host does not serve/],
-    ['with a route that the host reserves', withApp(`${functions} app.http('f', { authLevel: 'anonymous', route: 'admin/x', handler() {} })`), /reserves/],
-    ['with two functions of one name', withApp(`${functions} for (const _ of [1, 2]) app.http('f', { authLevel: 'anonymous', handler() {} })`), /already been registered/],
-    ['that switches streaming on', withApp(`${functions} app.setup({ enableHttpStream: true }); app.http('f', { authLevel: 'anonymous', handler() {} })`), /streaming/],
+    [
+      'whose function needs a key',
+      withApp(`${functions} app.http('f', { authLevel: 'function', handler() {} })`),
+      /"f" has authLevel "function"/,
+    ],
+    [
+      'with a trigger that is not served',
+      withApp(`${functions} app.timer('t', { schedule: '0 * * * * *', handler() {} })`),
+      /"t" has a trigger that this host does not serve/,
+    ],
+    [
+      'with a route that the host reserves',
+      withApp(`${functions} app.http('f', { authLevel: 'anonymous', route: 'admin/x', handler() {} })`),
+      /reserves/,
+    ],
+    [
+      'with two functions of one name',
+      withApp(`${functions} for (const _ of [1, 2]) app.http('f', { authLevel: 'anonymous', handler() {} })`),
+      /already been registered/,
+    ],
+    [
+      'that switches streaming on',
+      withApp(
+        `${functions} app.setup({ enableHttpStream: true }); app.http('f', { authLevel: 'anonymous', handler() {} })`,
+      ),
+      /streaming/,
+    ],
   ] as [string, Record<string, string>, RegExp][]) {
     it(`is refused in a sentence: one ${what}`, async (t) => {
       const appRoot = await mkdtemp(join(tmpdir(), 'app-'))

@@ -15,7 +15,22 @@ import { runStart, startSandboxProcess } from '../support/start-sandbox.ts'
 import { call } from './raw-http.ts'
 import { storageEndpoints } from './storage-endpoints.ts'
 
-const INFO_MEMBERS = ['proxy', 'proxyTls', 'arm', 'armCa', 'issuer', 'tenantId', 'audience', 'identityEndpoint', 'identityHeader', 'control', 'storage', 'backends', 'tokens', 'webhookSecrets']
+const INFO_MEMBERS = [
+  'proxy',
+  'proxyTls',
+  'arm',
+  'armCa',
+  'issuer',
+  'tenantId',
+  'audience',
+  'identityEndpoint',
+  'identityHeader',
+  'control',
+  'storage',
+  'backends',
+  'tokens',
+  'webhookSecrets',
+]
 
 async function run(command: string): Promise<{ stdout: string; stderr: string; code: number }> {
   try {
@@ -47,32 +62,69 @@ describe('npm start', () => {
     assert.equal((await stat(sandbox.infoFile)).mode & 0o777, 0o600)
 
     // Another test's sandbox may have taken the default file over; these commands are about this one.
-    const pasted = commands(sandbox.stdout()).map((command) => command.replace(/npm run -s (token|alert) -- ([\w-]+)/, `node sandbox/$1.ts $2 --info '${sandbox.infoFile}'`))
+    const pasted = commands(sandbox.stdout()).map((command) =>
+      command.replace(/npm run -s (token|alert) -- ([\w-]+)/, `node sandbox/$1.ts $2 --info '${sandbox.infoFile}'`),
+    )
     const statuses = []
     for (const command of pasted) {
       const { stdout, stderr, code } = await run(command)
       assert.equal(code, 0, `${command}\n${stderr}`)
-      if (command.startsWith('curl -i') || command.includes('alert.ts')) statuses.push(/^HTTP\/1\.1 ([0-9]+)/.exec(stdout)?.[1])
+      if (command.startsWith('curl -i') || command.includes('alert.ts'))
+        statuses.push(/^HTTP\/1\.1 ([0-9]+)/.exec(stdout)?.[1])
       // Two by hand; those of the alerts come a moment later.
       else if (command.includes('/requests')) assert.ok(JSON.parse(stdout).effects.length >= 2)
-      else if (command.includes('/operations')) assert.deepEqual(JSON.parse(stdout).value.filter(({ trigger }: { trigger: { kind: string } }) => trigger.kind === 'http').map(({ state }: { state: string }) => state), ['failed', 'failed', 'dry-run', 'joined', 'forwarded', 'forwarded'])
+      else if (command.includes('/operations'))
+        assert.deepEqual(
+          JSON.parse(stdout)
+            .value.filter(({ trigger }: { trigger: { kind: string } }) => trigger.kind === 'http')
+            .map(({ state }: { state: string }) => state),
+          ['failed', 'failed', 'dry-run', 'joined', 'forwarded', 'forwarded'],
+        )
     }
-    assert.deepEqual(statuses, ['202', '202', '202', '202', '403', '502', '409', '202', '202', '202', '202', '202', '200', '200'])
+    assert.deepEqual(statuses, [
+      '202',
+      '202',
+      '202',
+      '202',
+      '403',
+      '502',
+      '409',
+      '202',
+      '202',
+      '202',
+      '202',
+      '202',
+      '200',
+      '200',
+    ])
 
     assert.equal(await sandbox.end('SIGINT'), 0)
     assert.equal(existsSync(sandbox.infoFile), false)
     assert.equal(existsSync(dirname(sandbox.info.armCa)), false)
-    for (const url of [sandbox.info.proxy, ...storageEndpoints(sandbox.info.storage)]) await assert.rejects(call(new URL(url).origin, '/'), { code: 'ECONNREFUSED' }, url)
+    for (const url of [sandbox.info.proxy, ...storageEndpoints(sandbox.info.storage)])
+      await assert.rejects(call(new URL(url).origin, '/'), { code: 'ECONNREFUSED' }, url)
   })
 
   it('mints what it is asked for, and says so when no sandbox answers', async (t) => {
     const sandbox = await startSandboxProcess(t)
-    const minted = await token(`tool --control ${sandbox.info.control} --role A --role B --app 11111111-2222-4333-8444-555555555555 --v1 --expires-in -60`)
+    const minted = await token(
+      `tool --control ${sandbox.info.control} --role A --role B --app 11111111-2222-4333-8444-555555555555 --v1 --expires-in -60`,
+    )
     const claims = decodeJwt(minted.stdout.trim())
-    assert.deepEqual([claims['roles'], claims['appid'], claims['ver'], (claims.exp ?? Infinity) * 1_000 < Date.now()], [['A', 'B'], '11111111-2222-4333-8444-555555555555', '1.0', true])
+    assert.deepEqual(
+      [claims['roles'], claims['appid'], claims['ver'], (claims.exp ?? Infinity) * 1_000 < Date.now()],
+      [['A', 'B'], '11111111-2222-4333-8444-555555555555', '1.0', true],
+    )
     assert.match(minted.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
-    const person = decodeJwt((await token(`stranger --info ${sandbox.infoFile} --user 66666666-2222-4333-8444-555555555555 --scp 'A B' --v2`)).stdout.trim())
-    assert.deepEqual([person['oid'], person['scp'], person['ver']], ['66666666-2222-4333-8444-555555555555', 'A B', '2.0'])
+    const person = decodeJwt(
+      (
+        await token(`stranger --info ${sandbox.infoFile} --user 66666666-2222-4333-8444-555555555555 --scp 'A B' --v2`)
+      ).stdout.trim(),
+    )
+    assert.deepEqual(
+      [person['oid'], person['scp'], person['ver']],
+      ['66666666-2222-4333-8444-555555555555', 'A B', '2.0'],
+    )
 
     await sandbox.end()
     for (const [args, message] of [
@@ -109,7 +161,10 @@ describe('npm start', () => {
       assert.ok(code === 0 || code === null, `exit code ${code}: ${running.stderr()}`)
     }
     // V8's compiled code is meant to stay.
-    assert.deepEqual((await readdir(folder)).filter((name) => name !== 'node-compile-cache'), [])
+    assert.deepEqual(
+      (await readdir(folder)).filter((name) => name !== 'node-compile-cache'),
+      [],
+    )
   })
 
   it('ends with 1 when the app’s process dies', async (t) => {
@@ -129,7 +184,8 @@ describe('npm start', () => {
     await sandbox.end('SIGKILL')
     for (let waitedMs = 0; waitedMs < 5_000 && (isAlive(app) || isAlive(storage)); waitedMs += 20) await delay(20)
     assert.deepEqual([isAlive(app), isAlive(storage)], [false, false])
-    for (const url of storageEndpoints(sandbox.info.storage)) await assert.rejects(call(new URL(url).origin, '/'), { code: 'ECONNREFUSED' }, url)
+    for (const url of storageEndpoints(sandbox.info.storage))
+      await assert.rejects(call(new URL(url).origin, '/'), { code: 'ECONNREFUSED' }, url)
   })
 
   for (const option of ['--port', '--tls-port', '--arm-port', '--identity-port', '--issuer-port', '--control-port']) {
@@ -137,7 +193,10 @@ describe('npm start', () => {
       const port = await takenPort(t)
       const running = runStart([option, String(port), ...(option === '--port' ? [] : ['--port', '0'])])
       assert.equal(await running.exit, 1)
-      assert.equal(running.stderr().trim(), `Port ${port} is already in use: choose another one, or leave the option out to get a free one.`)
+      assert.equal(
+        running.stderr().trim(),
+        `Port ${port} is already in use: choose another one, or leave the option out to get a free one.`,
+      )
     })
   }
 
@@ -153,9 +212,13 @@ describe('npm start', () => {
 /** The two children of a sandbox. */
 async function childrenOf(pid: number): Promise<{ readonly app: number; readonly storage: number }> {
   const { stdout } = await run('ps -A -o pid=,ppid=,args=')
-  const children = stdout.split('\n').map((line) => /^\s*([0-9]+)\s+([0-9]+)\s+(.*)$/.exec(line)).filter((match) => Number(match?.[2]) === pid)
+  const children = stdout
+    .split('\n')
+    .map((line) => /^\s*([0-9]+)\s+([0-9]+)\s+(.*)$/.exec(line))
+    .filter((match) => Number(match?.[2]) === pid)
   assert.equal(children.length, 2)
-  const one = (program: string): number => Number(children.find((match) => match?.[3]?.includes(program))?.[1] ?? assert.fail(program))
+  const one = (program: string): number =>
+    Number(children.find((match) => match?.[3]?.includes(program))?.[1] ?? assert.fail(program))
   return { app: one('host/main.ts'), storage: one('storage-main.ts') }
 }
 

@@ -10,13 +10,34 @@ import { parseStartOptions, UsageError } from '../../sandbox/start-options.ts'
 
 describe('request paths', () => {
   it('never hold a dot segment or a NUL, whatever was sent', () => {
-    const piece = fc.constantFrom('/', '.', '..', '%2e', '%2E', '%2f', '%5c', '%00', '%', '%zz', '%c3%a9', '%c3', '%ff', 'a', '%252e', ';')
+    const piece = fc.constantFrom(
+      '/',
+      '.',
+      '..',
+      '%2e',
+      '%2E',
+      '%2f',
+      '%5c',
+      '%00',
+      '%',
+      '%zz',
+      '%c3%a9',
+      '%c3',
+      '%ff',
+      'a',
+      '%252e',
+      ';',
+    )
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
         const path = decodeRequestPath(`/${pieces.join('')}`)
         if (path === undefined) return
         assert.ok(path.startsWith('/') && !path.includes('\0'))
-        assert.equal(path.split('/').some((segment) => segment === '.' || segment === '..'), false, path)
+        assert.equal(
+          path.split('/').some((segment) => segment === '.' || segment === '..'),
+          false,
+          path,
+        )
       }),
     )
   })
@@ -31,13 +52,14 @@ describe('request paths', () => {
   })
 
   it('are written into the URL with encoded triplets as they are', () => {
-    assert.equal(encodeRequestPath("/a b/é%2F%zz/(x)'!\"|"), "/a%20b/%C3%A9%2F%25zz/(x)'!%22%7C")
+    assert.equal(encodeRequestPath('/a b/é%2F%zz/(x)\'!"|'), "/a%20b/%C3%A9%2F%25zz/(x)'!%22%7C")
   })
 })
 
 describe('route templates', () => {
   it('refuse what they would match differently than the real host', () => {
-    for (const text of ['a/{id:int}', 'a/{id=1}', 'a/x{id}', '{a?}/b', '{*a}/b', 'a//b']) assert.throws(() => parseRouteTemplate(text), /route/, text)
+    for (const text of ['a/{id:int}', 'a/{id=1}', 'a/x{id}', '{a?}/b', '{*a}/b', 'a//b'])
+      assert.throws(() => parseRouteTemplate(text), /route/, text)
   })
 
   it('match no letter of another script in a literal', () => {
@@ -51,17 +73,21 @@ describe('routing', () => {
     const bindings = { trigger: { type: 'httpTrigger', authLevel: 'anonymous', methods: ['GET'], route: '{*path}' } }
     const routes = createHttpRoutes([{ metadata: { name: 'all', bindings }, callback() {} }], '')
     assert.ok(findRoute(routes, 'GET', '/administration') !== undefined)
-    for (const path of ['/admin', '/Admin/host', '/runtime/x']) assert.equal(findRoute(routes, 'GET', path), undefined, path)
+    for (const path of ['/admin', '/Admin/host', '/runtime/x'])
+      assert.equal(findRoute(routes, 'GET', path), undefined, path)
   })
 })
 
 describe('DER', () => {
   it('writes lengths in the short and the long form', () => {
-    assert.deepEqual([tlv(4, Buffer.alloc(127)).subarray(0, 2), tlv(4, Buffer.alloc(128)).subarray(0, 3), tlv(4, Buffer.alloc(256)).subarray(0, 4)].map((bytes) => bytes.toString('hex')), [
-      '047f',
-      '048180',
-      '04820100',
-    ])
+    assert.deepEqual(
+      [
+        tlv(4, Buffer.alloc(127)).subarray(0, 2),
+        tlv(4, Buffer.alloc(128)).subarray(0, 3),
+        tlv(4, Buffer.alloc(256)).subarray(0, 4),
+      ].map((bytes) => bytes.toString('hex')),
+      ['047f', '048180', '04820100'],
+    )
   })
 
   it('keeps integers positive and writes object identifiers in base 128', () => {
@@ -72,12 +98,47 @@ describe('DER', () => {
 
 describe('start options', () => {
   it('name their ports', () => {
-    assert.deepEqual(parseStartOptions(['--port', '7071', '--tls-port=0', '--arm-port', '1', '--identity-port', '2', '--issuer-port', '3', '--control-port', '4', '--info', 'f']), {
-      azure: false, func: false, help: false, port: 7071, tlsPort: 0, armPort: 1, identityPort: 2, issuerPort: 3, controlPort: 4, info: 'f',
-    })
+    assert.deepEqual(
+      parseStartOptions([
+        '--port',
+        '7071',
+        '--tls-port=0',
+        '--arm-port',
+        '1',
+        '--identity-port',
+        '2',
+        '--issuer-port',
+        '3',
+        '--control-port',
+        '4',
+        '--info',
+        'f',
+      ]),
+      {
+        azure: false,
+        func: false,
+        help: false,
+        port: 7071,
+        tlsPort: 0,
+        armPort: 1,
+        identityPort: 2,
+        issuerPort: 3,
+        controlPort: 4,
+        info: 'f',
+      },
+    )
   })
 
-  for (const args of [['--port', 'x'], ['--port', '70000'], ['--port', '-1'], ['--colour'], ['extra'], ['--azure', '--arm-port', '1'], ['--azure', '--info', 'f'], ['--azure', '--func']]) {
+  for (const args of [
+    ['--port', 'x'],
+    ['--port', '70000'],
+    ['--port', '-1'],
+    ['--colour'],
+    ['extra'],
+    ['--azure', '--arm-port', '1'],
+    ['--azure', '--info', 'f'],
+    ['--azure', '--func'],
+  ]) {
     it(`refuse ${args.join(' ')} in words`, () => assert.throws(() => parseStartOptions(args), UsageError))
   }
 })

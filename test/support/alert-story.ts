@@ -47,10 +47,18 @@ export async function tellAlerts(story: AlertStory = {}): Promise<AlertTold> {
   const steps: string[] = []
   const events: AuditEvent[] = []
   const queued: AcceptedAlert[] = []
-  const webhook = { name: 'w', format: 'generic', authentication: { type: 'bearer', secret: 'S' }, secrets: ['x'], ...story.webhook } as WebhookConfig
+  const webhook = {
+    name: 'w',
+    format: 'generic',
+    authentication: { type: 'bearer', secret: 'S' },
+    secrets: ['x'],
+    ...story.webhook,
+  } as WebhookConfig
   const scope = parseScope(story.scope ?? GROUP)
   assert.ok(scope.ok)
-  const grants = createGrantIndex([{ index: 0, principal: aPrincipal('webhook:w'), scope: scope.value, actions: ['reconnect'] }])
+  const grants = createGrantIndex([
+    { index: 0, principal: aPrincipal('webhook:w'), scope: scope.value, actions: ['reconnect'] },
+  ])
   let held = 0
   let holding = 0
   let atOnce = 0
@@ -60,7 +68,11 @@ export async function tellAlerts(story: AlertStory = {}): Promise<AlertTold> {
     ledger: {
       note: (permit, failure, trigger) => {
         steps.push('note')
-        return createFakeLedger({ clock, passage: 'sent', recorded: true, called: () => undefined }).note(permit, failure, trigger)
+        return createFakeLedger({ clock, passage: 'sent', recorded: true, called: () => undefined }).note(
+          permit,
+          failure,
+          trigger,
+        )
       },
     },
     acceptances: {
@@ -69,9 +81,15 @@ export async function tellAlerts(story: AlertStory = {}): Promise<AlertTold> {
         holding += 1
         atOnce = Math.max(atOnce, holding)
         if (story.breaks === 'accept') throw new TypeError('accept is broken')
-        const operation = startOperation(permit, createOperationId(partitionKeyOf(permit.command.backend.key), START_EPOCH_MS), START_EPOCH_MS, trigger)
+        const operation = startOperation(
+          permit,
+          createOperationId(partitionKeyOf(permit.command.backend.key), START_EPOCH_MS),
+          START_EPOCH_MS,
+          trigger,
+        )
         await new Promise(setImmediate)
-        const acceptance = await (story.accept?.(operation, held++) ?? enqueue(operation).then((): Acceptance => ({ kind: 'accepted', operation, recorded: true })))
+        const acceptance = await (story.accept?.(operation, held++) ??
+          enqueue(operation).then((): Acceptance => ({ kind: 'accepted', operation, recorded: true })))
         holding -= 1
         return acceptance
       },
@@ -85,7 +103,13 @@ export async function tellAlerts(story: AlertStory = {}): Promise<AlertTold> {
     record: (event) => events.push(event),
     clock,
   }
-  const verified: VerifiedPost = { webhook, caller: webhookCaller('w'), body: Buffer.from(typeof story.body === 'string' ? story.body : JSON.stringify(story.body ?? { backends: [aBackend().resourceId] })) }
+  const verified: VerifiedPost = {
+    webhook,
+    caller: webhookCaller('w'),
+    body: Buffer.from(
+      typeof story.body === 'string' ? story.body : JSON.stringify(story.body ?? { backends: [aBackend().resourceId] }),
+    ),
+  }
   const received = await receiveAlerts(
     {
       ids: IDS,

@@ -42,7 +42,16 @@ export interface AlertClimate {
   readonly deliverWithin: string
 }
 
-export const CALM: AlertClimate = { instances: 1, skewMs: 0, table: FAIR, queue: { refused: 0, lost: 0, again: 0 }, arm: () => 'up', livesMs: Number.POSITIVE_INFINITY, limit: A_LIMIT.count, deliverWithin: 'PT6H' }
+export const CALM: AlertClimate = {
+  instances: 1,
+  skewMs: 0,
+  table: FAIR,
+  queue: { refused: 0, lost: 0, again: 0 },
+  arm: () => 'up',
+  livesMs: Number.POSITIVE_INFINITY,
+  limit: A_LIMIT.count,
+  deliverWithin: 'PT6H',
+}
 
 /** A POST as ARM sees it, and whether its sender heard of it: one who died or gave up did not. */
 export interface Post {
@@ -104,16 +113,34 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
     return async (permit, _ids, deadline) => {
       const backend = permit.command.backend.key
       const mood = climate.arm(simulation.now() - START_EPOCH_MS)
-      const fail = (error: ArmFailure, more: Partial<Forwarded> = {}): Forwarded => ({ result: err(error), attempts: 1, ambiguous: false, ...more })
+      const fail = (error: ArmFailure, more: Partial<Forwarded> = {}): Forwarded => ({
+        result: err(error),
+        attempts: 1,
+        ambiguous: false,
+        ...more,
+      })
       // What has left arrives, whatever becomes of its sender; who has died waits for ever for the answer.
       await simulation.sleep(simulation.random() * 500)
-      const post: Post = { backend, atEpochMs: simulation.now(), accepted: mood === 'up' || (mood === 'hanging' && simulation.random() < 0.5), heard: false }
+      const post: Post = {
+        backend,
+        atEpochMs: simulation.now(),
+        accepted: mood === 'up' || (mood === 'hanging' && simulation.random() < 0.5),
+        heard: false,
+      }
       posts.push(post)
       await clock.sleep(mood === 'hanging' ? deadline.remainingMs() - 1_000 : simulation.random() * 500)
       if (mood === 'hanging') return fail({ reason: 'outcome_unknown', detail: 'no answer' }, { ambiguous: true })
       post.heard = true
       if (mood === 'away') return fail({ reason: 'arm_unreachable', detail: 'refused' })
-      if (mood === 'throttling') return fail({ reason: 'arm_throttled', status: 429, error: { code: 'SubscriptionRequestsThrottled', message: 'slow down' } }, { retryAfterMs: 7_000 })
+      if (mood === 'throttling')
+        return fail(
+          {
+            reason: 'arm_throttled',
+            status: 429,
+            error: { code: 'SubscriptionRequestsThrottled', message: 'slow down' },
+          },
+          { retryAfterMs: 7_000 },
+        )
       return { result: ok({ acceptedAtEpochMs: simulation.now() }), attempts: 1, ambiguous: false }
     }
   }
@@ -127,7 +154,16 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
     const store = table.connect(number, clock, storageClock, dead)
     const records = createRecords(store, clock, SILENT, () => undefined)
     const limit = { ...A_LIMIT, count: climate.limit }
-    const ledger = createLedger({ store, records, storageClock, clock, deadlineMs: DEADLINE_MS, describe: describeFailure, limit, random: simulation.random })
+    const ledger = createLedger({
+      store,
+      records,
+      storageClock,
+      clock,
+      deadlineMs: DEADLINE_MS,
+      describe: describeFailure,
+      limit,
+      random: simulation.random,
+    })
     const deliverWithin = aDuration(climate.deliverWithin)
     const joins = createJoinCounter(store, clock, SILENT, String(number))
     const client = queue.connect(dead)
@@ -141,14 +177,40 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
     const enqueue = createDeliveryQueue({ open: () => Promise.resolve(client), clock })
     const record = (event: AuditEvent): void => void (dead() || events.push(event))
     const shared = { grants, mode: 'on', enqueue, clock, record, apiVersion: '2024-05-01' } as const
-    const alertPorts: AlertPorts = { ...shared, ledger, acceptances: createAcceptances({ store, records, joins, storageClock, clock, deliverWithinMs: deliverWithin.ms }) }
-    const deliveryPorts: DeliveryPorts = { ...shared, deliveries: ledger, forward: createForward(clock), pace: createPace(clock), deliverWithin, random: simulation.random }
-    const webhook = { name: 'w', format: 'generic', authentication: { type: 'bearer', secret: 'S' }, secrets: ['x'] } as unknown as WebhookConfig
+    const alertPorts: AlertPorts = {
+      ...shared,
+      ledger,
+      acceptances: createAcceptances({ store, records, joins, storageClock, clock, deliverWithinMs: deliverWithin.ms }),
+    }
+    const deliveryPorts: DeliveryPorts = {
+      ...shared,
+      deliveries: ledger,
+      forward: createForward(clock),
+      pace: createPace(clock),
+      deliverWithin,
+      random: simulation.random,
+    }
+    const webhook = {
+      name: 'w',
+      format: 'generic',
+      authentication: { type: 'bearer', secret: 'S' },
+      secrets: ['x'],
+    } as unknown as WebhookConfig
 
     async function receive(backend: string): Promise<readonly AlertAnswer[] | undefined> {
-      const verified = { webhook, caller: webhookCaller('w'), body: Buffer.from(JSON.stringify({ backends: [backend] })) }
+      const verified = {
+        webhook,
+        caller: webhookCaller('w'),
+        body: Buffer.from(JSON.stringify({ backends: [backend] })),
+      }
       const received = await receiveAlerts(
-        { ids: IDS, webhookName: 'w', checkFraming: () => ok(undefined), verify: () => Promise.resolve(ok(verified)), checkMediaType: () => ok(undefined) },
+        {
+          ids: IDS,
+          webhookName: 'w',
+          checkFraming: () => ok(undefined),
+          verify: () => Promise.resolve(ok(verified)),
+          checkMediaType: () => ok(undefined),
+        },
         alertPorts,
       )
       return received.ok && received.value.kind === 'alerts' ? received.value.alerts : undefined
@@ -179,7 +241,10 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
   async function send(backend: string): Promise<void> {
     for (let tries = 0; ; tries += 1) {
       const instance = instances[Math.floor(simulation.random() * instances.length)]
-      const answers = instance === undefined ? undefined : await Promise.race([instance.receive(backend), simulation.sleep(SENDER_PATIENCE_MS)])
+      const answers =
+        instance === undefined
+          ? undefined
+          : await Promise.race([instance.receive(backend), simulation.sleep(SENDER_PATIENCE_MS)])
       const operation = Array.isArray(answers) ? (answers as readonly AlertAnswer[])[0]?.operation : undefined
       if (operation !== undefined) return void held.push({ backend, operation })
       const gapMs = RETRY_GAPS_MS[tries]

@@ -24,7 +24,10 @@ after(async () => {
 })
 
 /** An ARM that follows a script; with its own certificate, or another, or none at all. */
-export async function serveArm(script: readonly Step[], tls: ServerIdentity | null = certificate): Promise<ScriptedServer> {
+export async function serveArm(
+  script: readonly Step[],
+  tls: ServerIdentity | null = certificate,
+): Promise<ScriptedServer> {
   const server = await startScriptedServer(script, tls ?? undefined)
   servers.push(server)
   return server
@@ -32,7 +35,12 @@ export async function serveArm(script: readonly Step[], tls: ServerIdentity | nu
 
 export function armAt(endpoint: string): Arm {
   const config = { endpoint, apiVersions: [], defaultApiVersion: '', credential: { kind: 'managed-identity' } } as const
-  return createArm(config, systemClock, () => import('../../src/azure-sdk.ts'), () => 0)
+  return createArm(
+    config,
+    systemClock,
+    () => import('../../src/azure-sdk.ts'),
+    () => 0,
+  )
 }
 
 export interface ForwardOptions {

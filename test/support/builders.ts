@@ -18,7 +18,10 @@ export const PARTS: BackendParts = {
   backendId: 'orders',
 }
 export const TOOL_ID = '11112222-bbbb-3333-cccc-4444dddd5555'
-export const IDS: RequestIds = { correlationId: 'c0ffee00-0000-4000-8000-000000000001', clientRequestId: 'c0ffee00-0000-4000-8000-000000000002' }
+export const IDS: RequestIds = {
+  correlationId: 'c0ffee00-0000-4000-8000-000000000001',
+  clientRequestId: 'c0ffee00-0000-4000-8000-000000000002',
+}
 
 /** The loop guard as the policy has it by default. */
 export const A_LIMIT = { count: 6, window: 'PT1H', windowMs: 3_600_000 }
@@ -53,13 +56,19 @@ export function aCommand(change: Partial<ReconnectCommand> = {}): ReconnectComma
 export function someGrants(actions: readonly Action[] = ['reconnect'], scopeText = aBackend().resourceId): GrantIndex {
   const scope = parseScope(scopeText)
   if (!scope.ok) throw new TypeError(`the builder was given no scope: ${scopeText}`)
-  return createGrantIndex(actions.length === 0 ? [] : [{ index: 0, principal: aPrincipal(`app:${TOOL_ID}`), scope: scope.value, actions }])
+  return createGrantIndex(
+    actions.length === 0 ? [] : [{ index: 0, principal: aPrincipal(`app:${TOOL_ID}`), scope: scope.value, actions }],
+  )
 }
 
 /** Permission for a command, from the only place that gives it. */
 export function aPermit(change: Partial<ReconnectCommand> = {}): AuthorizedReconnect {
   const command = aCommand(change)
-  const permit = authorize(aCaller(), command, someGrants(['reconnect', 'force'], `/subscriptions/${command.backend.subscriptionId}`))
+  const permit = authorize(
+    aCaller(),
+    command,
+    someGrants(['reconnect', 'force'], `/subscriptions/${command.backend.subscriptionId}`),
+  )
   if (!permit.ok) throw new TypeError('the builder was given a command that it does not grant')
   return permit.value
 }

@@ -6,7 +6,10 @@ export interface LogLine {
 }
 
 /** The library's own context, with everything that is logged through it in a list. */
-export function capturingContext(functionName = 'backend-reconnect'): { readonly context: InvocationContext; readonly lines: readonly LogLine[] } {
+export function capturingContext(functionName = 'backend-reconnect'): {
+  readonly context: InvocationContext
+  readonly lines: readonly LogLine[]
+} {
   const lines: LogLine[] = []
   const context = new InvocationContext({
     functionName,

@@ -11,7 +11,10 @@ export interface CuttingProxy {
 
 const TABLE_ENDPOINT = /TableEndpoint=http:\/\/([^:/;]+):([0-9]+)/
 
-export async function startCuttingProxy(scope: { after(undo: () => Promise<void>): void }, connectionString: string): Promise<CuttingProxy> {
+export async function startCuttingProxy(
+  scope: { after(undo: () => Promise<void>): void },
+  connectionString: string,
+): Promise<CuttingProxy> {
   const [, host = '', port = ''] = TABLE_ENDPOINT.exec(connectionString) ?? []
   const sockets = new Set<Socket>()
   let wanted: string | undefined
@@ -48,7 +51,10 @@ export async function startCuttingProxy(scope: { after(undo: () => Promise<void>
     await new Promise((resolve) => server.close(resolve))
   })
   return {
-    connectionString: connectionString.replace(TABLE_ENDPOINT, `TableEndpoint=http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+    connectionString: connectionString.replace(
+      TABLE_ENDPOINT,
+      `TableEndpoint=http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ),
     cutAnswerTo: (text) => void (wanted = text),
     cuts: () => cuts,
   }

@@ -15,7 +15,12 @@ import { aBackend, aDeadline, aDuration, aPermit, aPrincipal, IDS, PARTS } from 
 import { createFakeClock, START_EPOCH_MS } from './fake-clock.ts'
 
 export const TRIGGER = { kind: 'webhook', webhook: 'w', alertRule: 'R' } as const
-const OPERATION: Operation = startOperation(aPermit(), createOperationId(partitionKeyOf(aBackend().key), START_EPOCH_MS), START_EPOCH_MS, TRIGGER)
+const OPERATION: Operation = startOperation(
+  aPermit(),
+  createOperationId(partitionKeyOf(aBackend().key), START_EPOCH_MS),
+  START_EPOCH_MS,
+  TRIGGER,
+)
 export const OPERATION_ID = OPERATION.id
 
 export interface DeliveryStory {
@@ -46,7 +51,12 @@ export interface DeliveryTold {
   readonly left: Operation
 }
 
-export const ACCEPTED: Forwarded = { result: ok({ acceptedAtEpochMs: START_EPOCH_MS }), attempts: 1, ambiguous: false, arm: { status: 202, requestId: 'r1' } }
+export const ACCEPTED: Forwarded = {
+  result: ok({ acceptedAtEpochMs: START_EPOCH_MS }),
+  attempts: 1,
+  ambiguous: false,
+  arm: { status: 202, requestId: 'r1' },
+}
 
 export async function tellDelivery(story: DeliveryStory = {}): Promise<DeliveryTold> {
   const clock = createFakeClock(START_EPOCH_MS + (story.ageMs ?? 0))
@@ -59,16 +69,30 @@ export async function tellDelivery(story: DeliveryStory = {}): Promise<DeliveryT
   const granted = story.granted ?? ['reconnect']
   const deadline = aDeadline(clock)
   const state = 'found' in story ? story.found : 'accepted'
-  let left: Operation = state === undefined || state === 'unreadable' ? OPERATION : { ...OPERATION, state, ...(story.lastTrouble === undefined ? {} : { error: { code: 'C', message: story.lastTrouble } }) }
+  let left: Operation =
+    state === undefined || state === 'unreadable'
+      ? OPERATION
+      : {
+          ...OPERATION,
+          state,
+          ...(story.lastTrouble === undefined ? {} : { error: { code: 'C', message: story.lastTrouble } }),
+        }
   const recorded = story.recorded ?? true
   const end = (operation: Operation): Operation => (recorded ? (left = operation) : operation)
   const ports: DeliveryPorts = {
-    grants: createGrantIndex(granted.length === 0 ? [] : [{ index: 0, principal: aPrincipal('webhook:w'), scope: scope.value, actions: granted }]),
+    grants: createGrantIndex(
+      granted.length === 0
+        ? []
+        : [{ index: 0, principal: aPrincipal('webhook:w'), scope: scope.value, actions: granted }],
+    ),
     mode: story.mode ?? 'on',
     deliveries: {
       async deliver({ permit, accepted }, given, send, judge) {
         steps.push('deliver')
-        assert.deepEqual([permit.caller.id, permit.command.backend.resourceId, accepted.id, given], ['w', aBackend().resourceId, OPERATION_ID, deadline])
+        assert.deepEqual(
+          [permit.caller.id, permit.command.backend.resourceId, accepted.id, given],
+          ['w', aBackend().resourceId, OPERATION_ID, deadline],
+        )
         const scheduled = { operationId: 'other' as Operation['id'], dueEpochMs: START_EPOCH_MS + 60_000 }
         switch (story.meets) {
           case 'over':
@@ -77,19 +101,48 @@ export async function tellDelivery(story: DeliveryStory = {}): Promise<DeliveryT
           case 'unavailable':
             return { kind: 'unavailable', detail: 'storage is away' }
           case 'joined':
-            return { kind: 'joined', operation: end(endOperation(left, { kind: 'joined', scheduled }, clock.now())), recorded: true, dueEpochMs: scheduled.dueEpochMs }
+            return {
+              kind: 'joined',
+              operation: end(endOperation(left, { kind: 'joined', scheduled }, clock.now())),
+              recorded: true,
+              dueEpochMs: scheduled.dueEpochMs,
+            }
           case 'exhausted': {
             const failure = { reason: 'loop_guard', count: 6, window: 'PT1H' } as const
-            return { kind: 'exhausted', failure, operation: end(endOperation(left, { kind: 'exhausted', error: describeFailure(failure) }, clock.now())), recorded: true }
+            return {
+              kind: 'exhausted',
+              failure,
+              operation: end(endOperation(left, { kind: 'exhausted', error: describeFailure(failure) }, clock.now())),
+              recorded: true,
+            }
           }
           default: {
             const forwarded = await send()
             const { result } = forwarded
             const dueEpochMs = clock.now() + 120_000
-            if (result.ok) return { kind: 'sent', forwarded, dueEpochMs, recorded, operation: end(endOperation(left, { kind: 'forwarded', dueEpochMs, forwarded }, clock.now())) }
+            if (result.ok)
+              return {
+                kind: 'sent',
+                forwarded,
+                dueEpochMs,
+                recorded,
+                operation: end(endOperation(left, { kind: 'forwarded', dueEpochMs, forwarded }, clock.now())),
+              }
             const judged = await judge(result.error, forwarded.retryAfterMs)
             const failed = { kind: 'failed', error: describeFailure(result.error), forwarded } as const
-            return { kind: 'sent', forwarded, dueEpochMs, recorded, operation: end(endOperation(left, judged === 'failed' ? failed : { ...failed, kind: 'accepted', delivery: judged.tries }, clock.now())) }
+            return {
+              kind: 'sent',
+              forwarded,
+              dueEpochMs,
+              recorded,
+              operation: end(
+                endOperation(
+                  left,
+                  judged === 'failed' ? failed : { ...failed, kind: 'accepted', delivery: judged.tries },
+                  clock.now(),
+                ),
+              ),
+            }
           }
         }
       },
@@ -100,7 +153,13 @@ export async function tellDelivery(story: DeliveryStory = {}): Promise<DeliveryT
       },
       end: (operation, ending) => {
         steps.push(`end ${ending.state}`)
-        const ended = endOperation(operation, ending.state === 'dry-run' ? { kind: 'dry-run', dueEpochMs: clock.now() + ending.afterMs } : { kind: ending.state, error: describeFailure(ending.failure) }, clock.now())
+        const ended = endOperation(
+          operation,
+          ending.state === 'dry-run'
+            ? { kind: 'dry-run', dueEpochMs: clock.now() + ending.afterMs }
+            : { kind: ending.state, error: describeFailure(ending.failure) },
+          clock.now(),
+        )
         return Promise.resolve({ operation: end(ended), recorded })
       },
     },
@@ -112,7 +171,10 @@ export async function tellDelivery(story: DeliveryStory = {}): Promise<DeliveryT
     },
     async forward(permit, ids, given, maxAttempts) {
       steps.push('forward')
-      assert.deepEqual([ids, given, maxAttempts, permit.command.apiVersion], [{ correlationId: IDS.correlationId }, deadline, 1, '2024-05-01'])
+      assert.deepEqual(
+        [ids, given, maxAttempts, permit.command.apiVersion],
+        [{ correlationId: IDS.correlationId }, deadline, 1, '2024-05-01'],
+      )
       return story.forwarded ?? ACCEPTED
     },
     pace: {
@@ -131,7 +193,14 @@ export async function tellDelivery(story: DeliveryStory = {}): Promise<DeliveryT
     clock,
     random: () => 0,
   }
-  const alert: AcceptedAlert = { operation: OPERATION, trigger: TRIGGER, backend: aBackend(), acceptedAtEpochMs: START_EPOCH_MS, tries: story.tries ?? 0, correlationId: IDS.correlationId }
+  const alert: AcceptedAlert = {
+    operation: OPERATION,
+    trigger: TRIGGER,
+    backend: aBackend(),
+    acceptedAtEpochMs: START_EPOCH_MS,
+    tries: story.tries ?? 0,
+    correlationId: IDS.correlationId,
+  }
   const thrown = await (story.abandons === true ? abandon(alert, ports) : deliver(alert, deadline, ports)).then(
     () => undefined,
     (error: unknown) => error,

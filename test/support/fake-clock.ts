@@ -46,7 +46,9 @@ export function createFakeClock(startEpochMs = START_EPOCH_MS): FakeClock {
       const endEpochMs = nowEpochMs + ms
       await settle()
       for (;;) {
-        const [next] = [...sleepers].filter(({ wakeAtEpochMs }) => wakeAtEpochMs <= endEpochMs).toSorted((a, b) => a.wakeAtEpochMs - b.wakeAtEpochMs)
+        const [next] = [...sleepers]
+          .filter(({ wakeAtEpochMs }) => wakeAtEpochMs <= endEpochMs)
+          .toSorted((a, b) => a.wakeAtEpochMs - b.wakeAtEpochMs)
         if (next === undefined) break
         nowEpochMs = Math.max(nowEpochMs, next.wakeAtEpochMs)
         next.wake()

@@ -12,7 +12,8 @@ import type { Clock } from '../../src/shared/clock.ts'
 import { aBackend } from './builders.ts'
 import { START_EPOCH_MS } from './fake-clock.ts'
 
-const idOf = (filling: number): OperationId => createOperationId(partitionKeyOf(aBackend().key), START_EPOCH_MS, (size) => Buffer.alloc(size, filling))
+const idOf = (filling: number): OperationId =>
+  createOperationId(partitionKeyOf(aBackend().key), START_EPOCH_MS, (size) => Buffer.alloc(size, filling))
 
 /** The operation that every story begins. */
 export const OPERATION_ID = idOf(1)
@@ -41,22 +42,35 @@ export function createFakeLedger({ clock, passage, recorded, called }: FakeLedge
     return (ending) => ({ operation: endOperation(started, ending, clock.now()), recorded })
   }
   const wantedBy = ({ command }: AuthorizedReconnect): number => clock.now() + (command.after?.ms ?? DEFAULT_AFTER_MS)
-  const failed = (failure: Failure, forwarded?: Forwarded): Ending => ({ kind: 'failed', error: describeFailure(failure), ...(forwarded === undefined ? {} : { forwarded }) })
+  const failed = (failure: Failure, forwarded?: Forwarded): Ending => ({
+    kind: 'failed',
+    error: describeFailure(failure),
+    ...(forwarded === undefined ? {} : { forwarded }),
+  })
 
   return {
     async once(permit, _deadline, send) {
       called('once')
       const end = begin(permit)
       if (passage === 'busy') return { kind: 'busy', ...end(failed({ reason: 'in_flight_elsewhere' })) }
-      if (passage === 'joined') return { kind: 'joined', dueEpochMs: JOINED.dueEpochMs, ...end({ kind: 'joined', scheduled: JOINED }) }
+      if (passage === 'joined')
+        return { kind: 'joined', dueEpochMs: JOINED.dueEpochMs, ...end({ kind: 'joined', scheduled: JOINED }) }
       const forwarded = await send()
       const dueEpochMs = wantedBy(permit)
       const { result } = forwarded
-      return { kind: 'sent', forwarded, dueEpochMs, ...end(result.ok ? { kind: 'forwarded', dueEpochMs, forwarded } : failed(result.error, forwarded)) }
+      return {
+        kind: 'sent',
+        forwarded,
+        dueEpochMs,
+        ...end(result.ok ? { kind: 'forwarded', dueEpochMs, forwarded } : failed(result.error, forwarded)),
+      }
     },
     async note(permit, failure, trigger) {
       called('note')
-      return begin(permit, trigger)(failure === undefined ? { kind: 'dry-run', dueEpochMs: wantedBy(permit) } : failed(failure))
+      return begin(
+        permit,
+        trigger,
+      )(failure === undefined ? { kind: 'dry-run', dueEpochMs: wantedBy(permit) } : failed(failure))
     },
   }
 }

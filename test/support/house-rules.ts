@@ -7,7 +7,12 @@ interface Room {
   readonly because: string
 }
 
-const ADAPTER = { domain: 'values', shared: 'values', 'reconnect/ports.ts': 'types', 'config/config.ts': 'types' } as const
+const ADAPTER = {
+  domain: 'values',
+  shared: 'values',
+  'reconnect/ports.ts': 'types',
+  'config/config.ts': 'types',
+} as const
 const ADAPTERS_MEET =
   'adapters know the domain and see reconnect/ports.ts as types; what two of them need goes to domain or shared, and they meet in composition.ts alone.'
 
@@ -15,11 +20,13 @@ const ADAPTERS_MEET =
 export const ROOMS: Readonly<Record<string, Room>> = {
   shared: {
     mayImport: {},
-    because: 'shared knows nobody. What speaks of backends or callers belongs in domain, what only one room uses belongs there.',
+    because:
+      'shared knows nobody. What speaks of backends or callers belongs in domain, what only one room uses belongs there.',
   },
   domain: {
     mayImport: { shared: 'values' },
-    because: 'domain is the language everyone speaks and does no I/O. Put the I/O into an adapter and pass in what it found.',
+    because:
+      'domain is the language everyone speaks and does no I/O. Put the I/O into an adapter and pass in what it found.',
   },
   policy: { mayImport: ADAPTER, because: ADAPTERS_MEET },
   identity: { mayImport: ADAPTER, because: ADAPTERS_MEET },
@@ -29,7 +36,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   // An alert is read by the format that its webhook has in the policy.
   alerts: {
     mayImport: { domain: 'values', shared: 'values', 'policy/policy-document.ts': 'types' },
-    because: 'alerts are read without I/O: payload in, backend out. Who may use it is for policy, what becomes of it for reconnect.',
+    because:
+      'alerts are read without I/O: payload in, backend out. Who may use it is for policy, what becomes of it for reconnect.',
   },
   delivery: { mayImport: ADAPTER, because: ADAPTERS_MEET },
   // What is written down is what authorize() has let through.
@@ -37,7 +45,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   // The policy document is a setting: config finds it, policy says what it means.
   config: {
     mayImport: { domain: 'values', shared: 'values', 'policy/policy-document.ts': 'values' },
-    because: 'config reads settings and hands them out; it starts nothing and asks nobody. Wire it up in composition.ts.',
+    because:
+      'config reads settings and hands them out; it starts nothing and asks nobody. Wire it up in composition.ts.',
   },
   reconnect: {
     mayImport: {
@@ -55,8 +64,16 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   http: {
     // The published schema of the body is the one that reads it; a query is read into the words of the history that answers it.
-    mayImport: { domain: 'values', shared: 'values', audit: 'values', reconnect: 'types', 'reconnect/parse-command.ts': 'values', 'ledger/history.ts': 'types' },
-    because: 'http turns facts into answers and decides nothing. Decisions belong in reconnect, wiring in composition.ts.',
+    mayImport: {
+      domain: 'values',
+      shared: 'values',
+      audit: 'values',
+      reconnect: 'types',
+      'reconnect/parse-command.ts': 'values',
+      'ledger/history.ts': 'types',
+    },
+    because:
+      'http turns facts into answers and decides nothing. Decisions belong in reconnect, wiring in composition.ts.',
   },
   functions: {
     mayImport: {
@@ -112,7 +129,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'azure-sdk.ts is the door to what is read late, and holds no code of its own.',
   },
   'warm-up.ts': { mayImport: { functions: 'values' }, because: 'warming up is what the functions say it is.' },
-  'index.ts': { mayImport: { functions: 'values', 'warm-up.ts': 'values' }, because: 'index.ts registers the functions of routes.ts, nothing else.' },
+  'index.ts': {
+    mayImport: { functions: 'values', 'warm-up.ts': 'values' },
+    because: 'index.ts registers the functions of routes.ts, nothing else.',
+  },
 }
 
 /** Packages that have one home (or a few), a room or a file of it: a value of them anywhere else is a leak. Types may be seen where they are handed through. */
@@ -142,10 +162,12 @@ export function importFault({ from, to, isPackage, isType }: Import): string | u
   const target = to.slice('src/'.length)
   if (roomOf(to) === room) return undefined
   const rules = ROOMS[room]
-  if (rules === undefined) return `${from} lies in a room that HOUSE-STYLE does not have. Say in test/support/house-rules.ts what "${room}" may know.`
+  if (rules === undefined)
+    return `${from} lies in a room that HOUSE-STYLE does not have. Say in test/support/house-rules.ts what "${room}" may know.`
   const allowed = rules.mayImport[target] ?? rules.mayImport[roomOf(to)]
   if (allowed === 'values' || (allowed === 'types' && isType)) return undefined
-  if (allowed === 'types') return `${from} imports values of ${to}, of which it may see types only ("import type"): ${rules.because}`
+  if (allowed === 'types')
+    return `${from} imports values of ${to}, of which it may see types only ("import type"): ${rules.because}`
   return `${from} imports ${to}. This belongs elsewhere: ${rules.because}`
 }
 
@@ -178,15 +200,20 @@ const SAYINGS: readonly { readonly pattern: RegExp; readonly mayStandIn: RegExp;
 ]
 
 export function sayingFaults(file: string, code: string): readonly string[] {
-  return SAYINGS.filter(({ pattern, mayStandIn }) => pattern.test(code) && !mayStandIn.test(file)).map(({ advice }) => `${file} ${advice}`)
+  return SAYINGS.filter(({ pattern, mayStandIn }) => pattern.test(code) && !mayStandIn.test(file)).map(
+    ({ advice }) => `${file} ${advice}`,
+  )
 }
 
-const FOCUSED_OR_SKIPPED = /\b(?:test|it|describe|suite|t|context)\s*\.\s*(?:only|skip|todo)\s*\(|[{,]\s*(?:only|skip|todo)\s*:/
+const FOCUSED_OR_SKIPPED =
+  /\b(?:test|it|describe|suite|t|context)\s*\.\s*(?:only|skip|todo)\s*\(|[{,]\s*(?:only|skip|todo)\s*:/
 
 /** It drives a program that `npm ci` cannot install, and must not say that it did where there is none. */
 const DRIVES_A_PROGRAM = 'test/conformance/alertmanager.test.ts'
 
 /** A test that does not run proves nothing, and one that runs alone hides the others. */
 export function testFault(file: string, code: string): string | undefined {
-  return FOCUSED_OR_SKIPPED.test(file === DRIVES_A_PROGRAM ? code.replaceAll(/return t\.skip\(/g, '') : code) ? `${file} focuses or skips a test: mend it, or delete it and say why.` : undefined
+  return FOCUSED_OR_SKIPPED.test(file === DRIVES_A_PROGRAM ? code.replaceAll(/return t\.skip\(/g, '') : code)
+    ? `${file} focuses or skips a test: mend it, or delete it and say why.`
+    : undefined
 }

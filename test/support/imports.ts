@@ -40,7 +40,11 @@ export function importsIn(from: string, code: string): readonly Import[] {
     isType: type !== undefined,
     isLate: false,
   }))
-  const late = [...code.matchAll(LATE)].map(([, specifier]) => ({ specifier: specifier as string, isType: false, isLate: true }))
+  const late = [...code.matchAll(LATE)].map(([, specifier]) => ({
+    specifier: specifier as string,
+    isType: false,
+    isLate: true,
+  }))
   return [...found, ...late].map(({ specifier, ...kind }) => ({ from, ...resolve(from, specifier), ...kind }))
 }
 

@@ -14,7 +14,9 @@ export function conforms(value: unknown, schema: Schema): boolean {
       case 'properties':
         return (
           !isObject(value) ||
-          Object.entries(expected as Record<string, Schema>).every(([name, inner]) => !Object.hasOwn(value, name) || conforms(value[name], inner))
+          Object.entries(expected as Record<string, Schema>).every(
+            ([name, inner]) => !Object.hasOwn(value, name) || conforms(value[name], inner),
+          )
         )
       case 'required':
         return !isObject(value) || (expected as string[]).every((name) => Object.hasOwn(value, name))

@@ -31,7 +31,12 @@ export interface Go {
 }
 
 /** What a process says: `stopped` where it was told to, else how its request ended. */
-export type Said = { readonly kind: string; readonly recorded?: boolean; readonly id?: string; readonly joined?: string | undefined }
+export type Said = {
+  readonly kind: string
+  readonly recorded?: boolean
+  readonly id?: string
+  readonly joined?: string | undefined
+}
 
 const setup = JSON.parse(process.argv[2] ?? '') as Setup
 const forever = new Promise<never>(() => undefined)
@@ -58,7 +63,10 @@ async function send(go: Go): Promise<Forwarded> {
     say({ kind: 'stopped' })
     await forever
   }
-  const result = status === 202 ? ok({ acceptedAtEpochMs: systemClock.now() }) : err({ reason: 'arm_unreachable', detail: '' } as const)
+  const result =
+    status === 202
+      ? ok({ acceptedAtEpochMs: systemClock.now() })
+      : err({ reason: 'arm_unreachable', detail: '' } as const)
   return { result, attempts: 1, ambiguous: false, arm: { status } }
 }
 
@@ -81,16 +89,36 @@ async function pass(go: Go): Promise<Said> {
 
 /** As the ledger does it, with a lease that a test can wait for. */
 async function reserve(go: Go, leaseMs: number): Promise<Said> {
-  const reservations = createReservations({ store, clock: systemClock, leaseMs, createNonce: () => crypto.randomUUID(), random: Math.random })
+  const reservations = createReservations({
+    store,
+    clock: systemClock,
+    leaseMs,
+    createNonce: () => crypto.randomUUID(),
+    random: Math.random,
+  })
   const permit = aPermit({ backend: aBackend({ backendId: go.backendId }) })
   const partitionKey = partitionKeyOf(permit.command.backend.key)
   const operation = startOperation(permit, createOperationId(partitionKey, storageClock.now()), storageClock.now())
-  const ask = () => ({ nowEpochMs: storageClock.now(), wantedByEpochMs: storageClock.now() + 120_000, force: false, toleranceMs: 750 })
-  const acquired = await reservations.acquire({ partitionKey, ask, operation: () => operation, deadline: createDeadline(systemClock, go.deadlineMs) })
-  if (acquired.kind !== 'start') return { kind: acquired.kind, ...(acquired.kind === 'join' ? { joined: acquired.scheduled.operationId } : {}) }
+  const ask = () => ({
+    nowEpochMs: storageClock.now(),
+    wantedByEpochMs: storageClock.now() + 120_000,
+    force: false,
+    toleranceMs: 750,
+  })
+  const acquired = await reservations.acquire({
+    partitionKey,
+    ask,
+    operation: () => operation,
+    deadline: createDeadline(systemClock, go.deadlineMs),
+  })
+  if (acquired.kind !== 'start')
+    return { kind: acquired.kind, ...(acquired.kind === 'join' ? { joined: acquired.scheduled.operationId } : {}) }
   const forwarded = await send(go)
   const dueEpochMs = storageClock.now() + 120_000
-  const settled = await acquired.reservation.settle({ operationId: operation.id, dueEpochMs }, endOperation(operation, { kind: 'forwarded', dueEpochMs, forwarded }, storageClock.now()))
+  const settled = await acquired.reservation.settle(
+    { operationId: operation.id, dueEpochMs },
+    endOperation(operation, { kind: 'forwarded', dueEpochMs, forwarded }, storageClock.now()),
+  )
   return { kind: settled ? 'sent' : 'superseded', id: operation.id }
 }
 

@@ -13,8 +13,15 @@ export interface LedgerProcess {
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
 }
 
-export async function startLedgerProcess(scope: { after(undo: () => Promise<void>): void }, setup: Setup): Promise<LedgerProcess> {
-  const child: ChildProcess = fork(fileURLToPath(new URL('ledger-process.ts', import.meta.url)), [JSON.stringify(setup)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+export async function startLedgerProcess(
+  scope: { after(undo: () => Promise<void>): void },
+  setup: Setup,
+): Promise<LedgerProcess> {
+  const child: ChildProcess = fork(
+    fileURLToPath(new URL('ledger-process.ts', import.meta.url)),
+    [JSON.stringify(setup)],
+    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+  )
   const ended = once(child, 'exit')
   async function kill(): Promise<void> {
     child.kill('SIGKILL')
@@ -49,5 +56,8 @@ export async function startCountingArm(scope: { after(undo: () => Promise<void>)
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
   })
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked: (backendId: string): number => asked.filter((each) => each === backendId).length }
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked: (backendId: string): number => asked.filter((each) => each === backendId).length,
+  }
 }

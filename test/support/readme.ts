@@ -10,7 +10,9 @@ export interface Example {
 }
 
 /** The fenced blocks of the README, in order. */
-export const EXAMPLES: readonly Example[] = [...README.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({ language, text }))
+export const EXAMPLES: readonly Example[] = [...README.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(
+  ([, language = '', text = '']) => ({ language, text }),
+)
 
 /** Everything else. */
 export const PROSE = README.replace(/^```[\s\S]*?^```$/gm, '')
@@ -18,7 +20,8 @@ export const PROSE = README.replace(/^```[\s\S]*?^```$/gm, '')
 /** The one example in this language that contains the words. */
 export function example(language: string, words: string): string {
   const found = EXAMPLES.filter((block) => block.language === language && block.text.includes(words))
-  if (found.length !== 1) throw new Error(`README.md has ${found.length} examples in ${language} with '${words}', not one`)
+  if (found.length !== 1)
+    throw new Error(`README.md has ${found.length} examples in ${language} with '${words}', not one`)
   return (found[0] as Example).text
 }
 
@@ -31,7 +34,12 @@ export function table(...headings: readonly string[]): readonly (readonly string
     .split('\n')
     .slice(2)
     .filter((row) => row.startsWith('|'))
-    .map((row) => row.slice(1, row.lastIndexOf('|')).split('|').map((cell) => cell.trim()))
+    .map((row) =>
+      row
+        .slice(1, row.lastIndexOf('|'))
+        .split('|')
+        .map((cell) => cell.trim()),
+    )
 }
 
 /** What a text says in backquotes. */

@@ -1,4 +1,10 @@
-import { createServer as createHttpServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
@@ -23,7 +29,10 @@ export interface ScriptedServer {
 }
 
 /** A loopback server that follows a script, one step per request. A request too many is recorded and answered 418: the test sees it. */
-export async function startScriptedServer(script: readonly Step[], tls?: { readonly key: string; readonly cert: string }): Promise<ScriptedServer> {
+export async function startScriptedServer(
+  script: readonly Step[],
+  tls?: { readonly key: string; readonly cert: string },
+): Promise<ScriptedServer> {
   const received: Received[] = []
   let open = 0
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
@@ -42,11 +51,15 @@ export async function startScriptedServer(script: readonly Step[], tls?: { reado
       step(response, request)
     })
   }
-  const server: Server = tls === undefined ? createHttpServer(listener) : createHttpsServer({ key: tls.key, cert: tls.cert }, listener)
-  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: { once(event: 'close', then: () => void): void }) => {
-    open += 1
-    socket.once('close', () => (open -= 1))
-  })
+  const server: Server =
+    tls === undefined ? createHttpServer(listener) : createHttpsServer({ key: tls.key, cert: tls.cert }, listener)
+  server.on(
+    tls === undefined ? 'connection' : 'secureConnection',
+    (socket: { once(event: 'close', then: () => void): void }) => {
+      open += 1
+      socket.once('close', () => (open -= 1))
+    },
+  )
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return {
@@ -71,7 +84,10 @@ export function respond(status: number, { headers = {}, body = '' }: Answer = {}
 }
 
 export function respondJson(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Step {
-  return respond(status, { headers: { 'content-type': 'application/json; charset=utf-8', ...headers }, body: JSON.stringify(value) })
+  return respond(status, {
+    headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
+    body: JSON.stringify(value),
+  })
 }
 
 /** The request has been read, so it may have taken effect; the connection ends without a word. */

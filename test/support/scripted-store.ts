@@ -13,7 +13,8 @@ export type Mishap = 'fine' | 'refused' | 'lost' | 'repeated' | 'late' | 'hang' 
 
 /** One backend's rows in memory; its mishaps come in the order in which they are listed, and then nothing goes wrong any more. */
 type Call = 'read' | 'change' | 'write' | 'copy' | 'find' | 'insert' | 'count'
-export interface ScriptedStore extends SlotStore, AcceptanceStore, Pick<OperationStore, 'writeCopies' | 'readOperation'> {
+export interface ScriptedStore
+  extends SlotStore, AcceptanceStore, Pick<OperationStore, 'writeCopies' | 'readOperation'> {
   readonly mishaps: Record<Call, Mishap[]>
   readonly calls: Record<Call, number>
   /** Alerts that joined, by operation. */
@@ -34,7 +35,15 @@ export function createScriptedStore(): ScriptedStore {
   const operations = new Map<OperationId, Operation>()
   const copies = new Map<OperationId, Operation>()
   const joined = new Map<OperationId, number>()
-  const mishaps: ScriptedStore['mishaps'] = { read: [], change: [], write: [], copy: [], find: [], insert: [], count: [] }
+  const mishaps: ScriptedStore['mishaps'] = {
+    read: [],
+    change: [],
+    write: [],
+    copy: [],
+    find: [],
+    insert: [],
+    count: [],
+  }
   const calls = { read: 0, change: 0, write: 0, copy: 0, find: 0, insert: 0, count: 0 }
   const late: (() => unknown)[] = []
   let version = 0
@@ -74,16 +83,23 @@ export function createScriptedStore(): ScriptedStore {
         },
         () => ({ kind: 'conflict' }),
       ),
-    writeOperations: (_, written) => call('write', () => written.forEach((operation) => operations.set(operation.id, operation))),
+    writeOperations: (_, written) =>
+      call('write', () => written.forEach((operation) => operations.set(operation.id, operation))),
     readOperation: (id) => call('find', () => operations.get(id)),
-    insertOperation: (operation) => call('insert', () => void (operations.has(operation.id) || operations.set(operation.id, operation))),
+    insertOperation: (operation) =>
+      call('insert', () => void (operations.has(operation.id) || operations.set(operation.id, operation))),
     countJoined: (id, _, count) => call('count', () => void joined.set(id, count)),
-    writeCopies: (_, written) => call('copy', () => written.forEach((operation) => copies.set(operation.id, operation))),
+    writeCopies: (_, written) =>
+      call('copy', () => written.forEach((operation) => copies.set(operation.id, operation))),
   }
 }
 
 /** Moves time on until the promise has ended. */
-export async function ending<T>(clock: { advance(ms: number): Promise<void> }, promise: Promise<T>, stepMs = 50): Promise<T> {
+export async function ending<T>(
+  clock: { advance(ms: number): Promise<void> },
+  promise: Promise<T>,
+  stepMs = 50,
+): Promise<T> {
   const seen = { ended: false }
   const note = (): void => {
     seen.ended = true

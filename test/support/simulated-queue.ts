@@ -55,7 +55,11 @@ export function createSimulatedQueue(simulation: Simulation, weather: () => Queu
   function offer(message: Message): void {
     const free = workers.filter(({ dead, running }) => !dead() && running < MAX_RUNNING)
     const worker = free[Math.floor(simulation.random() * free.length)]
-    simulation.after(simulation.random() * POLL_MS, () => (worker === undefined || worker.dead() || worker.running >= MAX_RUNNING ? offer(message) : void hand(message, worker)))
+    simulation.after(simulation.random() * POLL_MS, () =>
+      worker === undefined || worker.dead() || worker.running >= MAX_RUNNING
+        ? offer(message)
+        : void hand(message, worker),
+    )
   }
 
   async function hand(message: Message, worker: (typeof workers)[number]): Promise<void> {
@@ -78,7 +82,8 @@ export function createSimulatedQueue(simulation: Simulation, weather: () => Queu
     if (worker.dead()) return
     cancel()
     if (!isDone && !isLast) return void simulation.after(FAILED_HIDDEN_MS, () => offer(message))
-    if (isDone && simulation.random() < weather().again) return void simulation.after(simulation.random() * 90_000, () => offer(message))
+    if (isDone && simulation.random() < weather().again)
+      return void simulation.after(simulation.random() * 90_000, () => offer(message))
     messages.delete(message)
     if (isDone) return
     poisoned += 1
@@ -92,11 +97,15 @@ export function createSimulatedQueue(simulation: Simulation, weather: () => Queu
     poisoned: () => poisoned,
     listen: (worker) => void workers.push({ ...worker, running: 0 }),
     connect(dead) {
-      const sendMessage = (text: string, { visibilityTimeout = 0 }: { visibilityTimeout?: number } = {}): Promise<unknown> =>
+      const sendMessage = (
+        text: string,
+        { visibilityTimeout = 0 }: { visibilityTimeout?: number } = {},
+      ): Promise<unknown> =>
         new Promise((resolve, reject) => {
           const { refused, lost } = weather()
           const dice = simulation.random()
-          const answer = (work: () => void): void => void simulation.after(simulation.random() * 30, () => !dead() && work())
+          const answer = (work: () => void): void =>
+            void simulation.after(simulation.random() * 30, () => !dead() && work())
           simulation.after(simulation.random() * 30, () => {
             // A call that has left its instance arrives, whatever becomes of the instance.
             if (dice >= refused) store(text, visibilityTimeout * 1_000)

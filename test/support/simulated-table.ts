@@ -2,7 +2,15 @@ import type { Operation } from '../../src/domain/operation.ts'
 import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from '../../src/ledger/keys.ts'
 import type { Slot } from '../../src/ledger/slot.ts'
 import type { StorageClock } from '../../src/ledger/storage-clock.ts'
-import { StorageFault, type AcceptanceStore, type ExpiryStore, type OperationPage, type OperationRange, type OperationStore, type SlotStore } from '../../src/ledger/store.ts'
+import {
+  StorageFault,
+  type AcceptanceStore,
+  type ExpiryStore,
+  type OperationPage,
+  type OperationRange,
+  type OperationStore,
+  type SlotStore,
+} from '../../src/ledger/store.ts'
 import type { Clock } from '../../src/shared/clock.ts'
 import type { Simulation } from './simulation.ts'
 
@@ -20,7 +28,12 @@ export const FAIR: TableWeather = { refused: 0, lost: 0, late: 0 }
 
 /** One table for many instances: compare-and-set on ETags, latencies and faults by the simulation's dice. As strict as the real one. */
 export interface SimulatedTable {
-  connect(instance: number, clock: Clock, storageClock: StorageClock, dead: () => boolean): SlotStore & OperationStore & AcceptanceStore & ExpiryStore
+  connect(
+    instance: number,
+    clock: Clock,
+    storageClock: StorageClock,
+    dead: () => boolean,
+  ): SlotStore & OperationStore & AcceptanceStore & ExpiryStore
   readonly slots: ReadonlyMap<string, { readonly slot: Slot; readonly etag: string }>
   readonly operations: ReadonlyMap<string, Operation>
   /** When a write by which this instance takes the slot was applied last, in true time. */
@@ -46,7 +59,9 @@ export function createSimulatedTable(simulation: Simulation, weather: () => Tabl
 
   function counted(operation: Operation | undefined): Operation | undefined {
     const counts = operation === undefined ? undefined : joined.get(operation.id)
-    return operation === undefined || counts === undefined ? operation : { ...operation, joinedCount: [...counts.values()].reduce((sum, count) => sum + count, 0) }
+    return operation === undefined || counts === undefined
+      ? operation
+      : { ...operation, joinedCount: [...counts.values()].reduce((sum, count) => sum + count, 0) }
   }
 
   let version = 0
@@ -115,20 +130,26 @@ export function createSimulatedTable(simulation: Simulation, weather: () => Tabl
           }),
         writeCopies: (month, written) =>
           call(() => {
-            if (written.some(({ id }) => historyKeysOf(id).partitionKey !== month)) throw new StorageFault({ statusCode: 400 })
+            if (written.some(({ id }) => historyKeysOf(id).partitionKey !== month))
+              throw new StorageFault({ statusCode: 400 })
             for (const operation of written) copies.set(operation.id, operation)
           }),
-        insertOperation: (operation) => call(() => void (operations.has(operation.id) || operations.set(operation.id, operation))),
-        countJoined: (id, by, count) => call(() => void (operations.has(id) && joined.set(id, new Map(joined.get(id)).set(by, count)))),
+        insertOperation: (operation) =>
+          call(() => void (operations.has(operation.id) || operations.set(operation.id, operation))),
+        countJoined: (id, by, count) =>
+          call(() => void (operations.has(id) && joined.set(id, new Map(joined.get(id)).set(by, count)))),
         readOperation: (id) => call(() => counted(operations.get(id))),
-        listBackend: (partitionKey, range) => call(() => pageOf(rowsOf(operations, operationKeysOf), partitionKey, 'op-', range)),
+        listBackend: (partitionKey, range) =>
+          call(() => pageOf(rowsOf(operations, operationKeysOf), partitionKey, 'op-', range)),
         listMonth: (month, range) => call(() => pageOf(rowsOf(copies, historyKeysOf), month, '', range)),
         listExpired: (beforeEpochMs, top) =>
           call(() => {
             const rows = rowsOf(copies, historyKeysOf)
             const month = monthOf(beforeEpochMs)
             const whole = rows.filter((row) => row.partitionKey < month)
-            const tail = rows.filter((row) => row.partitionKey === month && row.rowKey > `${invertedTime(beforeEpochMs)}~`)
+            const tail = rows.filter(
+              (row) => row.partitionKey === month && row.rowKey > `${invertedTime(beforeEpochMs)}~`,
+            )
             return (whole.length > 0 ? whole : tail).slice(0, top).map(({ operation }) => operation.id)
           }),
         removeOperations: (ids) =>
@@ -147,15 +168,24 @@ export function createSimulatedTable(simulation: Simulation, weather: () => Tabl
 function transaction(partitionKey: string, written: readonly Operation[], others: number): void {
   const rows = new Set(written.map(({ id }) => id))
   const strange = written.some(({ id }) => operationKeysOf(id).partitionKey !== partitionKey)
-  if (written.length + others > MAX_CHANGES || rows.size < written.length || strange) throw new StorageFault({ statusCode: 400 })
+  if (written.length + others > MAX_CHANGES || rows.size < written.length || strange)
+    throw new StorageFault({ statusCode: 400 })
 }
 
-function rowsOf(operations: ReadonlyMap<string, Operation>, keysOf: (id: Operation['id']) => { readonly partitionKey: string; readonly rowKey: string }): Row[] {
+function rowsOf(
+  operations: ReadonlyMap<string, Operation>,
+  keysOf: (id: Operation['id']) => { readonly partitionKey: string; readonly rowKey: string },
+): Row[] {
   const rows = [...operations.values()].map((operation) => ({ ...keysOf(operation.id), operation }))
   return rows.toSorted((a, b) => (a.partitionKey + a.rowKey < b.partitionKey + b.rowKey ? -1 : 1))
 }
 
-function pageOf(rows: readonly Row[], partitionKey: string, prefix: string, { fromEpochMs, toEpochMs, after, top }: OperationRange): OperationPage {
+function pageOf(
+  rows: readonly Row[],
+  partitionKey: string,
+  prefix: string,
+  { fromEpochMs, toEpochMs, after, top }: OperationRange,
+): OperationPage {
   const found = rows.filter(
     (row) =>
       row.partitionKey === partitionKey &&

@@ -3,7 +3,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createSandbox, PROJECT_ROOT, type Sandbox, type SandboxInfo, type SandboxOptions } from '../../sandbox/create-sandbox.ts'
+import {
+  createSandbox,
+  PROJECT_ROOT,
+  type Sandbox,
+  type SandboxInfo,
+  type SandboxOptions,
+} from '../../sandbox/create-sandbox.ts'
 import { claimStorage } from './storage.ts'
 
 /** Whatever runs a function when it is over: a TestContext, or `{ after }` of a suite. */
@@ -37,11 +43,18 @@ export interface SandboxProcess {
 const START_TIMEOUT_MS = 60_000
 
 /** Runs sandbox/start.ts with a free port and an info file of its own, and waits until everything is up. */
-export async function startSandboxProcess(scope: Scope, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<SandboxProcess> {
+export async function startSandboxProcess(
+  scope: Scope,
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<SandboxProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'sandbox-process-'))
   const infoFile = join(folder, 'info.json')
   // What it leaves in the temporary folder when it is killed goes with this one.
-  const running = runStart([...(args.includes('--port') ? [] : ['--port', '0']), '--info', infoFile, ...args], { TMPDIR: folder, ...env })
+  const running = runStart([...(args.includes('--port') ? [] : ['--port', '0']), '--info', infoFile, ...args], {
+    TMPDIR: folder,
+    ...env,
+  })
   scope.after(async () => {
     running.child.kill('SIGTERM')
     await running.exit

@@ -14,7 +14,10 @@ export interface StorageProxy {
   stop(): Promise<void>
 }
 
-export async function startStorageProxy(connectionString: string, service: 'Table' | 'Queue' = 'Table'): Promise<StorageProxy> {
+export async function startStorageProxy(
+  connectionString: string,
+  service: 'Table' | 'Queue' = 'Table',
+): Promise<StorageProxy> {
   const endpoint = new RegExp(`${service}Endpoint=http://([^:/;]+):([0-9]+)`)
   const [, hostname = '', upstreamPort = ''] = endpoint.exec(connectionString) ?? []
   if (upstreamPort === '') throw new Error(`the connection string names no ${service} endpoint`)
@@ -37,7 +40,10 @@ export async function startStorageProxy(connectionString: string, service: 'Tabl
     calls += 1
     if (mood === 'up') return passOn(request, response)
     request.resume()
-    if (mood === 'busy') response.writeHead(503, { 'content-type': 'application/json' }).end('{"odata.error":{"code":"ServerBusy","message":{"lang":"en-US","value":"The server is busy."}}}')
+    if (mood === 'busy')
+      response
+        .writeHead(503, { 'content-type': 'application/json' })
+        .end('{"odata.error":{"code":"ServerBusy","message":{"lang":"en-US","value":"The server is busy."}}}')
   })
   const listen = (port: number): Promise<void> => new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
   async function close(): Promise<void> {

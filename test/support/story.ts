@@ -66,7 +66,12 @@ export async function tell(story: Story = {}): Promise<Told> {
       },
     },
     mode: story.mode ?? 'on',
-    ledger: createFakeLedger({ clock, passage: story.passage ?? 'sent', recorded: story.recorded ?? true, called: step }),
+    ledger: createFakeLedger({
+      clock,
+      passage: story.passage ?? 'sent',
+      recorded: story.recorded ?? true,
+      called: step,
+    }),
     async forward(permit, ids, given) {
       step('forward')
       assert.deepEqual([ids, given], [IDS, deadline])

@@ -15,7 +15,13 @@ export interface SigningKey {
   readonly privateKey: KeyObject
   readonly publicKey: KeyObject
   /** As the issuer publishes it. */
-  readonly jwk: { readonly kty: 'RSA'; readonly use: 'sig'; readonly kid: string; readonly n: string; readonly e: string }
+  readonly jwk: {
+    readonly kty: 'RSA'
+    readonly use: 'sig'
+    readonly kid: string
+    readonly n: string
+    readonly e: string
+  }
 }
 
 export function createSigningKey(keyId: string, modulusBits = 2048): SigningKey {
@@ -63,11 +69,31 @@ export function claimsOf(change: TokenChange = {}): Members {
   const now = change.nowEpochSeconds ?? Math.floor(systemClock.now() / 1000)
   const version = kind.endsWith('v2')
     ? { ver: '2.0', iss: `${authority}/${tenantId}/v2.0`, aud: API_ID, azp: TOOL_CLIENT_ID, azpacr: '1' }
-    : { ver: '1.0', iss: `https://sts.windows.net/${tenantId}/`, aud: `api://${API_ID}`, appid: TOOL_CLIENT_ID, appidacr: '1' }
+    : {
+        ver: '1.0',
+        iss: `https://sts.windows.net/${tenantId}/`,
+        aud: `api://${API_ID}`,
+        appid: TOOL_CLIENT_ID,
+        appidacr: '1',
+      }
   const subject = kind.startsWith('tool')
     ? { oid: TOOL_OBJECT_ID, sub: TOOL_OBJECT_ID, roles: ['Reconnect.Tool'] }
-    : { oid: PERSON_OBJECT_ID, sub: 'HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ', scp: 'Reconnect.Invoke', name: 'Sample Operator' }
-  return { ...version, ...subject, tid: tenantId, iat: now, nbf: now, exp: now + 3600, uti: 'fqiBqXLPj0eQa82S-IYFAA', ...change.claims }
+    : {
+        oid: PERSON_OBJECT_ID,
+        sub: 'HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ',
+        scp: 'Reconnect.Invoke',
+        name: 'Sample Operator',
+      }
+  return {
+    ...version,
+    ...subject,
+    tid: tenantId,
+    iat: now,
+    nbf: now,
+    exp: now + 3600,
+    uti: 'fqiBqXLPj0eQa82S-IYFAA',
+    ...change.claims,
+  }
 }
 
 export type Sign = (signingInput: string) => Buffer
@@ -83,9 +109,24 @@ function base64url(part: unknown): string {
   return bytes.toString('base64url')
 }
 
-export const rs256 = (key: SigningKey): Sign => (input) => sign('sha256', Buffer.from(input), key.privateKey)
-export const rs384 = (key: SigningKey): Sign => (input) => sign('sha384', Buffer.from(input), key.privateKey)
-export const ps256 = (key: SigningKey): Sign => (input) =>
-  sign('sha256', Buffer.from(input), { key: key.privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 })
-export const hs256 = (secret: string | Buffer): Sign => (input) => createHmac('sha256', secret).update(input).digest()
+export const rs256 =
+  (key: SigningKey): Sign =>
+  (input) =>
+    sign('sha256', Buffer.from(input), key.privateKey)
+export const rs384 =
+  (key: SigningKey): Sign =>
+  (input) =>
+    sign('sha384', Buffer.from(input), key.privateKey)
+export const ps256 =
+  (key: SigningKey): Sign =>
+  (input) =>
+    sign('sha256', Buffer.from(input), {
+      key: key.privateKey,
+      padding: constants.RSA_PKCS1_PSS_PADDING,
+      saltLength: 32,
+    })
+export const hs256 =
+  (secret: string | Buffer): Sign =>
+  (input) =>
+    createHmac('sha256', secret).update(input).digest()
 export const unsigned: Sign = () => Buffer.alloc(0)

@@ -8,7 +8,8 @@ app.hook.preInvocation((context) => {
   if (context.invocationContext.functionName === 'hooked') context.inputs[0] = 'replaced'
 })
 app.hook.postInvocation((context) => {
-  if (context.invocationContext.functionName === 'hooked') context.result = { jsonBody: { ...context.result.jsonBody, seen: context.hookData.before } }
+  if (context.invocationContext.functionName === 'hooked')
+    context.result = { jsonBody: { ...context.result.jsonBody, seen: context.hookData.before } }
 })
 
 async function echo(request, context) {
@@ -36,7 +37,13 @@ app.http('rest', { methods: ['GET'], authLevel: 'anonymous', route: 'rest/{*path
 app.get('default-route', { authLevel: 'anonymous', handler: echo })
 app.http('hooked', { methods: ['GET'], authLevel: 'anonymous', handler: (input) => ({ jsonBody: { input } }) })
 app.http('environment', { methods: ['GET'], authLevel: 'anonymous', handler: () => ({ jsonBody: { ...process.env } }) })
-app.http('fails', { methods: ['GET'], authLevel: 'anonymous', handler: () => { throw new Error('broken on purpose') } })
+app.http('fails', {
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  handler: () => {
+    throw new Error('broken on purpose')
+  },
+})
 app.http('nothing', { methods: ['GET'], authLevel: 'anonymous', handler: () => undefined })
 app.http('crash', { methods: ['POST'], authLevel: 'anonymous', handler: () => process.exit(3) })
 app.http('slow', {

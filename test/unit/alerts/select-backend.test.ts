@@ -8,9 +8,20 @@ import type { Webhook } from '../../../src/policy/policy-document.ts'
 import { SERVICE } from '../../fixtures/alerts/index.ts'
 
 const TEMPLATE = `${SERVICE.replace('apim-prod', '{service}')}/backends/{backend}`
-const anAlert = (attributes: Record<string, string> = {}, change: Partial<Alert> = {}): Alert => ({ firing: true, attributes: new Map(Object.entries(attributes)), ...change })
-const aWebhook = (change: object = {}): Webhook => ({ name: 'w', format: 'alertmanager', authentication: { type: 'bearer', secret: 'S' }, backend: TEMPLATE, ...change })
-const select = (attributes: Record<string, string>, change: object = {}) => selectBackend(anAlert(attributes), aWebhook(change))
+const anAlert = (attributes: Record<string, string> = {}, change: Partial<Alert> = {}): Alert => ({
+  firing: true,
+  attributes: new Map(Object.entries(attributes)),
+  ...change,
+})
+const aWebhook = (change: object = {}): Webhook => ({
+  name: 'w',
+  format: 'alertmanager',
+  authentication: { type: 'bearer', secret: 'S' },
+  backend: TEMPLATE,
+  ...change,
+})
+const select = (attributes: Record<string, string>, change: object = {}) =>
+  selectBackend(anAlert(attributes), aWebhook(change))
 
 describe('the template', () => {
   it('is filled with attributes and names one backend', () => {
@@ -20,7 +31,10 @@ describe('the template', () => {
 
   it('is {resourceId}/backends/{BackendId} for senders that say both', () => {
     for (const format of ['azure-monitor', 'event-grid']) {
-      const selection = select({ resourceId: SERVICE.toLowerCase(), BackendId: 'orders' }, { format, backend: undefined })
+      const selection = select(
+        { resourceId: SERVICE.toLowerCase(), BackendId: 'orders' },
+        { format, backend: undefined },
+      )
       assert.equal(selection.kind === 'selected' && selection.backend.serviceName, 'apim-prod')
     }
   })
@@ -43,12 +57,31 @@ describe('the template', () => {
     for (const backend of ['$&', '$1', "$'", '$`', '$$']) {
       const selection = select({ service: 'apim-prod', backend })
       // The grammar decides, about the very text.
-      assert.equal(selection.kind === 'selected' ? selection.backend.backendId : selection.kind, parseBackendResourceId(`${SERVICE}/backends/${backend}`).ok ? backend : 'invalid')
+      assert.equal(
+        selection.kind === 'selected' ? selection.backend.backendId : selection.kind,
+        parseBackendResourceId(`${SERVICE}/backends/${backend}`).ok ? backend : 'invalid',
+      )
     }
   })
 
   it('takes one segment from an attribute: none adds, removes or climbs', () => {
-    for (const backend of ['a/b', '../orders', '..', '.', '/orders', 'orders/', 'a%2fb', 'a\\b', 'a b', 'a?b', 'a#b', '', 'x'.repeat(81), 'ordérs', 'a\u0000']) {
+    for (const backend of [
+      'a/b',
+      '../orders',
+      '..',
+      '.',
+      '/orders',
+      'orders/',
+      'a%2fb',
+      'a\\b',
+      'a b',
+      'a?b',
+      'a#b',
+      '',
+      'x'.repeat(81),
+      'ordérs',
+      'a\u0000',
+    ]) {
       const { kind } = select({ service: 'apim-prod', backend })
       assert.equal(kind, 'invalid', backend)
     }
@@ -62,12 +95,18 @@ describe('the template', () => {
   })
 
   it('whatever the values are, what is selected lies where the template says', () => {
-    const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 30 }), fc.string({ maxLength: 30 }), fc.constantFrom('..', 'a/b', '{service}', 'orders'))
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 30 }),
+      fc.string({ maxLength: 30 }),
+      fc.constantFrom('..', 'a/b', '{service}', 'orders'),
+    )
     fc.assert(
       fc.property(text, text, (service, backend) => {
         const selection = select({ service, backend })
-        if (selection.kind === 'selected') assert.deepEqual([selection.backend.serviceName, selection.backend.backendId], [service, backend])
-        else if (selection.kind !== 'resolved') assert.match(selection.detail, /^[ -~]{1,300}$/, 'printable and bounded')
+        if (selection.kind === 'selected')
+          assert.deepEqual([selection.backend.serviceName, selection.backend.backendId], [service, backend])
+        else if (selection.kind !== 'resolved')
+          assert.match(selection.detail, /^[ -~]{1,300}$/, 'printable and bounded')
       }),
       { numRuns: 1_000 },
     )
@@ -77,7 +116,8 @@ describe('the template', () => {
 })
 
 describe('match', () => {
-  const matched = (match: object, attributes: Record<string, string>): string => select({ service: 'apim-prod', backend: 'orders', ...attributes }, { match }).kind
+  const matched = (match: object, attributes: Record<string, string>): string =>
+    select({ service: 'apim-prod', backend: 'orders', ...attributes }, { match }).kind
 
   it('a value, one of a list, a prefix', () => {
     assert.equal(matched({ rule: 'a' }, { rule: 'a' }), 'selected')
@@ -110,6 +150,14 @@ describe('generic', () => {
   it('names its backend outright', () => {
     const webhook = aWebhook({ format: 'generic', backend: undefined })
     assert.equal(selectBackend(anAlert({}, { backend: `${SERVICE}/backends/orders` }), webhook).kind, 'selected')
-    for (const backend of ['', 'orders', SERVICE, `${SERVICE}/backends/..`, `${SERVICE}/backends/a/b`, `https://management.azure.com${SERVICE}/backends/orders`]) assert.equal(selectBackend(anAlert({}, { backend }), webhook).kind, 'invalid', backend)
+    for (const backend of [
+      '',
+      'orders',
+      SERVICE,
+      `${SERVICE}/backends/..`,
+      `${SERVICE}/backends/a/b`,
+      `https://management.azure.com${SERVICE}/backends/orders`,
+    ])
+      assert.equal(selectBackend(anAlert({}, { backend }), webhook).kind, 'invalid', backend)
   })
 })

@@ -7,7 +7,10 @@ import { respond, respondJson } from '../../support/scripted-server.ts'
 describe('an answer that makes no sense', () => {
   for (const status of [301, 302, 303, 307, 308]) {
     test(`(${status}) is not followed`, async () => {
-      const server = await serveArm([respond(status, { headers: { location: `${aBackend().resourceId}/reconnect` } }), respond(202)])
+      const server = await serveArm([
+        respond(status, { headers: { location: `${aBackend().resourceId}/reconnect` } }),
+        respond(202),
+      ])
       const forwarded = await forward(server.origin)
       assert.deepEqual([reasonOf(forwarded), server.received.length], ['arm_answer_invalid', 1])
     })
@@ -67,7 +70,11 @@ describe('refusals by ARM', () => {
     const claims = Buffer.from('{"access_token":{"nbf":{"essential":true,"value":"1"}}}').toString('base64')
     const challenge = `Bearer realm="", error="insufficient_claims", claims="${claims}"`
     const server = await serveArm([
-      respondJson(401, { error: { code: 'InvalidAuthenticationToken', message: 'm' } }, { 'www-authenticate': challenge }),
+      respondJson(
+        401,
+        { error: { code: 'InvalidAuthenticationToken', message: 'm' } },
+        { 'www-authenticate': challenge },
+      ),
       respond(202),
     ])
     const forwarded = await forward(server.origin)

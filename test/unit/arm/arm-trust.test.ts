@@ -10,7 +10,10 @@ import { createTlsAuthority } from '../../support/tls-authority.ts'
 
 describe('TLS', { concurrency: true }, () => {
   test('of an authority that nobody trusts: nothing is sent', async () => {
-    const server = await serveArm([respond(202)], createTlsAuthority('Stranger').issue('ARM of a stranger', ['127.0.0.1']))
+    const server = await serveArm(
+      [respond(202)],
+      createTlsAuthority('Stranger').issue('ARM of a stranger', ['127.0.0.1']),
+    )
     const forwarded = await forward(server.origin)
     assert.deepEqual([reasonOf(forwarded), forwarded.ambiguous, server.received.length], ['arm_unreachable', false, 0])
   })

@@ -16,17 +16,30 @@ describe('what is sent', () => {
   test('is the official request, with the ids of ours and the duration exactly as given', async () => {
     const server = await serveArm([
       respond(202, {
-        headers: { 'x-ms-request-id': 'r1', 'x-ms-correlation-request-id': 'c1', 'x-ms-routing-request-id': 'WESTEUROPE:20261123T000000Z:r1' },
+        headers: {
+          'x-ms-request-id': 'r1',
+          'x-ms-correlation-request-id': 'c1',
+          'x-ms-routing-request-id': 'WESTEUROPE:20261123T000000Z:r1',
+        },
       }),
     ])
     const before = systemClock.now()
-    const forwarded = await forward(server.origin, { permit: aPermit({ after: aDuration('PT3S'), apiVersion: '2022-08-01' }) })
+    const forwarded = await forward(server.origin, {
+      permit: aPermit({ after: aDuration('PT3S'), apiVersion: '2022-08-01' }),
+    })
     assert.ok(
-      forwarded.result.ok && forwarded.result.value.acceptedAtEpochMs >= before && forwarded.result.value.acceptedAtEpochMs <= systemClock.now(),
+      forwarded.result.ok &&
+        forwarded.result.value.acceptedAtEpochMs >= before &&
+        forwarded.result.value.acceptedAtEpochMs <= systemClock.now(),
     )
     assert.equal(forwarded.attempts, 1)
     assert.equal(forwarded.ambiguous, false)
-    assert.deepEqual(forwarded.arm, { status: 202, requestId: 'r1', correlationId: 'c1', routingRequestId: 'WESTEUROPE:20261123T000000Z:r1' })
+    assert.deepEqual(forwarded.arm, {
+      status: 202,
+      requestId: 'r1',
+      correlationId: 'c1',
+      routingRequestId: 'WESTEUROPE:20261123T000000Z:r1',
+    })
     const [received] = server.received
     assert.equal(received?.method, 'POST')
     assert.equal(received?.url, `${aBackend().resourceId}/reconnect?api-version=2022-08-01`)
@@ -46,11 +59,16 @@ describe('what is sent', () => {
     const server = await serveArm([respond(202)])
     const backendId = 'a..b!"$\'(),;=@[]^_`{|}~'
     await forward(server.origin, { permit: aPermit({ backend: aBackend({ backendId }) }) })
-    assert.equal(decodeURIComponent(server.received[0]?.url.split('?')[0] ?? ''), `${aBackend({ backendId }).resourceId}/reconnect`)
+    assert.equal(
+      decodeURIComponent(server.received[0]?.url.split('?')[0] ?? ''),
+      `${aBackend({ backendId }).resourceId}/reconnect`,
+    )
   })
 
   test('says nothing about ids of ARM that are not fit to be repeated', async () => {
-    const server = await serveArm([respond(202, { headers: { 'x-ms-request-id': 'x'.repeat(257), 'x-ms-routing-request-id': 'caf\u00e9' } })])
+    const server = await serveArm([
+      respond(202, { headers: { 'x-ms-request-id': 'x'.repeat(257), 'x-ms-routing-request-id': 'caf\u00e9' } }),
+    ])
     assert.deepEqual((await forward(server.origin)).arm, { status: 202 })
   })
 })
@@ -84,7 +102,12 @@ describe('throttling', { concurrency: true }, () => {
 
   for (const retryAfter of ['0', '-5', 'soon', 'Thu, 01 Jan 1970 00:00:00 GMT', undefined]) {
     test(`with Retry-After: ${retryAfter} makes no hot loop`, async () => {
-      const server = await serveArm([throttled(retryAfter), throttled(retryAfter), throttled(retryAfter), throttled(retryAfter)])
+      const server = await serveArm([
+        throttled(retryAfter),
+        throttled(retryAfter),
+        throttled(retryAfter),
+        throttled(retryAfter),
+      ])
       const forwarded = await forward(server.origin, { deadlineMs: 2_000 })
       assert.equal(reasonOf(forwarded), 'arm_throttled')
       assert.equal(server.received.length, 2)
@@ -134,7 +157,10 @@ describe('an unknown outcome', { concurrency: true }, () => {
   test('after throttling is still repeated once, and three POSTs are the most', async () => {
     const server = await serveArm([throttled('1'), reset, reset, respond(202)])
     const forwarded = await forward(server.origin)
-    assert.deepEqual([reasonOf(forwarded), forwarded.attempts, forwarded.ambiguous, server.received.length], ['arm_connection_lost', 3, true, 3])
+    assert.deepEqual(
+      [reasonOf(forwarded), forwarded.attempts, forwarded.ambiguous, server.received.length],
+      ['arm_connection_lost', 3, true, 3],
+    )
   })
 
   test('is not forgotten when the repetition is throttled', async () => {

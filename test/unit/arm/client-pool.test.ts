@@ -6,7 +6,15 @@ import { createClientPool, type ClientPool } from '../../../src/arm/client-pool.
 import { TransportError } from '../../../src/arm/transport-error.ts'
 import { systemClock } from '../../../src/shared/clock.ts'
 import { PARTS } from '../../support/builders.ts'
-import { hang, reset, respond, respondJson, startScriptedServer, type ScriptedServer, type Step } from '../../support/scripted-server.ts'
+import {
+  hang,
+  reset,
+  respond,
+  respondJson,
+  startScriptedServer,
+  type ScriptedServer,
+  type Step,
+} from '../../support/scripted-server.ts'
 import { createTlsAuthority, trust } from '../../support/tls-authority.ts'
 
 const authority = createTlsAuthority()
@@ -15,7 +23,10 @@ const certificate = authority.issue('ARM of the tests', ['127.0.0.1'])
 
 const TOKEN: AccessToken = { token: 'the-token', expiresOnTimestamp: systemClock.now() + 3_600_000 }
 
-function aPool(endpoint = 'https://arm.example', currentToken: () => AccessToken | undefined = () => TOKEN): ClientPool {
+function aPool(
+  endpoint = 'https://arm.example',
+  currentToken: () => AccessToken | undefined = () => TOKEN,
+): ClientPool {
   return createClientPool({ endpoint, tokenScope: `${endpoint}/.default`, currentToken })
 }
 
@@ -48,7 +59,11 @@ describe('the SDK, as it is set up', () => {
     return server
   }
 
-  async function reconnect(server: ScriptedServer, pool = aPool(server.origin), signal?: AbortSignal): Promise<unknown> {
+  async function reconnect(
+    server: ScriptedServer,
+    pool = aPool(server.origin),
+    signal?: AbortSignal,
+  ): Promise<unknown> {
     const { subscriptionId, resourceGroupName, serviceName, backendId } = PARTS
     const client = pool.get(subscriptionId, '2022-08-01')
     return client.backend
@@ -124,7 +139,10 @@ describe('the SDK, as it is set up', () => {
   test('lets go of a server that hangs when it is told to', { timeout: 5_000 }, async (t) => {
     const server = await serve(t, hang)
     const error = await reconnect(server, undefined, AbortSignal.timeout(100))
-    assert.ok(error instanceof TransportError, "the transport's own error arrives, which knows whether the request had left")
+    assert.ok(
+      error instanceof TransportError,
+      "the transport's own error arrives, which knows whether the request had left",
+    )
     assert.equal(error.sent, true)
     assert.equal(error.name, 'AbortError')
   })

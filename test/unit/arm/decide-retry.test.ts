@@ -23,7 +23,11 @@ const retryAfter = fc.option(
 const interpretation = fc.oneof(
   fc.tuple(fc.integer({ min: 100, max: 599 }), retryAfter).map(([status, text]) => answered(status, text)),
   fc
-    .record({ kind: fc.constantFrom('not_sent' as const, 'lost' as const), detail: fc.constant('d'), timedOut: fc.boolean() })
+    .record({
+      kind: fc.constantFrom('not_sent' as const, 'lost' as const),
+      detail: fc.constant('d'),
+      timedOut: fc.boolean(),
+    })
     .map((answer) => interpretReconnect(answer, 'scope', START_EPOCH_MS)),
 )
 const situation = fc.record({
@@ -34,7 +38,8 @@ const situation = fc.record({
 })
 
 test('a final answer is never asked about again', () => {
-  for (const status of [202, 200, 302, 400, 401, 403, 404, 409]) assert.equal(decideRetry(answered(status), FIRST), undefined)
+  for (const status of [202, 200, 302, 400, 401, 403, 404, 409])
+    assert.equal(decideRetry(answered(status), FIRST), undefined)
 })
 
 test('a wait is never so short that it makes a hot loop, and never so long that an attempt no longer fits', () => {
@@ -76,7 +81,8 @@ test('throttling without a word about how long waits a second at least', () => {
 })
 
 test('a wait that does not fit is not begun', () => {
-  for (const text of ['30', '3600', '2592000', '9999999999']) assert.equal(decideRetry(answered(429, text), FIRST), undefined)
+  for (const text of ['30', '3600', '2592000', '9999999999'])
+    assert.equal(decideRetry(answered(429, text), FIRST), undefined)
   assert.equal(decideRetry(answered(429, '2'), { ...FIRST, remainingMs: 2_000 + MIN_ATTEMPT_MS - 1 }), undefined)
   assert.equal(decideRetry(answered(429, '2'), { ...FIRST, remainingMs: 2_000 + MIN_ATTEMPT_MS }), 2_000)
 })
@@ -90,7 +96,11 @@ test('callers that failed together come back apart', () => {
 
 test('the second wait of our own is longer than the first', () => {
   const [first, second] = [1, 2].map((attempts) =>
-    decideRetry(interpretReconnect({ kind: 'not_sent', detail: 'd', timedOut: false }, 's', 0), { ...FIRST, attempts, random: 0.5 }),
+    decideRetry(interpretReconnect({ kind: 'not_sent', detail: 'd', timedOut: false }, 's', 0), {
+      ...FIRST,
+      attempts,
+      random: 0.5,
+    }),
   )
   assert.deepEqual([first, second], [400, 800])
 })

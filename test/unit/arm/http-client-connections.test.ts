@@ -13,7 +13,11 @@ async function serve(t: TestContext, ...script: Step[]): Promise<ScriptedServer>
 
 function aPost(origin: string, change: Partial<PipelineRequest> = {}): PipelineRequest {
   return Object.assign(
-    createPipelineRequest({ url: `${origin}/backends/orders/reconnect?api-version=2024-05-01`, method: 'POST', allowInsecureConnection: true }),
+    createPipelineRequest({
+      url: `${origin}/backends/orders/reconnect?api-version=2024-05-01`,
+      method: 'POST',
+      allowInsecureConnection: true,
+    }),
     change,
   )
 }
@@ -65,8 +69,14 @@ describe('connections', () => {
     const { signal } = new AbortController()
     const counted = {
       aborted: false,
-      addEventListener: (...args: Parameters<AbortSignal['addEventListener']>) => ((listeners += 1), signal.addEventListener(...args)),
-      removeEventListener: (...args: Parameters<AbortSignal['removeEventListener']>) => ((listeners -= 1), signal.removeEventListener(...args)),
+      addEventListener: (...args: Parameters<AbortSignal['addEventListener']>) => (
+        (listeners += 1),
+        signal.addEventListener(...args)
+      ),
+      removeEventListener: (...args: Parameters<AbortSignal['removeEventListener']>) => (
+        (listeners -= 1),
+        signal.removeEventListener(...args)
+      ),
     } as unknown as AbortSignal
     await client.sendRequest(aPost(server.origin, { abortSignal: counted }))
     await client.sendRequest(aPost(server.origin, { abortSignal: counted })).catch(() => undefined)

@@ -5,7 +5,14 @@ import { describe, test, type TestContext } from 'node:test'
 import { createPipelineRequest, type HttpClient, type PipelineRequest } from '@azure/core-rest-pipeline'
 import { createPooledHttpClient } from '../../../src/arm/http-client.ts'
 import { TransportError } from '../../../src/arm/transport-error.ts'
-import { hang, reset, respond, startScriptedServer, type ScriptedServer, type Step } from '../../support/scripted-server.ts'
+import {
+  hang,
+  reset,
+  respond,
+  startScriptedServer,
+  type ScriptedServer,
+  type Step,
+} from '../../support/scripted-server.ts'
 
 async function serve(t: TestContext, ...script: Step[]): Promise<ScriptedServer> {
   const server = await startScriptedServer(script)
@@ -15,7 +22,11 @@ async function serve(t: TestContext, ...script: Step[]): Promise<ScriptedServer>
 
 function aPost(origin: string, change: Partial<PipelineRequest> = {}): PipelineRequest {
   return Object.assign(
-    createPipelineRequest({ url: `${origin}/backends/orders/reconnect?api-version=2024-05-01`, method: 'POST', allowInsecureConnection: true }),
+    createPipelineRequest({
+      url: `${origin}/backends/orders/reconnect?api-version=2024-05-01`,
+      method: 'POST',
+      allowInsecureConnection: true,
+    }),
     change,
   )
 }
@@ -40,7 +51,10 @@ async function closedPort(): Promise<number> {
 
 describe('an answer', () => {
   test('arrives with status, headers and body; the request arrives with path, query, headers and body', async (t) => {
-    const server = await serve(t, respond(202, { headers: { 'x-ms-request-id': 'r1', 'set-cookie': ['a=1', 'b=2'] }, body: '{"ä":1}' }))
+    const server = await serve(
+      t,
+      respond(202, { headers: { 'x-ms-request-id': 'r1', 'set-cookie': ['a=1', 'b=2'] }, body: '{"ä":1}' }),
+    )
     const request = aPost(server.origin, { body: '{"properties":{"after":"PT5M"}}' })
     request.headers.set('x-ms-correlation-request-id', 'c1')
     const response = await createPooledHttpClient().sendRequest(request)
@@ -203,7 +217,10 @@ describe('what may have taken effect', () => {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     t.after(() => server.close())
-    const error = await failureOf(createPooledHttpClient(), aPost(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+    const error = await failureOf(
+      createPooledHttpClient(),
+      aPost(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+    )
     assert.equal(error.sent, true)
   })
 

@@ -9,7 +9,8 @@ import { START_EPOCH_MS } from '../../support/fake-clock.ts'
 
 const SCOPE = aBackend().resourceId
 const NOT_FOUND = '{"error":{"code":"ResourceNotFound","message":"Backend not found.","details":null}}'
-const THROTTLED = '{"error":{"code":"SubscriptionRequestsThrottled","message":"Number of requests exceeded the limit."}}'
+const THROTTLED =
+  '{"error":{"code":"SubscriptionRequestsThrottled","message":"Number of requests exceeded the limit."}}'
 
 function answered(status: number, body = '', headers: Readonly<Record<string, string>> = {}): ArmAnswer {
   return { kind: 'answered', status, body, header: (name) => headers[name] }
@@ -33,7 +34,11 @@ describe('a success', () => {
 
   test('is not a 202 with an HTML page: something else answered', () => {
     const failure = failureOf(interpret(answered(202, '<html><body>Sign in</body></html>')))
-    assert.deepEqual(failure, { reason: 'arm_answer_invalid', status: 202, detail: 'status 202, no ARM error in the body' })
+    assert.deepEqual(failure, {
+      reason: 'arm_answer_invalid',
+      status: 202,
+      detail: 'status 202, no ARM error in the body',
+    })
   })
 
   for (const status of [100, 200, 201, 203, 204, 206, 299, 300, 301, 302, 303, 304, 307, 308]) {
@@ -48,9 +53,17 @@ describe('a success', () => {
 describe('a refusal of our identity', () => {
   for (const status of [401, 403]) {
     test(`(${status}) is final, names our scope, and keeps ARM's words in the detail`, () => {
-      const text = "The client '9a8b' with object id '9a8b' does not have authorization to perform action 'x' over scope '/subscriptions/1'"
-      const interpretation = interpret(answered(status, JSON.stringify({ error: { code: 'AuthorizationFailed', message: text } })))
-      assert.deepEqual(failureOf(interpretation), { reason: 'arm_refused_identity', status, scope: SCOPE, detail: `AuthorizationFailed: ${text}` })
+      const text =
+        "The client '9a8b' with object id '9a8b' does not have authorization to perform action 'x' over scope '/subscriptions/1'"
+      const interpretation = interpret(
+        answered(status, JSON.stringify({ error: { code: 'AuthorizationFailed', message: text } })),
+      )
+      assert.deepEqual(failureOf(interpretation), {
+        reason: 'arm_refused_identity',
+        status,
+        scope: SCOPE,
+        detail: `AuthorizationFailed: ${text}`,
+      })
       assert.equal(interpretation.repeat, 'no')
     })
   }
@@ -65,7 +78,10 @@ describe('a refusal of the request', () => {
     test(`(${status}) with an envelope is relayed and final`, () => {
       const interpretation = interpret(answered(status, NOT_FOUND))
       const error = { code: 'ResourceNotFound', message: 'Backend not found.', details: null }
-      assert.deepEqual(interpretation, { result: { ok: false, error: { reason: 'arm_rejected', status, error } }, repeat: 'no' })
+      assert.deepEqual(interpretation, {
+        result: { ok: false, error: { reason: 'arm_rejected', status, error } },
+        repeat: 'no',
+      })
     })
   }
 
@@ -82,7 +98,9 @@ describe('a refusal of the request', () => {
   })
 
   test('leaves out members that ARM does not have, and a target that is no text', () => {
-    const failure = failureOf(interpret(answered(400, '{"error":{"code":"A","message":"m","target":5,"innererror":{"trace":"x"}},"other":1}')))
+    const failure = failureOf(
+      interpret(answered(400, '{"error":{"code":"A","message":"m","target":5,"innererror":{"trace":"x"}},"other":1}')),
+    )
     assert.deepEqual(failure, { reason: 'arm_rejected', status: 400, error: { code: 'A', message: 'm' } })
   })
 
@@ -107,7 +125,11 @@ describe('a refusal of the request', () => {
     '{"error":{"code":5,"message":"m"}}',
     '{"error":{"code":"","message":"m"}}',
   ]
-  for (const body of [...NO_ENVELOPES, '{"error":{"code":"a b","message":"m"}}', '{"error":{"code":"a\\r\\nset-cookie: x","message":"m"}}']) {
+  for (const body of [
+    ...NO_ENVELOPES,
+    '{"error":{"code":"a b","message":"m"}}',
+    '{"error":{"code":"a\\r\\nset-cookie: x","message":"m"}}',
+  ]) {
     test(`without an envelope (${JSON.stringify(body)}) is an answer that makes no sense`, () => {
       const interpretation = interpret(answered(404, body))
       assert.equal(failureOf(interpretation).reason, 'arm_answer_invalid')
@@ -118,11 +140,16 @@ describe('a refusal of the request', () => {
   test('reads no envelope through __proto__', () => {
     const body = '{"__proto__":{"error":{"code":"A","message":"m"}}}'
     assert.equal(failureOf(interpret(answered(404, body))).reason, 'arm_answer_invalid')
-    assert.equal(failureOf(interpret(answered(404, '{"error":{"__proto__":{"code":"A","message":"m"}}}'))).reason, 'arm_answer_invalid')
+    assert.equal(
+      failureOf(interpret(answered(404, '{"error":{"__proto__":{"code":"A","message":"m"}}}'))).reason,
+      'arm_answer_invalid',
+    )
   })
 
   test('relays a member called __proto__ in details as a member, and touches no prototype', () => {
-    const failure = failureOf(interpret(answered(400, '{"error":{"code":"A","message":"m","details":[{"__proto__":{"polluted":true}}]}}')))
+    const failure = failureOf(
+      interpret(answered(400, '{"error":{"code":"A","message":"m","details":[{"__proto__":{"polluted":true}}]}}')),
+    )
     assert.ok(failure.reason === 'arm_rejected')
     assert.equal(JSON.stringify(failure.error.details), '[{"__proto__":{"polluted":true}}]')
     assert.equal(({} as { polluted?: boolean }).polluted, undefined)
@@ -130,14 +157,20 @@ describe('a refusal of the request', () => {
 
   test('leaves out details that are nested deeper than anyone reads, so that the answer can always be written', () => {
     for (const depth of [17, 5_000, 100_000]) {
-      const failure = failureOf(interpret(answered(400, `{"error":{"code":"A","message":"m","details":${'['.repeat(depth)}${']'.repeat(depth)}}}`)))
+      const failure = failureOf(
+        interpret(
+          answered(400, `{"error":{"code":"A","message":"m","details":${'['.repeat(depth)}${']'.repeat(depth)}}}`),
+        ),
+      )
       assert.ok(failure.reason !== 'arm_rejected' || failure.error.details === undefined, `${depth} levels`)
       assert.doesNotThrow(() => JSON.stringify(failure))
     }
   })
 
   test('keeps details nested as deep as sixteen levels', () => {
-    const failure = failureOf(interpret(answered(400, `{"error":{"code":"A","message":"m","details":${'['.repeat(16)}${']'.repeat(16)}}}`)))
+    const failure = failureOf(
+      interpret(answered(400, `{"error":{"code":"A","message":"m","details":${'['.repeat(16)}${']'.repeat(16)}}}`)),
+    )
     assert.ok(failure.reason === 'arm_rejected' && failure.error.details !== undefined)
   })
 
@@ -167,11 +200,18 @@ describe('throttling', () => {
 
   test('whatever Retry-After says: a wait of a second at least, or none', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.integer().map(String), fc.constantFrom('0', '-5', '2592000', 'soon', '')), (text) => {
-        const { waitMs, repeat } = interpret(answered(429, THROTTLED, { 'retry-after': text }))
-        assert.equal(repeat, 'again')
-        assert.ok(waitMs === undefined || (Number.isFinite(waitMs) && waitMs >= 1_000))
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          fc.integer().map(String),
+          fc.constantFrom('0', '-5', '2592000', 'soon', ''),
+        ),
+        (text) => {
+          const { waitMs, repeat } = interpret(answered(429, THROTTLED, { 'retry-after': text }))
+          assert.equal(repeat, 'again')
+          assert.ok(waitMs === undefined || (Number.isFinite(waitMs) && waitMs >= 1_000))
+        },
+      ),
     )
   })
 })
@@ -225,7 +265,9 @@ test('every answer has a meaning, and only a 202 is a success', () => {
   const body = fc.oneof(
     fc.string(),
     fc.json(),
-    fc.record({ error: fc.record({ code: fc.string(), message: fc.string(), details: fc.jsonValue() }) }).map((value) => JSON.stringify(value)),
+    fc
+      .record({ error: fc.record({ code: fc.string(), message: fc.string(), details: fc.jsonValue() }) })
+      .map((value) => JSON.stringify(value)),
   )
   fc.assert(
     fc.property(fc.integer({ min: 100, max: 599 }), body, (status, text) => {

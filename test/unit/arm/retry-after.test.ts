@@ -11,7 +11,10 @@ test('reads whole seconds', () => {
 })
 
 test('reads an HTTP date', () => {
-  assert.deepEqual(parseRetryAfter('Mon, 23 Nov 2026 00:00:09 GMT', now), { text: 'Mon, 23 Nov 2026 00:00:09 GMT', waitMs: 9_000 })
+  assert.deepEqual(parseRetryAfter('Mon, 23 Nov 2026 00:00:09 GMT', now), {
+    text: 'Mon, 23 Nov 2026 00:00:09 GMT',
+    waitMs: 9_000,
+  })
 })
 
 test('does not bound a long wait: whether it fits is not its question', () => {

@@ -18,7 +18,8 @@ function clientsWith(reconnect: (options: Options) => Promise<unknown>): ClientP
 }
 
 const request = createPipelineRequest({ url: 'https://arm.example/' })
-const untilAborted = ({ abortSignal }: Options): Promise<void> => new Promise((resolve) => abortSignal?.addEventListener('abort', () => resolve()))
+const untilAborted = ({ abortSignal }: Options): Promise<void> =>
+  new Promise((resolve) => abortSignal?.addEventListener('abort', () => resolve()))
 
 for (const [sent, kind] of [
   [true, 'lost'],
@@ -49,7 +50,10 @@ test('an error that nobody knows is a defect, not an unknown outcome', async () 
 
 test('a success without an answer is a defect', async () => {
   const clients = clientsWith(() => Promise.resolve())
-  await assert.rejects(sendReconnect(aPermit(), IDS, { clients, clock: createFakeClock(), timeoutMs: 1_000 }), /without an answer/)
+  await assert.rejects(
+    sendReconnect(aPermit(), IDS, { clients, clock: createFakeClock(), timeoutMs: 1_000 }),
+    /without an answer/,
+  )
 })
 
 test('leaves no timer behind, however it ends', async () => {

@@ -18,7 +18,11 @@ function aToken(name: string, lifetimeMs: number): AccessToken {
   return { token: name, expiresOnTimestamp: START_EPOCH_MS + lifetimeMs }
 }
 
-function setUp(first: () => Promise<AccessToken | null>): { clock: FakeClock; credential: FakeCredential; tokens: TokenSource } {
+function setUp(first: () => Promise<AccessToken | null>): {
+  clock: FakeClock
+  credential: FakeCredential
+  tokens: TokenSource
+} {
   const clock = createFakeClock()
   const credential: FakeCredential = {
     scopes: [],
@@ -28,7 +32,11 @@ function setUp(first: () => Promise<AccessToken | null>): { clock: FakeClock; cr
       return credential.next()
     },
   }
-  return { clock, credential, tokens: createTokenSource(() => Promise.resolve(credential), 'https://arm.example/.default', clock) }
+  return {
+    clock,
+    credential,
+    tokens: createTokenSource(() => Promise.resolve(credential), 'https://arm.example/.default', clock),
+  }
 }
 
 const never = (): Promise<never> => new Promise(() => undefined)
@@ -63,7 +71,10 @@ describe('refusing', () => {
   for (const lifetimeMs of [-100_000, 0, 29_999]) {
     test(`a token with ${lifetimeMs} ms left is not good`, async () => {
       const { clock, tokens } = setUp(async () => aToken('a', lifetimeMs))
-      assert.deepEqual(await tokens.get(aDeadline(clock)), { ok: false, error: 'the credential returned no token that is still valid' })
+      assert.deepEqual(await tokens.get(aDeadline(clock)), {
+        ok: false,
+        error: 'the credential returned no token that is still valid',
+      })
       assert.equal(tokens.current(), undefined)
     })
   }

@@ -13,7 +13,10 @@ const CODES: readonly [Error, string][] = [
   [new errors.ConnectTimeoutError(), 'ETIMEDOUT'],
   [new errors.HeadersTimeoutError(), 'ETIMEDOUT'],
   [new errors.BodyTimeoutError(), 'ETIMEDOUT'],
-  [Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }), 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+  [
+    Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }),
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+  ],
   [Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }), 'ECONNREFUSED'],
   [new Error('without a code'), 'REQUEST_SEND_ERROR'],
 ]

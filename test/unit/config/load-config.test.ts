@@ -23,7 +23,8 @@ describe('loadConfig', () => {
     process.chdir(folder.deep)
   })
   beforeEach(() => {
-    for (const name of Object.keys(process.env)) if (/^(?:ENTRA_|RECONNECT_|ARM_|AZURE_|WEBSITE_|IDENTITY_|MSI_|AzureWebJobs)/.test(name)) delete process.env[name]
+    for (const name of Object.keys(process.env))
+      if (/^(?:ENTRA_|RECONNECT_|ARM_|AZURE_|WEBSITE_|IDENTITY_|MSI_|AzureWebJobs)/.test(name)) delete process.env[name]
     rmSync(join(folder.root, 'local.settings.json'), { force: true })
   })
   after(() => {
@@ -38,7 +39,10 @@ describe('loadConfig', () => {
     const config = loadConfig()
     assert.ok(config.ok)
     assert.equal(config.value.mode, 'dry-run')
-    assert.deepEqual(config.value.policy.grants.map(({ principal }) => principal), ['role:root'])
+    assert.deepEqual(
+      config.value.policy.grants.map(({ principal }) => principal),
+      ['role:root'],
+    )
   })
 
   it('does not read local.settings.json: on Azure there is none, and locally Core Tools have done it', () => {
@@ -50,7 +54,10 @@ describe('loadConfig', () => {
     Object.assign(process.env, MINIMAL, { RECONNECT_POLICY_FILE: 'a' })
     const config = loadConfig()
     assert.ok(!config.ok)
-    assert.deepEqual(config.error.map(({ name }) => name), ['RECONNECT_POLICY_FILE'])
+    assert.deepEqual(
+      config.error.map(({ name }) => name),
+      ['RECONNECT_POLICY_FILE'],
+    )
   })
 
   it('does not take a policy.json that is a folder for no policy', () => {
@@ -61,7 +68,10 @@ describe('loadConfig', () => {
       Object.assign(process.env, MINIMAL)
       const config = loadConfig()
       assert.ok(!config.ok)
-      assert.deepEqual(config.error.map(({ name }) => name), ['policy.json'])
+      assert.deepEqual(
+        config.error.map(({ name }) => name),
+        ['policy.json'],
+      )
     } finally {
       rmSync(policy, { recursive: true })
       writeFileSync(policy, policyFor('root'))
@@ -78,7 +88,10 @@ describe('loadConfig', () => {
     it('needs no other setting', () => assert.deepEqual(principals(), ['role:root']))
 
     it('reads local.settings.json as Core Tools do, and the environment wins', () => {
-      writeFileSync(join(folder.root, 'local.settings.json'), JSON.stringify({ Values: { RECONNECT_MODE: 'off', RECONNECT_POLICY: policyFor('local') } }))
+      writeFileSync(
+        join(folder.root, 'local.settings.json'),
+        JSON.stringify({ Values: { RECONNECT_MODE: 'off', RECONNECT_POLICY: policyFor('local') } }),
+      )
       assert.deepEqual(principals(), ['role:local'])
       process.env['RECONNECT_POLICY'] = policyFor('environment')
       assert.deepEqual(principals(), ['role:environment'])
@@ -97,12 +110,22 @@ describe('loadConfig', () => {
       assert.equal(settings.value.source, join(folder.root, 'policy.json'))
     })
 
-    for (const text of ['{', '[]', 'null', '{"IsEncrypted":true,"Values":{}}', '{"Values":{"RECONNECT_MODE":1}}', '{"Values":[]}']) {
+    for (const text of [
+      '{',
+      '[]',
+      'null',
+      '{"IsEncrypted":true,"Values":{}}',
+      '{"Values":{"RECONNECT_MODE":1}}',
+      '{"Values":[]}',
+    ]) {
       it(`refuses a local.settings.json that is ${text}, without quoting it`, () => {
         writeFileSync(join(folder.root, 'local.settings.json'), text)
         const settings = loadPolicySettings()
         assert.ok(!settings.ok)
-        assert.deepEqual(settings.error.map(({ name }) => name), ['local.settings.json'])
+        assert.deepEqual(
+          settings.error.map(({ name }) => name),
+          ['local.settings.json'],
+        )
       })
     }
   })

@@ -37,11 +37,33 @@ describe('readConfig', () => {
 
   it('takes empty and blank for unset, and blanks around a value off', () => {
     const empty = Object.fromEntries(
-      ['ENTRA_AUTHORITY', 'ENTRA_SCOPES', 'RECONNECT_POLICY', 'RECONNECT_POLICY_FILE', 'RECONNECT_MODE', 'RECONNECT_DEADLINE_SECONDS', 'RECONNECT_PUBLIC_URL', 'RECONNECT_API_VERSIONS', 'ARM_ENDPOINT', 'AZURE_CLIENT_ID', 'IDENTITY_ENDPOINT', 'MSI_ENDPOINT', 'WEBSITE_AUTH_ENABLED', 'AzureWebJobsStorage__accountName', 'AzureWebJobsStorage__tableServiceUri', 'AzureWebJobsStorage__credential', 'AzureWebJobsStorage__clientId'].map((name, at) => [name, at % 2 === 0 ? '' : ' \n']),
+      [
+        'ENTRA_AUTHORITY',
+        'ENTRA_SCOPES',
+        'RECONNECT_POLICY',
+        'RECONNECT_POLICY_FILE',
+        'RECONNECT_MODE',
+        'RECONNECT_DEADLINE_SECONDS',
+        'RECONNECT_PUBLIC_URL',
+        'RECONNECT_API_VERSIONS',
+        'ARM_ENDPOINT',
+        'AZURE_CLIENT_ID',
+        'IDENTITY_ENDPOINT',
+        'MSI_ENDPOINT',
+        'WEBSITE_AUTH_ENABLED',
+        'AzureWebJobsStorage__accountName',
+        'AzureWebJobsStorage__tableServiceUri',
+        'AzureWebJobsStorage__credential',
+        'AzureWebJobsStorage__clientId',
+      ].map((name, at) => [name, at % 2 === 0 ? '' : ' \n']),
     )
     assert.deepEqual(configOf(empty), configOf({}))
     assert.equal(configOf({ ENTRA_TENANT_ID: ` ${TENANT}\n`, RECONNECT_MODE: ' off ' }).mode, 'off')
-    assert.deepEqual(namesOf(problemsOf({ ENTRA_TENANT_ID: '', ENTRA_AUDIENCE: ' ', AzureWebJobsStorage: '\n' })), ['ENTRA_TENANT_ID', 'ENTRA_AUDIENCE', 'AzureWebJobsStorage'])
+    assert.deepEqual(namesOf(problemsOf({ ENTRA_TENANT_ID: '', ENTRA_AUDIENCE: ' ', AzureWebJobsStorage: '\n' })), [
+      'ENTRA_TENANT_ID',
+      'ENTRA_AUDIENCE',
+      'AzureWebJobsStorage',
+    ])
   })
 
   it('is frozen to the bottom', () => {
@@ -62,29 +84,48 @@ describe('readConfig', () => {
   })
 
   it('admits x where the audience is api://x, and not api://x where it is x', () => {
-    assert.deepEqual(configOf({ ENTRA_AUDIENCE: 'api://a, b ,,api://a,https://proxy.example.com' }).entra.audiences, ['api://a', 'a', 'b', 'https://proxy.example.com'])
+    assert.deepEqual(configOf({ ENTRA_AUDIENCE: 'api://a, b ,,api://a,https://proxy.example.com' }).entra.audiences, [
+      'api://a',
+      'a',
+      'b',
+      'https://proxy.example.com',
+    ])
     assert.deepEqual(configOf({ ENTRA_AUDIENCE: CLIENT }).entra.audiences, [CLIENT])
   })
 
   it('prefers 2024-05-01 as version and else takes the first', () => {
     assert.equal(configOf({ RECONNECT_API_VERSIONS: '2022-08-01, 2024-05-01' }).arm.defaultApiVersion, '2024-05-01')
-    assert.equal(configOf({ RECONNECT_API_VERSIONS: '2025-03-01-preview,2022-08-01' }).arm.defaultApiVersion, '2025-03-01-preview')
+    assert.equal(
+      configOf({ RECONNECT_API_VERSIONS: '2025-03-01-preview,2022-08-01' }).arm.defaultApiVersion,
+      '2025-03-01-preview',
+    )
   })
 
   it('is a managed identity where a client id is set or the platform offers one, and the developer elsewhere', () => {
-    assert.deepEqual(configOf({ AZURE_CLIENT_ID: CLIENT }).arm.credential, { kind: 'managed-identity', clientId: CLIENT })
-    assert.deepEqual(configOf({ IDENTITY_ENDPOINT: 'http://127.0.0.1:41/msi' }).arm.credential, { kind: 'managed-identity' })
+    assert.deepEqual(configOf({ AZURE_CLIENT_ID: CLIENT }).arm.credential, {
+      kind: 'managed-identity',
+      clientId: CLIENT,
+    })
+    assert.deepEqual(configOf({ IDENTITY_ENDPOINT: 'http://127.0.0.1:41/msi' }).arm.credential, {
+      kind: 'managed-identity',
+    })
     assert.deepEqual(configOf({ MSI_ENDPOINT: 'http://127.0.0.1:41/msi' }).arm.credential, { kind: 'managed-identity' })
     assert.deepEqual(configOf({}).arm.credential, { kind: 'developer' })
   })
 
   it('believes App Service Authentication to be on for true in whatever case and for nothing else', () => {
-    for (const value of ['True', 'true', 'TRUE']) assert.equal(configOf({ WEBSITE_AUTH_ENABLED: value }).appServiceAuthentication, true)
-    for (const value of ['False', '1', 'yes', 'on', 'tru', 'true,false', '\uff54rue']) assert.equal(configOf({ WEBSITE_AUTH_ENABLED: value }).appServiceAuthentication, false)
+    for (const value of ['True', 'true', 'TRUE'])
+      assert.equal(configOf({ WEBSITE_AUTH_ENABLED: value }).appServiceAuthentication, true)
+    for (const value of ['False', '1', 'yes', 'on', 'tru', 'true,false', '\uff54rue'])
+      assert.equal(configOf({ WEBSITE_AUTH_ENABLED: value }).appServiceAuthentication, false)
   })
 
   it('speaks http to an authority or public address on loopback, never to ARM', () => {
-    const config = configOf({ ENTRA_AUTHORITY: 'http://127.0.0.1:8080/', RECONNECT_PUBLIC_URL: 'http://localhost:7071', ARM_ENDPOINT: 'https://127.0.0.1:8443/' })
+    const config = configOf({
+      ENTRA_AUTHORITY: 'http://127.0.0.1:8080/',
+      RECONNECT_PUBLIC_URL: 'http://localhost:7071',
+      ARM_ENDPOINT: 'https://127.0.0.1:8443/',
+    })
     assert.equal(config.entra.authority, 'http://127.0.0.1:8080')
     assert.equal(config.publicUrl, 'http://localhost:7071')
     assert.equal(config.arm.endpoint, 'https://127.0.0.1:8443')
@@ -93,17 +134,58 @@ describe('readConfig', () => {
   const refused: Readonly<Record<string, readonly string[]>> = {
     ENTRA_TENANT_ID: ['common', 'contoso.onmicrosoft.com', `{${TENANT}}`, `${TENANT}x`, `${TENANT},${CLIENT}`],
     ENTRA_AUDIENCE: [',', ' , ', 'api://', 'a b', 'api://\u212a', 'a,b c'],
-    ENTRA_AUTHORITY: ['login.microsoftonline.com', 'http://login.microsoftonline.com', `https://login.microsoftonline.com/${TENANT}`, 'ftp://localhost', 'https://u:p@login.microsoftonline.com', 'https://'],
+    ENTRA_AUTHORITY: [
+      'login.microsoftonline.com',
+      'http://login.microsoftonline.com',
+      `https://login.microsoftonline.com/${TENANT}`,
+      'ftp://localhost',
+      'https://u:p@login.microsoftonline.com',
+      'https://',
+    ],
     ENTRA_SCOPES: [',', 'a b', 'a"', 'a\\', 'caf\u00e9'],
     RECONNECT_MODE: ['On', 'dryrun', 'dry_run', 'true', 'off,on', '__proto__'],
     RECONNECT_DEADLINE_SECONDS: ['0', '221', '-1', '1.5', '1e2', '0x10', '30s', '030303', 'NaN', 'Infinity', '\u0663'],
-    RECONNECT_PUBLIC_URL: ['http://reconnect.example.com', 'https://reconnect.example.com/x', 'https://reconnect.example.com?x', 'reconnect.example.com', '//reconnect.example.com'],
+    RECONNECT_PUBLIC_URL: [
+      'http://reconnect.example.com',
+      'https://reconnect.example.com/x',
+      'https://reconnect.example.com?x',
+      'reconnect.example.com',
+      '//reconnect.example.com',
+    ],
     RECONNECT_API_VERSIONS: [',', '2024-05', 'latest', '2024-05-01-beta', '2024-05-01&x=y', '2024-05-01-PREVIEW'],
-    ARM_ENDPOINT: ['http://management.azure.com', 'http://127.0.0.1:8080', 'http://localhost', 'https://management.azure.com/subscriptions', 'https://management.azure.com?x', 'https://a@management.azure.com'],
+    ARM_ENDPOINT: [
+      'http://management.azure.com',
+      'http://127.0.0.1:8080',
+      'http://localhost',
+      'https://management.azure.com/subscriptions',
+      'https://management.azure.com?x',
+      'https://a@management.azure.com',
+    ],
     AZURE_CLIENT_ID: ['my-identity', `/subscriptions/${TENANT}`],
-    AzureWebJobsStorage: ['streconnect', 'AccountKey=a2V5', ';', 'UseDevelopmentStorage=false', 'BlobEndpoint=https://streconnect.blob.core.windows.net', 'https://streconnect.table.core.windows.net'],
-    AzureWebJobsStorage__accountName: ['st', 'Streconnect', 'st-reconnect', 'st.reconnect', 'streconnect.table.core.windows.net', 'x'.repeat(25), 'str\u00e9connect'],
-    AzureWebJobsStorage__tableServiceUri: ['http://streconnect.table.core.windows.net', 'http://127.0.0.1:10002', 'https://streconnect.table.core.windows.net/devstoreaccount1', 'streconnect', 'https://u:p@streconnect.table.core.windows.net'],
+    AzureWebJobsStorage: [
+      'streconnect',
+      'AccountKey=a2V5',
+      ';',
+      'UseDevelopmentStorage=false',
+      'BlobEndpoint=https://streconnect.blob.core.windows.net',
+      'https://streconnect.table.core.windows.net',
+    ],
+    AzureWebJobsStorage__accountName: [
+      'st',
+      'Streconnect',
+      'st-reconnect',
+      'st.reconnect',
+      'streconnect.table.core.windows.net',
+      'x'.repeat(25),
+      'str\u00e9connect',
+    ],
+    AzureWebJobsStorage__tableServiceUri: [
+      'http://streconnect.table.core.windows.net',
+      'http://127.0.0.1:10002',
+      'https://streconnect.table.core.windows.net/devstoreaccount1',
+      'streconnect',
+      'https://u:p@streconnect.table.core.windows.net',
+    ],
     AzureWebJobsStorage__credential: ['managedIdentity', 'clientsecret', 'true'],
     AzureWebJobsStorage__clientId: ['my-identity', `{${TENANT}}`],
   }
@@ -119,7 +201,11 @@ describe('readConfig', () => {
       })
     }
     it(`refuses an unresolved reference in ${name}`, () => {
-      for (const reference of ['@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)', '@microsoft.keyvault(VaultName=v;SecretName=s)', '@Microsoft.AppConfiguration(Endpoint=x)']) {
+      for (const reference of [
+        '@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)',
+        '@microsoft.keyvault(VaultName=v;SecretName=s)',
+        '@Microsoft.AppConfiguration(Endpoint=x)',
+      ]) {
         const problems = problemsOf({ [name]: reference })
         assert.deepEqual(namesOf(problems), [name])
         assert.match(problems[0]?.expectation ?? '', /reference that the platform could not resolve/)
@@ -130,7 +216,10 @@ describe('readConfig', () => {
   it('reports everything that is wrong at once', () => {
     const broken = Object.fromEntries(Object.entries(refused).map(([name, [value]]) => [name, value]))
     const problems = problemsOf({ ...broken, RECONNECT_POLICY: '{"grants":[{"principal":"x","scope":"y"}]}' })
-    assert.deepEqual(namesOf(problems).toSorted(), [...Object.keys(refused), 'RECONNECT_POLICY grants[0].principal', 'RECONNECT_POLICY grants[0].scope'].toSorted())
+    assert.deepEqual(
+      namesOf(problems).toSorted(),
+      [...Object.keys(refused), 'RECONNECT_POLICY grants[0].principal', 'RECONNECT_POLICY grants[0].scope'].toSorted(),
+    )
   })
 
   it('never repeats a value, whatever it is', () => {
@@ -138,13 +227,15 @@ describe('readConfig', () => {
     const names = [...Object.keys(refused), 'RECONNECT_POLICY', 'RECONNECT_POLICY_FILE']
     fc.assert(
       fc.property(fc.constantFrom(...names), fc.string(), (name, around) => {
-        for (const problem of problemsOf({ [name]: `${around}${secret} ` })) assert.equal(JSON.stringify(problem).includes(secret), false)
+        for (const problem of problemsOf({ [name]: `${around}${secret} ` }))
+          assert.equal(JSON.stringify(problem).includes(secret), false)
       }),
     )
   })
 
   describe('policy', () => {
-    it('is read inline', () => assert.equal(configOf({ RECONNECT_POLICY: POLICY }).policy.grants[0]?.principal, 'role:a'))
+    it('is read inline', () =>
+      assert.equal(configOf({ RECONNECT_POLICY: POLICY }).policy.grants[0]?.principal, 'role:a'))
 
     it('is read from the named file, from the app root, or from policy.json there', () => {
       const reading = (expected: string) => (path: string) => (path === resolve('/app', expected) ? POLICY : undefined)
@@ -178,7 +269,9 @@ describe('readConfig', () => {
     it('problems say where: setting or file, and path', () => {
       const broken = '{"grants":[{"principal":"role:a"}]}'
       assert.deepEqual(namesOf(problemsOf({ RECONNECT_POLICY: broken })), ['RECONNECT_POLICY grants[0].scope'])
-      assert.deepEqual(namesOf(problemsOf({ RECONNECT_POLICY_FILE: 'p' }, () => broken)), ['RECONNECT_POLICY_FILE grants[0].scope'])
+      assert.deepEqual(namesOf(problemsOf({ RECONNECT_POLICY_FILE: 'p' }, () => broken)), [
+        'RECONNECT_POLICY_FILE grants[0].scope',
+      ])
       assert.deepEqual(namesOf(problemsOf({}, () => broken)), ['policy.json grants[0].scope'])
       assert.deepEqual(namesOf(problemsOf({}, () => '')), ['policy.json'])
     })

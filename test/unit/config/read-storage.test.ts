@@ -15,14 +15,34 @@ const problemsWithout = (env: Environment): readonly string[] => namesOf(problem
 describe('storage by connection string', () => {
   const cases: readonly [string, string, boolean][] = [
     ['an account and its key', CONNECTION, false],
-    ['members in any case and order, with blanks', ' accountkey=a2V5== ; ACCOUNTNAME=streconnect ;defaultendpointsprotocol=https;EndpointSuffix=core.windows.net ', false],
+    [
+      'members in any case and order, with blanks',
+      ' accountkey=a2V5== ; ACCOUNTNAME=streconnect ;defaultendpointsprotocol=https;EndpointSuffix=core.windows.net ',
+      false,
+    ],
     ['a table endpoint with a signature', `TableEndpoint=${TABLES};SharedAccessSignature=sv=2025&sig=a%3D`, false],
-    ['an emulator on this machine', 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:10002/a', true],
-    ['an emulator on this machine by name', 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://localhost:10002/a', true],
+    [
+      'an emulator on this machine',
+      'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:10002/a',
+      true,
+    ],
+    [
+      'an emulator on this machine by name',
+      'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://localhost:10002/a',
+      true,
+    ],
     ['the emulator where it always is', 'UseDevelopmentStorage=true', true],
     // The SDK refuses http unless it is allowed; here it is not.
-    ['a table endpoint elsewhere over http', 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://storage.example.com/a', false],
-    ['a table endpoint whose name only begins as this machine', 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1.example.com/a', false],
+    [
+      'a table endpoint elsewhere over http',
+      'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://storage.example.com/a',
+      false,
+    ],
+    [
+      'a table endpoint whose name only begins as this machine',
+      'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1.example.com/a',
+      false,
+    ],
   ]
   for (const [what, connectionString, allowHttp] of cases) {
     it(`${what}: http ${allowHttp ? 'is allowed' : 'is not allowed'}`, () => {
@@ -47,22 +67,64 @@ describe('a connection string that the SDK could not use', () => {
     `TableEndpoint=${TABLES}`,
     'TableEndpoint=streconnect;SharedAccessSignature=sv=2025&sig=a',
   ]) {
-    it(`is a problem at the start: ${connectionString}`, () => assert.deepEqual(problemsWithout({ [NAME]: connectionString }), [NAME]))
+    it(`is a problem at the start: ${connectionString}`, () =>
+      assert.deepEqual(problemsWithout({ [NAME]: connectionString }), [NAME]))
   }
 })
 
 describe('storage by identity', () => {
   const cases: readonly [string, Environment, string, ArmCredential][] = [
-    ['an account by its name, as the developer', { [`${NAME}__accountName`]: 'streconnect' }, TABLES, { kind: 'developer' }],
-    ['an account by its table service, which wins', { [`${NAME}__accountName`]: 'other', [`${NAME}__tableServiceUri`]: `${TABLES}/` }, TABLES, { kind: 'developer' }],
-    ['as the managed identity that the platform offers', { [`${NAME}__accountName`]: 'streconnect', IDENTITY_ENDPOINT: 'http://127.0.0.1:41/msi' }, TABLES, { kind: 'managed-identity' }],
-    ['as the managed identity that the setting asks for', { [`${NAME}__accountName`]: 'streconnect', [`${NAME}__credential`]: 'managedidentity' }, TABLES, { kind: 'managed-identity' }],
-    ['as a user-assigned one', { [`${NAME}__accountName`]: 'streconnect', [`${NAME}__credential`]: 'managedidentity', [`${NAME}__clientId`]: CLIENT }, TABLES, { kind: 'managed-identity', clientId: CLIENT }],
+    [
+      'an account by its name, as the developer',
+      { [`${NAME}__accountName`]: 'streconnect' },
+      TABLES,
+      { kind: 'developer' },
+    ],
+    [
+      'an account by its table service, which wins',
+      { [`${NAME}__accountName`]: 'other', [`${NAME}__tableServiceUri`]: `${TABLES}/` },
+      TABLES,
+      { kind: 'developer' },
+    ],
+    [
+      'as the managed identity that the platform offers',
+      { [`${NAME}__accountName`]: 'streconnect', IDENTITY_ENDPOINT: 'http://127.0.0.1:41/msi' },
+      TABLES,
+      { kind: 'managed-identity' },
+    ],
+    [
+      'as the managed identity that the setting asks for',
+      { [`${NAME}__accountName`]: 'streconnect', [`${NAME}__credential`]: 'managedidentity' },
+      TABLES,
+      { kind: 'managed-identity' },
+    ],
+    [
+      'as a user-assigned one',
+      {
+        [`${NAME}__accountName`]: 'streconnect',
+        [`${NAME}__credential`]: 'managedidentity',
+        [`${NAME}__clientId`]: CLIENT,
+      },
+      TABLES,
+      { kind: 'managed-identity', clientId: CLIENT },
+    ],
     // As the Functions host: its own storage has its own setting for that.
-    ['not as the identity that asks ARM', { [`${NAME}__accountName`]: 'streconnect', AZURE_CLIENT_ID: CLIENT }, TABLES, { kind: 'managed-identity' }],
+    [
+      'not as the identity that asks ARM',
+      { [`${NAME}__accountName`]: 'streconnect', AZURE_CLIENT_ID: CLIENT },
+      TABLES,
+      { kind: 'managed-identity' },
+    ],
   ]
   for (const [what, env, tableUri, credential] of cases) {
-    it(what, () => assert.deepEqual(storageOf(env), { kind: 'identity', tableUri, queueUri: `https://${env[`${NAME}__accountName`]}.queue.core.windows.net`, credential }))
+    it(what, () =>
+      assert.deepEqual(storageOf(env), {
+        kind: 'identity',
+        tableUri,
+        queueUri: `https://${env[`${NAME}__accountName`]}.queue.core.windows.net`,
+        credential,
+      }),
+    )
   }
 
   it('gives way to a connection string that is set as well, as in the host', () => {
@@ -72,7 +134,10 @@ describe('storage by identity', () => {
 
 describe('the queue service', () => {
   const WEBHOOK = { format: 'alertmanager', authentication: { type: 'bearer', secret: 'TOKEN' }, backend: '{id}' }
-  const WITH_WEBHOOKS: Environment = { RECONNECT_POLICY: JSON.stringify({ webhooks: { a: WEBHOOK } }), TOKEN: 'k3jhw87fhKJh3782jsd92' }
+  const WITH_WEBHOOKS: Environment = {
+    RECONNECT_POLICY: JSON.stringify({ webhooks: { a: WEBHOOK } }),
+    TOKEN: 'k3jhw87fhKJh3782jsd92',
+  }
   const queueOf = (env: Environment): string | undefined => {
     const storage = storageOf(env)
     return storage.kind === 'identity' ? storage.queueUri : undefined
@@ -80,22 +145,49 @@ describe('the queue service', () => {
 
   it('is that of the account, or the one that is named', () => {
     assert.equal(queueOf({ [`${NAME}__accountName`]: 'streconnect' }), 'https://streconnect.queue.core.windows.net')
-    assert.equal(queueOf({ [`${NAME}__accountName`]: 'streconnect', [`${NAME}__queueServiceUri`]: 'https://queues.example.com/' }), 'https://queues.example.com')
+    assert.equal(
+      queueOf({ [`${NAME}__accountName`]: 'streconnect', [`${NAME}__queueServiceUri`]: 'https://queues.example.com/' }),
+      'https://queues.example.com',
+    )
   })
 
   it('is not needed without webhooks', () => {
     assert.equal(queueOf({ [`${NAME}__tableServiceUri`]: TABLES }), undefined)
-    assert.equal(storageOf({ [NAME]: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;TableEndpoint=https://tables.example.com' }).kind, 'connection-string')
+    assert.equal(
+      storageOf({
+        [NAME]: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;TableEndpoint=https://tables.example.com',
+      }).kind,
+      'connection-string',
+    )
   })
 
   it('is needed with webhooks', () => {
-    assert.deepEqual(problemsWithout({ [`${NAME}__tableServiceUri`]: TABLES, ...WITH_WEBHOOKS }), [`${NAME}__queueServiceUri`])
-    assert.deepEqual(problemsWithout({ [NAME]: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;TableEndpoint=https://tables.example.com', ...WITH_WEBHOOKS }), [NAME])
-    for (const good of [{ [`${NAME}__accountName`]: 'streconnect' }, { [NAME]: CONNECTION }, { [NAME]: 'UseDevelopmentStorage=true' }]) assert.deepEqual(problemsWithout({ ...good, ...WITH_WEBHOOKS }), [])
+    assert.deepEqual(problemsWithout({ [`${NAME}__tableServiceUri`]: TABLES, ...WITH_WEBHOOKS }), [
+      `${NAME}__queueServiceUri`,
+    ])
+    assert.deepEqual(
+      problemsWithout({
+        [NAME]: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;TableEndpoint=https://tables.example.com',
+        ...WITH_WEBHOOKS,
+      }),
+      [NAME],
+    )
+    for (const good of [
+      { [`${NAME}__accountName`]: 'streconnect' },
+      { [NAME]: CONNECTION },
+      { [NAME]: 'UseDevelopmentStorage=true' },
+    ])
+      assert.deepEqual(problemsWithout({ ...good, ...WITH_WEBHOOKS }), [])
   })
 
   it('is an https origin', () => {
-    assert.deepEqual(problemsWithout({ [`${NAME}__accountName`]: 'streconnect', [`${NAME}__queueServiceUri`]: 'http://queues.example.com' }), [`${NAME}__queueServiceUri`])
+    assert.deepEqual(
+      problemsWithout({
+        [`${NAME}__accountName`]: 'streconnect',
+        [`${NAME}__queueServiceUri`]: 'http://queues.example.com',
+      }),
+      [`${NAME}__queueServiceUri`],
+    )
   })
 })
 
@@ -108,11 +200,15 @@ describe('storage that is not said', () => {
   })
 
   it('is not made good by a credential without an account', () => {
-    assert.deepEqual(problemsWithout({ [`${NAME}__credential`]: 'managedidentity', [`${NAME}__clientId`]: CLIENT }), [NAME])
+    assert.deepEqual(problemsWithout({ [`${NAME}__credential`]: 'managedidentity', [`${NAME}__clientId`]: CLIENT }), [
+      NAME,
+    ])
   })
 
   it('by an account name or URI that is none is a problem of that alone', () => {
     assert.deepEqual(problemsWithout({ [`${NAME}__accountName`]: 'No Account' }), [`${NAME}__accountName`])
-    assert.deepEqual(problemsWithout({ [`${NAME}__tableServiceUri`]: 'http://storage.example.com' }), [`${NAME}__tableServiceUri`])
+    assert.deepEqual(problemsWithout({ [`${NAME}__tableServiceUri`]: 'http://storage.example.com' }), [
+      `${NAME}__tableServiceUri`,
+    ])
   })
 })

@@ -7,14 +7,23 @@ import type { Environment } from '../../../src/config/settings.ts'
 import { configOf, namesOf, problemsOf } from './settings-of-a-test.ts'
 
 const SECRET = 'k3jhw87fhKJh3782jsd92'
-const bearer = (secret: string, nextSecret?: string) => ({ format: 'generic', authentication: { type: 'bearer', secret, ...(nextSecret === undefined ? {} : { nextSecret }) } })
+const bearer = (secret: string, nextSecret?: string) => ({
+  format: 'generic',
+  authentication: { type: 'bearer', secret, ...(nextSecret === undefined ? {} : { nextSecret }) },
+})
 const standard = { format: 'generic', authentication: { type: 'standard-webhooks', secret: 'KEY' } }
-const env = (webhooks: object, settings: Environment = {}): Environment => ({ RECONNECT_POLICY: JSON.stringify({ webhooks }), ...settings })
-const problems = (webhooks: object, settings: Environment = {}): readonly ConfigProblem[] => problemsOf(env(webhooks, settings))
+const env = (webhooks: object, settings: Environment = {}): Environment => ({
+  RECONNECT_POLICY: JSON.stringify({ webhooks }),
+  ...settings,
+})
+const problems = (webhooks: object, settings: Environment = {}): readonly ConfigProblem[] =>
+  problemsOf(env(webhooks, settings))
 
 describe('the secrets of webhooks', () => {
   it('are the values of the settings that the policy names: the current one, and the next', () => {
-    const { webhooks } = configOf(env({ a: bearer('TOKEN', 'TOKEN_NEXT') }, { TOKEN: SECRET, TOKEN_NEXT: `${SECRET}2` }))
+    const { webhooks } = configOf(
+      env({ a: bearer('TOKEN', 'TOKEN_NEXT') }, { TOKEN: SECRET, TOKEN_NEXT: `${SECRET}2` }),
+    )
     assert.deepEqual(
       webhooks.map(({ name, secrets }) => ({ name, secrets })),
       [{ name: 'a', secrets: [SECRET, `${SECRET}2`] }],
@@ -23,11 +32,19 @@ describe('the secrets of webhooks', () => {
   })
 
   it('the next one need not be there while nothing is rotated', () => {
-    for (const next of [undefined, '', '  ']) assert.deepEqual(configOf(env({ a: bearer('TOKEN', 'TOKEN_NEXT') }, { TOKEN: SECRET, TOKEN_NEXT: next })).webhooks[0]?.secrets, [SECRET])
+    for (const next of [undefined, '', '  '])
+      assert.deepEqual(
+        configOf(env({ a: bearer('TOKEN', 'TOKEN_NEXT') }, { TOKEN: SECRET, TOKEN_NEXT: next })).webhooks[0]?.secrets,
+        [SECRET],
+      )
   })
 
   it('senders with a token of Entra ID have none', () => {
-    assert.deepEqual(configOf(env({ a: { format: 'azure-monitor', authentication: { type: 'entra', role: 'R' } } })).webhooks[0]?.secrets, [])
+    assert.deepEqual(
+      configOf(env({ a: { format: 'azure-monitor', authentication: { type: 'entra', role: 'R' } } })).webhooks[0]
+        ?.secrets,
+      [],
+    )
   })
 
   it('are found missing, each by its setting, and all together', () => {
@@ -47,12 +64,18 @@ describe('the secrets of webhooks', () => {
     ['a placeholder', 'placeholder_secret_1'],
     ['a password called password', 'password-12345678'],
     ['one character', 'xxxxxxxxxxxxxxxxxxxxxxxx'],
-    ['a reference that the platform could not resolve', '@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)'],
+    [
+      'a reference that the platform could not resolve',
+      '@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)',
+    ],
   ]
   for (const [what, value] of WORTHLESS) {
     it(`are refused: ${what}, and the value is not repeated`, () => {
       for (const name of ['TOKEN', 'TOKEN_NEXT']) {
-        const found = problems({ a: bearer('TOKEN', 'TOKEN_NEXT') }, { TOKEN: SECRET, TOKEN_NEXT: `${SECRET}2`, [name]: value })
+        const found = problems(
+          { a: bearer('TOKEN', 'TOKEN_NEXT') },
+          { TOKEN: SECRET, TOKEN_NEXT: `${SECRET}2`, [name]: value },
+        )
         assert.deepEqual(namesOf(found), [name])
         assert.ok(!JSON.stringify(found).includes(value))
       }
@@ -60,23 +83,33 @@ describe('the secrets of webhooks', () => {
   }
 
   it('are not refused for a word that chance has put into them', () => {
-    for (const value of ['aGkchangemeZ93kd8Qw', 'K8-your-zebra-29-Lq', 'testbed-93-Orchid-77', 'passwordless-39fj3-Q']) assert.deepEqual(problems({ a: bearer('TOKEN') }, { TOKEN: value }), [], value)
+    for (const value of ['aGkchangemeZ93kd8Qw', 'K8-your-zebra-29-Lq', 'testbed-93-Orchid-77', 'passwordless-39fj3-Q'])
+      assert.deepEqual(problems({ a: bearer('TOKEN') }, { TOKEN: value }), [], value)
   })
 
   it('are not refused when they are random', () => {
     const random = fc.uint8Array({ minLength: 16, maxLength: 48 }).map((bytes) => Buffer.from(bytes))
     fc.assert(
-      fc.property(random, fc.constantFrom('base64' as const, 'base64url' as const, 'hex' as const), (bytes, encoding) => {
-        fc.pre(new Set(bytes).size > 8)
-        assert.deepEqual(problems({ a: bearer('TOKEN') }, { TOKEN: bytes.toString(encoding) }), [])
-      }),
+      fc.property(
+        random,
+        fc.constantFrom('base64' as const, 'base64url' as const, 'hex' as const),
+        (bytes, encoding) => {
+          fc.pre(new Set(bytes).size > 8)
+          assert.deepEqual(problems({ a: bearer('TOKEN') }, { TOKEN: bytes.toString(encoding) }), [])
+        },
+      ),
     )
   })
 
   it('are not shared by two webhooks, whichever of theirs it is', () => {
     assert.deepEqual(namesOf(problems({ a: bearer('ONE'), b: bearer('TWO') }, { ONE: SECRET, TWO: SECRET })), ['TWO'])
     assert.deepEqual(namesOf(problems({ a: bearer('ONE'), b: bearer('ONE') }, { ONE: SECRET })), ['ONE'])
-    assert.deepEqual(namesOf(problems({ a: bearer('ONE', 'NEXT'), b: bearer('TWO') }, { ONE: `${SECRET}1`, NEXT: SECRET, TWO: SECRET })), ['TWO'])
+    assert.deepEqual(
+      namesOf(
+        problems({ a: bearer('ONE', 'NEXT'), b: bearer('TWO') }, { ONE: `${SECRET}1`, NEXT: SECRET, TWO: SECRET }),
+      ),
+      ['TWO'],
+    )
     const [problem] = problems({ a: bearer('ONE'), b: bearer('TWO') }, { ONE: SECRET, TWO: SECRET })
     assert.ok(!JSON.stringify(problem).includes(SECRET))
   })
@@ -86,7 +119,8 @@ describe('a secret of Standard Webhooks', () => {
   it('is 24 to 64 bytes in Base64, with or without its prefix', () => {
     for (const size of [24, 32, 64]) {
       const key = randomBytes(size).toString('base64')
-      for (const secret of [key, `whsec_${key}`]) assert.deepEqual(configOf(env({ a: standard }, { KEY: secret })).webhooks[0]?.secrets, [secret])
+      for (const secret of [key, `whsec_${key}`])
+        assert.deepEqual(configOf(env({ a: standard }, { KEY: secret })).webhooks[0]?.secrets, [secret])
     }
   })
 

@@ -5,11 +5,19 @@ import { decideDelivery, type DeliverySituation, type DeliveryTrouble } from '..
 import { START_EPOCH_MS } from '../../support/fake-clock.ts'
 
 const HOUR_MS = 3_600_000
-const SITUATION: DeliverySituation = { acceptedAtEpochMs: START_EPOCH_MS, nowEpochMs: START_EPOCH_MS, deliverWithinMs: 6 * HOUR_MS, tries: 0, random: 0 }
+const SITUATION: DeliverySituation = {
+  acceptedAtEpochMs: START_EPOCH_MS,
+  nowEpochMs: START_EPOCH_MS,
+  deliverWithinMs: 6 * HOUR_MS,
+  tries: 0,
+  random: 0,
+}
 const error = { code: 'C', message: 'm' }
 
 /** One of each: the compiler asks for every new reason. */
-const TROUBLES: { readonly [R in DeliveryTrouble['reason']]: readonly [DeliveryTrouble & { readonly reason: R }, 'retry' | 'failed'] } = {
+const TROUBLES: {
+  readonly [R in DeliveryTrouble['reason']]: readonly [DeliveryTrouble & { readonly reason: R }, 'retry' | 'failed']
+} = {
   identity_unavailable: [{ reason: 'identity_unavailable', detail: '' }, 'retry'],
   arm_refused_identity: [{ reason: 'arm_refused_identity', status: 403, scope: 's', detail: '' }, 'failed'],
   arm_rejected: [{ reason: 'arm_rejected', status: 404, error }, 'failed'],
@@ -25,7 +33,9 @@ const TROUBLES: { readonly [R in DeliveryTrouble['reason']]: readonly [DeliveryT
   in_flight_elsewhere: [{ reason: 'in_flight_elsewhere' }, 'retry'],
   storage_unavailable: [{ reason: 'storage_unavailable', detail: '' }, 'retry'],
 }
-const retried = Object.values(TROUBLES).filter(([, kind]) => kind === 'retry').map(([trouble]) => trouble)
+const retried = Object.values(TROUBLES)
+  .filter(([, kind]) => kind === 'retry')
+  .map(([trouble]) => trouble)
 const delayOf = (trouble: DeliveryTrouble, change: Partial<DeliverySituation> = {}): number => {
   const decision = decideDelivery(trouble, { ...SITUATION, ...change })
   assert.ok(decision.kind === 'retry')
@@ -33,10 +43,12 @@ const delayOf = (trouble: DeliveryTrouble, change: Partial<DeliverySituation> = 
 }
 
 describe('what becomes of a delivery', () => {
-  for (const [reason, [trouble, kind]] of Object.entries(TROUBLES)) it(`${reason}: ${kind}`, () => assert.equal(decideDelivery(trouble, SITUATION).kind, kind))
+  for (const [reason, [trouble, kind]] of Object.entries(TROUBLES))
+    it(`${reason}: ${kind}`, () => assert.equal(decideDelivery(trouble, SITUATION).kind, kind))
 
   it('every refusal of ARM is final, but for 408, which is a time-out', () => {
-    for (const status of [400, 404, 405, 409, 412, 415, 422]) assert.equal(decideDelivery({ reason: 'arm_rejected', status, error }, SITUATION).kind, 'failed')
+    for (const status of [400, 404, 405, 409, 412, 415, 422])
+      assert.equal(decideDelivery({ reason: 'arm_rejected', status, error }, SITUATION).kind, 'failed')
     assert.equal(decideDelivery({ reason: 'arm_rejected', status: 408, error }, SITUATION).kind, 'retry')
   })
 
@@ -51,7 +63,13 @@ describe('the wait', () => {
   const [unavailable] = TROUBLES.arm_unavailable
 
   it('doubles from two seconds to two minutes, and is spread over half of it', () => {
-    for (const [tries, mostMs] of [[0, 2_000], [1, 4_000], [5, 64_000], [6, 120_000], [400, 120_000]] as const) {
+    for (const [tries, mostMs] of [
+      [0, 2_000],
+      [1, 4_000],
+      [5, 64_000],
+      [6, 120_000],
+      [400, 120_000],
+    ] as const) {
       assert.equal(delayOf(unavailable, { tries }), mostMs / 2)
       assert.ok(delayOf(unavailable, { tries, random: 0.999 }) > mostMs * 0.99)
     }
@@ -59,19 +77,34 @@ describe('the wait', () => {
 
   it('is what ARM asked for, never less and little more', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1_000, max: HOUR_MS }), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (retryAfterMs, random) => {
-        const delayMs = delayOf(TROUBLES.arm_throttled[0], { retryAfterMs, random, tries: 3 })
-        assert.ok(delayMs >= retryAfterMs && delayMs <= retryAfterMs + 5_000)
-      }),
+      fc.property(
+        fc.integer({ min: 1_000, max: HOUR_MS }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (retryAfterMs, random) => {
+          const delayMs = delayOf(TROUBLES.arm_throttled[0], { retryAfterMs, random, tries: 3 })
+          assert.ok(delayMs >= retryAfterMs && delayMs <= retryAfterMs + 5_000)
+        },
+      ),
     )
   })
 
   it('ends where deliverWithin ends, and is never less than nothing', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...retried), fc.integer({ min: 1, max: 6 * HOUR_MS }), fc.integer({ min: 0, max: 500 }), fc.option(fc.integer({ min: 1_000, max: 10 ** 12 }), { nil: undefined }), (trouble, leftMs, tries, retryAfterMs) => {
-        const delayMs = delayOf(trouble, { nowEpochMs: START_EPOCH_MS + 6 * HOUR_MS - leftMs, tries, ...(retryAfterMs === undefined ? {} : { retryAfterMs }), random: 0.5 })
-        assert.ok(delayMs > 0 && delayMs <= leftMs)
-      }),
+      fc.property(
+        fc.constantFrom(...retried),
+        fc.integer({ min: 1, max: 6 * HOUR_MS }),
+        fc.integer({ min: 0, max: 500 }),
+        fc.option(fc.integer({ min: 1_000, max: 10 ** 12 }), { nil: undefined }),
+        (trouble, leftMs, tries, retryAfterMs) => {
+          const delayMs = delayOf(trouble, {
+            nowEpochMs: START_EPOCH_MS + 6 * HOUR_MS - leftMs,
+            tries,
+            ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+            random: 0.5,
+          })
+          assert.ok(delayMs > 0 && delayMs <= leftMs)
+        },
+      ),
     )
   })
 

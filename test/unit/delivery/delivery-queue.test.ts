@@ -19,12 +19,20 @@ let accounts: string[] = []
 before(async () => {
   const first = claimStorage()
   own = first === undefined ? await startStorage({ accounts: 12 }) : undefined
-  accounts = own === undefined ? [first as string, ...Array.from({ length: 11 }, () => claimStorage() as string)] : [...own.connectionStrings]
+  accounts =
+    own === undefined
+      ? [first as string, ...Array.from({ length: 11 }, () => claimStorage() as string)]
+      : [...own.connectionStrings]
 })
 after(() => own?.stop())
 
 const ALERT: AcceptedAlert = {
-  operation: startOperation(aPermit(), createOperationId(partitionKeyOf(aBackend().key), START_EPOCH_MS), START_EPOCH_MS, { kind: 'webhook', webhook: 'w' }),
+  operation: startOperation(
+    aPermit(),
+    createOperationId(partitionKeyOf(aBackend().key), START_EPOCH_MS),
+    START_EPOCH_MS,
+    { kind: 'webhook', webhook: 'w' },
+  ),
   trigger: { kind: 'webhook', webhook: 'w' },
   backend: aBackend(),
   acceptedAtEpochMs: START_EPOCH_MS,
@@ -32,7 +40,10 @@ const ALERT: AcceptedAlert = {
   correlationId: IDS.correlationId,
 }
 
-const connect = (connectionString: string): Promise<QueueClient> => openQueue({ kind: 'connection-string', connectionString, allowHttp: true }, () => assert.fail('no identity is asked for'))
+const connect = (connectionString: string): Promise<QueueClient> =>
+  openQueue({ kind: 'connection-string', connectionString, allowHttp: true }, () =>
+    assert.fail('no identity is asked for'),
+  )
 
 async function room(connectionString = accounts.pop() as string) {
   const queue = await connect(connectionString)
@@ -54,7 +65,10 @@ describe('a message', () => {
     assert.ok(message !== undefined)
     const read = parseMessage(JSON.parse(Buffer.from(message.messageText, 'base64').toString('utf8')))
     assert.ok(read.ok)
-    assert.deepEqual([read.value.operation.id, read.value.tries, read.value.correlationId], [ALERT.operation.id, 3, IDS.correlationId])
+    assert.deepEqual(
+      [read.value.operation.id, read.value.tries, read.value.correlationId],
+      [ALERT.operation.id, 3, IDS.correlationId],
+    )
     assert.ok(message.expiresOn.getUTCFullYear() > 9_000)
   })
 
@@ -140,8 +154,15 @@ describe('the queue is away', { concurrency: 3 }, () => {
 describe('opening', () => {
   it('by identity, where the settings name the service; and not, where they do not', async () => {
     const credential = { getToken: () => Promise.resolve(null) }
-    const by = (queueUri: string | undefined) => openQueue({ kind: 'identity', tableUri: 'https://t', queueUri, credential: { kind: 'managed-identity' } }, () => credential)
-    assert.equal((await by('https://streconnect.queue.core.windows.net')).url, 'https://streconnect.queue.core.windows.net/reconnects')
+    const by = (queueUri: string | undefined) =>
+      openQueue(
+        { kind: 'identity', tableUri: 'https://t', queueUri, credential: { kind: 'managed-identity' } },
+        () => credential,
+      )
+    assert.equal(
+      (await by('https://streconnect.queue.core.windows.net')).url,
+      'https://streconnect.queue.core.windows.net/reconnects',
+    )
     await assert.rejects(by(undefined), /no queue service/)
   })
 })

@@ -10,23 +10,47 @@ import { webhookCaller } from '../../../src/domain/caller.ts'
 import { aBackend, aDuration, aPermit, IDS } from '../../support/builders.ts'
 import { START_EPOCH_MS } from '../../support/fake-clock.ts'
 
-const TRIGGER: AlertTrigger = { kind: 'webhook', webhook: 'alertmanager', alertId: '550d3361245c8508/2026', alertRule: 'ApimBackendDown' }
+const TRIGGER: AlertTrigger = {
+  kind: 'webhook',
+  webhook: 'alertmanager',
+  alertId: '550d3361245c8508/2026',
+  alertRule: 'ApimBackendDown',
+}
 
 function anAlert(change: Partial<AcceptedAlert> = {}): AcceptedAlert {
   const trigger = change.trigger ?? TRIGGER
   const backend = change.backend ?? aBackend()
   const permit = aPermit({ backend, ...(change.after === undefined ? {} : { after: change.after }) })
-  const started = startOperation(permit, createOperationId(partitionKeyOf(backend.key), START_EPOCH_MS), START_EPOCH_MS, trigger)
+  const started = startOperation(
+    permit,
+    createOperationId(partitionKeyOf(backend.key), START_EPOCH_MS),
+    START_EPOCH_MS,
+    trigger,
+  )
   const { kind, id } = webhookCaller(trigger.webhook)
-  return { operation: { ...started, caller: { kind, id } }, trigger, backend, acceptedAtEpochMs: START_EPOCH_MS, tries: 0, correlationId: IDS.correlationId, ...change }
+  return {
+    operation: { ...started, caller: { kind, id } },
+    trigger,
+    backend,
+    acceptedAtEpochMs: START_EPOCH_MS,
+    tries: 0,
+    correlationId: IDS.correlationId,
+    ...change,
+  }
 }
 
-const decoded = (alert: AcceptedAlert): Record<string, unknown> => JSON.parse(Buffer.from(toMessage(alert), 'base64').toString('utf8')) as Record<string, unknown>
+const decoded = (alert: AcceptedAlert): Record<string, unknown> =>
+  JSON.parse(Buffer.from(toMessage(alert), 'base64').toString('utf8')) as Record<string, unknown>
 
 describe('a message', () => {
   it('comes back as it went, as an object or as its text', () => {
-    for (const alert of [anAlert(), anAlert({ after: aDuration('PT5M'), tries: 7 }), anAlert({ trigger: { kind: 'webhook', webhook: 'w' } })]) {
-      for (const value of [decoded(alert), JSON.stringify(decoded(alert))]) assert.deepEqual(parseMessage(value), { ok: true, value: alert })
+    for (const alert of [
+      anAlert(),
+      anAlert({ after: aDuration('PT5M'), tries: 7 }),
+      anAlert({ trigger: { kind: 'webhook', webhook: 'w' } }),
+    ]) {
+      for (const value of [decoded(alert), JSON.stringify(decoded(alert))])
+        assert.deepEqual(parseMessage(value), { ok: true, value: alert })
     }
   })
 
@@ -38,25 +62,54 @@ describe('a message', () => {
 
   it('is Base64 of JSON, whatever the sender wrote: control characters and lone surrogates included', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 256 }), fc.string({ unit: 'binary', minLength: 1, maxLength: 256 }), (alertId, alertRule) => {
-        const alert = anAlert({ trigger: { ...TRIGGER, alertId, alertRule } })
-        assert.match(toMessage(alert), /^[A-Za-z0-9+/]+=*$/)
-        const parsed = parseMessage(decoded(alert))
-        // UTF-8 has no lone surrogates; JSON escapes them before they get there.
-        assert.ok(parsed.ok && parsed.value.trigger.alertId === alertId && parsed.value.trigger.alertRule === alertRule)
-      }),
+      fc.property(
+        fc.string({ unit: 'binary', minLength: 1, maxLength: 256 }),
+        fc.string({ unit: 'binary', minLength: 1, maxLength: 256 }),
+        (alertId, alertRule) => {
+          const alert = anAlert({ trigger: { ...TRIGGER, alertId, alertRule } })
+          assert.match(toMessage(alert), /^[A-Za-z0-9+/]+=*$/)
+          const parsed = parseMessage(decoded(alert))
+          // UTF-8 has no lone surrogates; JSON escapes them before they get there.
+          assert.ok(
+            parsed.ok && parsed.value.trigger.alertId === alertId && parsed.value.trigger.alertRule === alertRule,
+          )
+        },
+      ),
     )
   })
 
   it('fits into the queue with the longest values that there are', () => {
     const long = '\u0000'.repeat(256)
-    const backend = aBackend({ resourceGroupName: 'g'.repeat(90), serviceName: 's'.repeat(50), backendId: '"'.repeat(80) })
-    assert.ok(toMessage(anAlert({ backend, trigger: { kind: 'webhook', webhook: 'w'.repeat(63), alertId: long, alertRule: long }, after: aDuration(`PT${'0'.repeat(55)}5M`) })).length < 48 * 1024)
+    const backend = aBackend({
+      resourceGroupName: 'g'.repeat(90),
+      serviceName: 's'.repeat(50),
+      backendId: '"'.repeat(80),
+    })
+    assert.ok(
+      toMessage(
+        anAlert({
+          backend,
+          trigger: { kind: 'webhook', webhook: 'w'.repeat(63), alertId: long, alertRule: long },
+          after: aDuration(`PT${'0'.repeat(55)}5M`),
+        }),
+      ).length <
+        48 * 1024,
+    )
   })
 
   it('has no member that the trigger’s metadata has too', () => {
-    const metadata = ['id', 'dequeuecount', 'insertiontime', 'expirationtime', 'nextvisibletime', 'popreceipt', 'queuetrigger', 'sys']
-    for (const name of Object.keys(decoded(anAlert({ after: aDuration('PT5M') })))) assert.ok(!metadata.includes(name.toLowerCase()), name)
+    const metadata = [
+      'id',
+      'dequeuecount',
+      'insertiontime',
+      'expirationtime',
+      'nextvisibletime',
+      'popreceipt',
+      'queuetrigger',
+      'sys',
+    ]
+    for (const name of Object.keys(decoded(anAlert({ after: aDuration('PT5M') }))))
+      assert.ok(!metadata.includes(name.toLowerCase()), name)
   })
 })
 
@@ -81,18 +134,28 @@ describe('what is no message', () => {
     it(`${member}: ${JSON.stringify(value)}`, () => {
       const good = decoded(anAlert())
       const parsed = parseMessage({ ...good, [member]: value })
-      assert.deepEqual(parsed, { ok: false, error: { member, ...(member === 'operation' ? {} : { operationId: good['operation'] }) } })
+      assert.deepEqual(parsed, {
+        ok: false,
+        error: { member, ...(member === 'operation' ? {} : { operationId: good['operation'] }) },
+      })
     })
   }
 
   it('other things than an object', () => {
-    for (const value of [undefined, null, 1, 'text', '[]', [], '"x"', '{']) assert.deepEqual(parseMessage(value), { ok: false, error: { member: 'message' } })
+    for (const value of [undefined, null, 1, 'text', '[]', [], '"x"', '{'])
+      assert.deepEqual(parseMessage(value), { ok: false, error: { member: 'message' } })
   })
 
-  it('members of later versions do not matter', () => assert.equal(parseMessage({ ...decoded(anAlert()), version: 2, more: {} }).ok, true))
+  it('members of later versions do not matter', () =>
+    assert.equal(parseMessage({ ...decoded(anAlert()), version: 2, more: {} }).ok, true))
 
   it('never throws', () => {
     fc.assert(fc.property(fc.anything(), (value) => void parseMessage(value)))
-    fc.assert(fc.property(fc.record(Object.fromEntries(Object.keys(decoded(anAlert())).map((name) => [name, fc.anything()]))), (value) => void parseMessage(value)))
+    fc.assert(
+      fc.property(
+        fc.record(Object.fromEntries(Object.keys(decoded(anAlert())).map((name) => [name, fc.anything()]))),
+        (value) => void parseMessage(value),
+      ),
+    )
   })
 })

@@ -8,13 +8,18 @@ const { subscriptionId } = PARTS
 const OTHER = 'ffffffff-0000-1111-2222-333333333333'
 
 /** When each of so many deliveries gets its turn, in milliseconds from the start. */
-async function turns(count: number, setUp: (pace: ReturnType<typeof createPace>) => void = () => undefined): Promise<readonly number[]> {
+async function turns(
+  count: number,
+  setUp: (pace: ReturnType<typeof createPace>) => void = () => undefined,
+): Promise<readonly number[]> {
   const clock = createFakeClock()
   const pace = createPace(clock)
   setUp(pace)
   const startedAt = clock.now()
   const times: number[] = []
-  const all = Promise.all(Array.from({ length: count }, () => pace.take(subscriptionId).then(() => times.push(clock.now() - startedAt))))
+  const all = Promise.all(
+    Array.from({ length: count }, () => pace.take(subscriptionId).then(() => times.push(clock.now() - startedAt))),
+  )
   for (let steps = 0; times.length < count; steps += 1) {
     assert.ok(steps < 5_000)
     await clock.advance(50)

@@ -20,16 +20,19 @@ describe('parseBackendResourceId', () => {
 
   it('gives two spellings of one backend one key, and keeps the spelling of the parts', () => {
     fc.assert(
-      fc.property(someParts.chain((parts) => {
-        const made = parseBackendParts(parts)
-        assert.ok(made.ok)
-        return fc.tuple(fc.constant(made.value), inSomeCase(made.value.resourceId))
-      }), ([backend, spelled]) => {
-        const read = parseBackendResourceId(spelled)
-        assert.ok(read.ok)
-        assert.equal(read.value.key, backend.key)
-        assert.ok(spelled.endsWith(`/${read.value.backendId}`))
-      }),
+      fc.property(
+        someParts.chain((parts) => {
+          const made = parseBackendParts(parts)
+          assert.ok(made.ok)
+          return fc.tuple(fc.constant(made.value), inSomeCase(made.value.resourceId))
+        }),
+        ([backend, spelled]) => {
+          const read = parseBackendResourceId(spelled)
+          assert.ok(read.ok)
+          assert.equal(read.value.key, backend.key)
+          assert.ok(spelled.endsWith(`/${read.value.backendId}`))
+        },
+      ),
     )
   })
 
@@ -48,7 +51,7 @@ describe('parseBackendResourceId', () => {
   })
 
   const refused: Readonly<Record<string, string>> = {
-    'nothing': '',
+    nothing: '',
     'a service': SERVICE_ID,
     'a trailing slash': `${BACKEND_ID}/`,
     'a trailing newline': `${BACKEND_ID}\n`,
@@ -69,7 +72,10 @@ describe('parseBackendResourceId', () => {
     'a way through a dot segment': `${SERVICE_ID}/backends/x/../orders`,
     'a workspace backend': `${SERVICE_ID}/workspaces/w/backends/orders`,
     'another provider': BACKEND_ID.replace('Microsoft.ApiManagement', 'Microsoft.Web'),
-    'a dot in the provider that is any character': BACKEND_ID.replace('Microsoft.ApiManagement', 'MicrosoftxApiManagement'),
+    'a dot in the provider that is any character': BACKEND_ID.replace(
+      'Microsoft.ApiManagement',
+      'MicrosoftxApiManagement',
+    ),
     'a Kelvin sign in a fixed word': BACKEND_ID.replace('/backends/', '/bac\u212aends/'),
     'a long s in a fixed word': BACKEND_ID.replace('/service/', '/\u017fervice/'),
     'a dotless i in a fixed word': BACKEND_ID.replace('Microsoft', 'M\u0131crosoft'),
@@ -77,20 +83,43 @@ describe('parseBackendResourceId', () => {
     'a lone surrogate': `${BACKEND_ID}\ud800`,
     'a backend of 81 characters': `${SERVICE_ID}/backends/${'x'.repeat(81)}`,
     'a subscription that is no GUID': BACKEND_ID.replace(SUBSCRIPTION, 'prod'),
-    'backslashes': BACKEND_ID.replaceAll('/', '\\'),
+    backslashes: BACKEND_ID.replaceAll('/', '\\'),
   }
   for (const [what, text] of Object.entries(refused)) {
     it(`refuses ${what}`, () => assert.equal(parseBackendResourceId(text).ok, false))
   }
 
   it('names the segment that is wrong, the first one of them', () => {
-    assert.deepEqual(parseBackendResourceId(`${SERVICE_ID}/backends/..`), { ok: false, error: { segment: 'backendId' } })
-    assert.deepEqual(parseBackendResourceId(BACKEND_ID.replace('rg-apim', '..').replace('orders', '..')), { ok: false, error: { segment: 'resourceGroupName' } })
+    assert.deepEqual(parseBackendResourceId(`${SERVICE_ID}/backends/..`), {
+      ok: false,
+      error: { segment: 'backendId' },
+    })
+    assert.deepEqual(parseBackendResourceId(BACKEND_ID.replace('rg-apim', '..').replace('orders', '..')), {
+      ok: false,
+      error: { segment: 'resourceGroupName' },
+    })
     assert.deepEqual(parseBackendParts({}), { ok: false, error: { segment: 'subscriptionId' } })
   })
 
   it('refuses or reads every text, and what it reads is made of the four parts alone', () => {
-    const piece = fc.oneof(fc.constantFrom('subscriptions', SUBSCRIPTION, 'resourceGroups', 'rg', 'providers', 'Microsoft.ApiManagement', 'service', 'svc', 'backends', 'b', '..', '', '%2e%2e'), fc.string({ unit: 'binary' }))
+    const piece = fc.oneof(
+      fc.constantFrom(
+        'subscriptions',
+        SUBSCRIPTION,
+        'resourceGroups',
+        'rg',
+        'providers',
+        'Microsoft.ApiManagement',
+        'service',
+        'svc',
+        'backends',
+        'b',
+        '..',
+        '',
+        '%2e%2e',
+      ),
+      fc.string({ unit: 'binary' }),
+    )
     fc.assert(
       fc.property(fc.array(piece, { minLength: 8, maxLength: 12 }), (pieces) => {
         const text = `/${pieces.join('/')}`

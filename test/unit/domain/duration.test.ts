@@ -23,40 +23,85 @@ describe('parseAfter', () => {
     PT0001M: MINUTE,
   }
   for (const [text, ms] of Object.entries(taken)) {
-    it(`reads ${text}, and keeps the text as it was given`, () => assert.deepEqual(parseAfter(text), { ok: true, value: { text, ms } }))
+    it(`reads ${text}, and keeps the text as it was given`, () =>
+      assert.deepEqual(parseAfter(text), { ok: true, value: { text, ms } }))
   }
 
   for (const text of ['PT0S', 'P0D', 'P0W', 'PT0.0S', 'P0Y']) {
-    it(`refuses ${text} as not positive`, () => assert.deepEqual(parseAfter(text), { ok: false, error: 'not_positive' }))
+    it(`refuses ${text} as not positive`, () =>
+      assert.deepEqual(parseAfter(text), { ok: false, error: 'not_positive' }))
   }
 
   for (const text of ['PT24H1S', 'P1DT0.001S', 'P1W', 'P1M', 'P1Y', 'PT86401S', `PT${'9'.repeat(60)}S`]) {
-    it(`refuses ${text} as longer than a day`, () => assert.deepEqual(parseAfter(text), { ok: false, error: 'too_long' }))
+    it(`refuses ${text} as longer than a day`, () =>
+      assert.deepEqual(parseAfter(text), { ok: false, error: 'too_long' }))
   }
 
   const malformed = [
-    '', 'P', 'PT', 'P1', 'PT1', '1M', 'T1M', 'P1H', 'PT1D', 'P1DT', 'pt2m', 'PT2m', '-PT5M', '+PT5M', 'PT-5M', 'PT+5M', ' PT2M', 'PT2M ', 'PT2M\n',
-    'PT2M\0', 'PT 2M', 'PT2M30', 'PT30S2M', 'P1M1Y', 'PT1.5H30M', 'PT.5S', 'PT5.S', 'PT1e3S', 'PT0x10S', 'PT\u0665M', 'PT\uff12M', 'P\u0131D', 'PT5\u017f', 'PT2M/PT3M',
-    '00:02:00', 'PTInfinityS', 'PTNaNS', `PT${'0'.repeat(64)}1S`, '\ud800',
+    '',
+    'P',
+    'PT',
+    'P1',
+    'PT1',
+    '1M',
+    'T1M',
+    'P1H',
+    'PT1D',
+    'P1DT',
+    'pt2m',
+    'PT2m',
+    '-PT5M',
+    '+PT5M',
+    'PT-5M',
+    'PT+5M',
+    ' PT2M',
+    'PT2M ',
+    'PT2M\n',
+    'PT2M\0',
+    'PT 2M',
+    'PT2M30',
+    'PT30S2M',
+    'P1M1Y',
+    'PT1.5H30M',
+    'PT.5S',
+    'PT5.S',
+    'PT1e3S',
+    'PT0x10S',
+    'PT\u0665M',
+    'PT\uff12M',
+    'P\u0131D',
+    'PT5\u017f',
+    'PT2M/PT3M',
+    '00:02:00',
+    'PTInfinityS',
+    'PTNaNS',
+    `PT${'0'.repeat(64)}1S`,
+    '\ud800',
   ]
   for (const text of malformed) {
-    it(`refuses ${JSON.stringify(text.slice(0, 20))} as no ISO 8601 duration`, () => assert.deepEqual(parseAfter(text), { ok: false, error: 'not_iso8601' }))
+    it(`refuses ${JSON.stringify(text.slice(0, 20))} as no ISO 8601 duration`, () =>
+      assert.deepEqual(parseAfter(text), { ok: false, error: 'not_iso8601' }))
   }
 
   // ISO 8601: only the smallest unit may have a fraction.
   it('refuses a fraction in any unit but the last', () => {
-    for (const text of ['P0.5DT1H', 'PT0.5H1M', 'PT0.5M1S', 'P0.1W1D', 'P0.1W0DT1H']) assert.deepEqual(parseAfter(text), { ok: false, error: 'not_iso8601' }, text)
+    for (const text of ['P0.5DT1H', 'PT0.5H1M', 'PT0.5M1S', 'P0.1W1D', 'P0.1W0DT1H'])
+      assert.deepEqual(parseAfter(text), { ok: false, error: 'not_iso8601' }, text)
   })
 
   it('refuses whatever is no text', () => {
-    for (const value of [undefined, null, 120, true, ['PT2M'], { text: 'PT2M', ms: 1 }]) assert.deepEqual(parseAfter(value), { ok: false, error: 'not_iso8601' })
+    for (const value of [undefined, null, 120, true, ['PT2M'], { text: 'PT2M', ms: 1 }])
+      assert.deepEqual(parseAfter(value), { ok: false, error: 'not_iso8601' })
   })
 
   it('adds hours, minutes and seconds up', () => {
     fc.assert(
       fc.property(fc.nat(23), fc.nat(59), fc.integer({ min: 1, max: 59 }), (hours, minutes, seconds) => {
         const text = `PT${hours}H${minutes}M${seconds}S`
-        assert.deepEqual(parseAfter(text), { ok: true, value: { text, ms: hours * HOUR + minutes * MINUTE + seconds * SECOND } })
+        assert.deepEqual(parseAfter(text), {
+          ok: true,
+          value: { text, ms: hours * HOUR + minutes * MINUTE + seconds * SECOND },
+        })
       }),
     )
   })

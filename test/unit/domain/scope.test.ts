@@ -14,7 +14,8 @@ const covers = (scope: string, backend = aBackend()): boolean => scopeKeysCoveri
 
 describe('scopes', () => {
   it('run from a subscription down to one backend', () => {
-    for (const text of [`/subscriptions/${SUBSCRIPTION}`, GROUP_ID, SERVICE_ID, BACKEND_ID]) assert.equal(covers(text), true, text)
+    for (const text of [`/subscriptions/${SUBSCRIPTION}`, GROUP_ID, SERVICE_ID, BACKEND_ID])
+      assert.equal(covers(text), true, text)
   })
 
   it('cover what is below them in every spelling, and only the four above a backend do', () => {
@@ -22,7 +23,12 @@ describe('scopes', () => {
       const backend = parseBackendParts(parts)
       assert.ok(backend.ok)
       const id = backend.value.resourceId
-      const above = [id, id.slice(0, id.lastIndexOf('/backends/')), id.slice(0, id.toLowerCase().lastIndexOf('/providers/')), id.slice(0, id.indexOf('/', '/subscriptions/'.length))]
+      const above = [
+        id,
+        id.slice(0, id.lastIndexOf('/backends/')),
+        id.slice(0, id.toLowerCase().lastIndexOf('/providers/')),
+        id.slice(0, id.indexOf('/', '/subscriptions/'.length)),
+      ]
       return fc.tuple(fc.constant(backend.value), ...(above.map(inSomeCase) as [fc.Arbitrary<string>]))
     })
     fc.assert(
@@ -50,8 +56,8 @@ describe('scopes', () => {
   })
 
   const refused: Readonly<Record<string, string>> = {
-    'nothing': '',
-    'everything': '/',
+    nothing: '',
+    everything: '/',
     'a wildcard': '*',
     'all subscriptions': '/subscriptions',
     'all subscriptions, with a slash': '/subscriptions/',

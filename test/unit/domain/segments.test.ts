@@ -14,16 +14,70 @@ const NAMES = Object.keys(VALID) as SegmentName[]
 
 /** What a path, a decoder, a case fold or a line reader might take for something else. */
 const HOSTILE = [
-  '', '.', '..', '%2e', '%2e%2e', '%2E%2e', '.%2e', '%252e%252e', '..%2f', '%2f', '%5c', '../x', '..\\x', 'a/b', 'a\\b', 'a%2fb', 'a?b', 'a#b',
-  ' ', 'a ', ' a', 'a\n', '\na', 'a\r\n', 'a\t', 'a\0', 'a\u0000b', 'a\u007f', 'a\u00a0', 'a\u2028', 'a\ufeff', 'a\u200b', 'a\u00ad',
-  '\u212a', 'bac\u212aend', '\u017fervice', 'a\u017f', '\u0131d', 'a\u0130', '\uff0e\uff0e', '\u2024\u2024', '\uff0f', 'caf\u00e9', 'a\u0301',
-  '\ud800', 'a\udfff', '\u{1f600}', 'a*', 'a#', 'a&', 'a+', 'a:', 'a<', 'a>', 'a?', 'a%',
+  '',
+  '.',
+  '..',
+  '%2e',
+  '%2e%2e',
+  '%2E%2e',
+  '.%2e',
+  '%252e%252e',
+  '..%2f',
+  '%2f',
+  '%5c',
+  '../x',
+  '..\\x',
+  'a/b',
+  'a\\b',
+  'a%2fb',
+  'a?b',
+  'a#b',
+  ' ',
+  'a ',
+  ' a',
+  'a\n',
+  '\na',
+  'a\r\n',
+  'a\t',
+  'a\0',
+  'a\u0000b',
+  'a\u007f',
+  'a\u00a0',
+  'a\u2028',
+  'a\ufeff',
+  'a\u200b',
+  'a\u00ad',
+  '\u212a',
+  'bac\u212aend',
+  '\u017fervice',
+  'a\u017f',
+  '\u0131d',
+  'a\u0130',
+  '\uff0e\uff0e',
+  '\u2024\u2024',
+  '\uff0f',
+  'caf\u00e9',
+  'a\u0301',
+  '\ud800',
+  'a\udfff',
+  '\u{1f600}',
+  'a*',
+  'a#',
+  'a&',
+  'a+',
+  'a:',
+  'a<',
+  'a>',
+  'a?',
+  'a%',
 ]
 
 describe('segments', () => {
   for (const name of NAMES) {
-    for (const text of VALID[name]) it(`takes ${JSON.stringify(text.slice(0, 40))} as ${name}`, () => assert.equal(isSegment(name, text), true))
-    for (const text of HOSTILE) it(`refuses ${JSON.stringify(text)} as ${name}`, () => assert.equal(isSegment(name, text), false))
+    for (const text of VALID[name])
+      it(`takes ${JSON.stringify(text.slice(0, 40))} as ${name}`, () => assert.equal(isSegment(name, text), true))
+    for (const text of HOSTILE)
+      it(`refuses ${JSON.stringify(text)} as ${name}`, () => assert.equal(isSegment(name, text), false))
   }
 
   it('refuses one character more than the documented length', () => {
@@ -33,41 +87,67 @@ describe('segments', () => {
   })
 
   it('refuses a resource group that ends in a dot, however many', () => {
-    for (const text of ['rg.', 'rg..', '...', `${'a'.repeat(89)}.`]) assert.equal(isSegment('resourceGroupName', text), false)
+    for (const text of ['rg.', 'rg..', '...', `${'a'.repeat(89)}.`])
+      assert.equal(isSegment('resourceGroupName', text), false)
   })
 
   it('refuses a service that starts with a digit or hyphen or ends in a hyphen', () => {
-    for (const text of ['-svc', '9svc', 'svc-', '-', `${'a'.repeat(49)}-`, 'a_b', 'a.b']) assert.equal(isSegment('serviceName', text), false)
+    for (const text of ['-svc', '9svc', 'svc-', '-', `${'a'.repeat(49)}-`, 'a_b', 'a.b'])
+      assert.equal(isSegment('serviceName', text), false)
   })
 
   it('refuses a GUID in braces, without hyphens, too long, too short or with a letter behind f', () => {
-    for (const text of [`{${GUID}}`, GUID.replaceAll('-', ''), `${GUID}5`, GUID.slice(1), GUID.replace('1', 'g'), `${GUID}\n`, ` ${GUID}`]) {
+    for (const text of [
+      `{${GUID}}`,
+      GUID.replaceAll('-', ''),
+      `${GUID}5`,
+      GUID.slice(1),
+      GUID.replace('1', 'g'),
+      `${GUID}\n`,
+      ` ${GUID}`,
+    ]) {
       assert.equal(isGuid(text), false)
     }
   })
 
   it('takes only what stays one and the same path segment when a URL is made of it', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...NAMES), fc.oneof(fc.string({ unit: 'binary', maxLength: 100 }), fc.constantFrom(...HOSTILE), fc.string({ unit: 'grapheme-ascii', maxLength: 100 })), (name, text) => {
-        if (!isSegment(name, text)) return
-        assert.match(text, /^[!-~]+$/)
-        const { pathname } = new URL(`https://arm.test/before/${encodeURIComponent(text)}/after`)
-        const parts = pathname.split('/')
-        assert.equal(parts.length, 4)
-        assert.equal(decodeURIComponent(parts[2] as string), text)
-        assert.equal(new URL(`https://arm.test/before/${text}/after`).pathname.split('/').length, 4)
-      }),
+      fc.property(
+        fc.constantFrom(...NAMES),
+        fc.oneof(
+          fc.string({ unit: 'binary', maxLength: 100 }),
+          fc.constantFrom(...HOSTILE),
+          fc.string({ unit: 'grapheme-ascii', maxLength: 100 }),
+        ),
+        (name, text) => {
+          if (!isSegment(name, text)) return
+          assert.match(text, /^[!-~]+$/)
+          const { pathname } = new URL(`https://arm.test/before/${encodeURIComponent(text)}/after`)
+          const parts = pathname.split('/')
+          assert.equal(parts.length, 4)
+          assert.equal(decodeURIComponent(parts[2] as string), text)
+          assert.equal(new URL(`https://arm.test/before/${text}/after`).pathname.split('/').length, 4)
+        },
+      ),
       { numRuns: 2000 },
     )
   })
 
   it('takes a text with one hostile character anywhere for no segment', () => {
-    const hostile = fc.constantFrom(...' */#&+:<>?%\\\n\r\t\0\u007f\u0080\u00e9\u0131\u017f\u212a\uff0e\ud800'.split(''))
+    const hostile = fc.constantFrom(
+      ...' */#&+:<>?%\\\n\r\t\0\u007f\u0080\u00e9\u0131\u017f\u212a\uff0e\ud800'.split(''),
+    )
     fc.assert(
-      fc.property(fc.constantFrom<SegmentName>('resourceGroupName', 'serviceName', 'backendId'), fc.stringMatching(/^[a-z]{1,20}$/), fc.nat(20), hostile, (name, text, at, char) => {
-        assert.equal(isSegment(name, text), true)
-        assert.equal(isSegment(name, `${text.slice(0, at)}${char}${text.slice(at)}`), false)
-      }),
+      fc.property(
+        fc.constantFrom<SegmentName>('resourceGroupName', 'serviceName', 'backendId'),
+        fc.stringMatching(/^[a-z]{1,20}$/),
+        fc.nat(20),
+        hostile,
+        (name, text, at, char) => {
+          assert.equal(isSegment(name, text), true)
+          assert.equal(isSegment(name, `${text.slice(0, at)}${char}${text.slice(at)}`), false)
+        },
+      ),
     )
   })
 })

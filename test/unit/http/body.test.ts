@@ -21,10 +21,15 @@ describe('framing', () => {
     ['far more', { 'content-length': '9'.repeat(40) }, 'body_too_large'],
     ['a length that is no number', { 'content-length': 'many' }, 'body_too_large'],
     ['two lengths', { 'content-length': '5, 70000' }, 'body_too_large'],
-    ['chunked transfer coding, which the platform would hand over as empty', { 'transfer-encoding': 'chunked' }, 'length_required'],
+    [
+      'chunked transfer coding, which the platform would hand over as empty',
+      { 'transfer-encoding': 'chunked' },
+      'length_required',
+    ],
     ['chunked with a length', { 'transfer-encoding': 'chunked', 'content-length': '5' }, 'ok'],
   ]
-  for (const [name, headers, expected] of CASES) test(`${name}: ${expected}`, () => assert.equal(check(headers), expected))
+  for (const [name, headers, expected] of CASES)
+    test(`${name}: ${expected}`, () => assert.equal(check(headers), expected))
 })
 
 describe('reading', () => {
@@ -33,9 +38,17 @@ describe('reading', () => {
     readonly headers?: Record<string, string>
   }
 
-  async function read({ body, headers = { 'content-type': 'application/json' } }: Sent): Promise<string | Uint8Array | undefined> {
+  async function read({
+    body,
+    headers = { 'content-type': 'application/json' },
+  }: Sent): Promise<string | Uint8Array | undefined> {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
-    const request = new HttpRequest({ method: 'POST', url: 'http://app.example/', headers, ...(bytes === undefined ? {} : { body: { bytes } }) })
+    const request = new HttpRequest({
+      method: 'POST',
+      url: 'http://app.example/',
+      headers,
+      ...(bytes === undefined ? {} : { body: { bytes } }),
+    })
     const result = await readJsonBody(request, LIMIT)
     return result.ok ? result.value : result.error.reason
   }
@@ -58,14 +71,23 @@ describe('reading', () => {
   test('stops one byte later, also when the announced length was smaller', async () => {
     assert.equal(await read({ body: 'x'.repeat(LIMIT + 1) }), 'body_too_large')
     assert.equal(
-      await read({ body: 'x'.repeat(LIMIT + 1), headers: { 'content-type': 'application/json', 'content-length': '5' } }),
+      await read({
+        body: 'x'.repeat(LIMIT + 1),
+        headers: { 'content-type': 'application/json', 'content-length': '5' },
+      }),
       'body_too_large',
     )
   })
 
-  const ACCEPTED = ['application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON;charset="UTF-8"', 'application/json; odata=verbose']
+  const ACCEPTED = [
+    'application/json',
+    'application/json; charset=utf-8',
+    'APPLICATION/JSON;charset="UTF-8"',
+    'application/json; odata=verbose',
+  ]
   for (const type of ACCEPTED)
-    test(`accepts ${type}`, async () => assert.ok((await read({ body: '{}', headers: { 'content-type': type } })) instanceof Uint8Array))
+    test(`accepts ${type}`, async () =>
+      assert.ok((await read({ body: '{}', headers: { 'content-type': type } })) instanceof Uint8Array))
 
   const REFUSED = [
     '',
@@ -84,15 +106,24 @@ describe('reading', () => {
     test(`refuses ${type === '' ? 'an empty media type' : type}`, async () =>
       assert.equal(await read({ body: '{}', headers: { 'content-type': type } }), 'media_type_unsupported'))
 
-  test('refuses a body without a media type', async () => assert.equal(await read({ body: '{}', headers: {} }), 'media_type_unsupported'))
+  test('refuses a body without a media type', async () =>
+    assert.equal(await read({ body: '{}', headers: {} }), 'media_type_unsupported'))
 
   for (const coding of ['gzip', 'deflate', 'br', 'gzip, identity', 'x']) {
     test(`refuses content coding ${coding}: nothing is unpacked here`, async () => {
-      assert.equal(await read({ body: '{}', headers: { 'content-type': 'application/json', 'content-encoding': coding } }), 'media_type_unsupported')
+      assert.equal(
+        await read({ body: '{}', headers: { 'content-type': 'application/json', 'content-encoding': coding } }),
+        'media_type_unsupported',
+      )
     })
   }
 
   test('accepts the content coding "identity"', async () => {
-    assert.ok((await read({ body: '{}', headers: { 'content-type': 'application/json', 'content-encoding': 'Identity' } })) instanceof Uint8Array)
+    assert.ok(
+      (await read({
+        body: '{}',
+        headers: { 'content-type': 'application/json', 'content-encoding': 'Identity' },
+      })) instanceof Uint8Array,
+    )
   })
 })

@@ -6,7 +6,9 @@ import type { Reply } from '../../../src/http/reply.ts'
 import { aBackend } from '../../support/builders.ts'
 
 const CORRELATION_ID = 'c0ffee00-0000-4000-8000-000000000001'
-const CHALLENGE: Challenge = { authorizationUri: 'https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee' }
+const CHALLENGE: Challenge = {
+  authorizationUri: 'https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee',
+}
 /** Stands in every member that is for the log only: no answer may contain it. */
 const FOR_THE_LOG = 'object id 9a8b7c6d of the managed identity'
 
@@ -26,10 +28,18 @@ interface Expectation {
 
 /** The contract's table (section 3), one line per reason: the compiler asks for a line for every new one. */
 const TABLE: { readonly [R in Failure['reason']]: Expectation } = {
-  body_too_large: { failure: { reason: 'body_too_large', limitBytes: 65_536 }, status: 413, code: 'RequestEntityTooLarge' },
+  body_too_large: {
+    failure: { reason: 'body_too_large', limitBytes: 65_536 },
+    status: 413,
+    code: 'RequestEntityTooLarge',
+  },
   length_required: { failure: { reason: 'length_required' }, status: 411, code: 'LengthRequired' },
   media_type_unsupported: { failure: { reason: 'media_type_unsupported' }, status: 415, code: 'UnsupportedMediaType' },
-  body_malformed: { failure: { reason: 'body_malformed', expectation: 'JSON' }, status: 400, code: 'InvalidRequestContent' },
+  body_malformed: {
+    failure: { reason: 'body_malformed', expectation: 'JSON' },
+    status: 400,
+    code: 'InvalidRequestContent',
+  },
   header_invalid: {
     failure: { reason: 'header_invalid', header: 'x-reconnect-force', expectation: "'true' or 'false'" },
     status: 400,
@@ -43,17 +53,35 @@ const TABLE: { readonly [R in Failure['reason']]: Expectation } = {
     target: 'top',
   },
   operation_not_found: { failure: { reason: 'operation_not_found' }, status: 404, code: 'OperationNotFound' },
-  segment_invalid: { failure: { reason: 'segment_invalid', segment: 'backendId' }, status: 400, code: 'InvalidResourceId', target: 'backendId' },
+  segment_invalid: {
+    failure: { reason: 'segment_invalid', segment: 'backendId' },
+    status: 400,
+    code: 'InvalidResourceId',
+    target: 'backendId',
+  },
   api_version_invalid: {
     failure: { reason: 'api_version_invalid', supported: ['2024-05-01'] },
     status: 400,
     code: 'InvalidApiVersionParameter',
     target: 'api-version',
   },
-  duration_invalid: { failure: { reason: 'duration_invalid', fault: 'too_long' }, status: 400, code: 'InvalidDuration', target: 'properties.after' },
-  payload_invalid: { failure: { reason: 'payload_invalid', expectation: 'JSON' }, status: 400, code: 'InvalidRequestContent' },
+  duration_invalid: {
+    failure: { reason: 'duration_invalid', fault: 'too_long' },
+    status: 400,
+    code: 'InvalidDuration',
+    target: 'properties.after',
+  },
+  payload_invalid: {
+    failure: { reason: 'payload_invalid', expectation: 'JSON' },
+    status: 400,
+    code: 'InvalidRequestContent',
+  },
   too_many_alerts: { failure: { reason: 'too_many_alerts', limit: 500 }, status: 413, code: 'RequestEntityTooLarge' },
-  target_invalid: { failure: { reason: 'target_invalid', detail: 'backend: …' }, status: 400, code: 'InvalidResourceId' },
+  target_invalid: {
+    failure: { reason: 'target_invalid', detail: 'backend: …' },
+    status: 400,
+    code: 'InvalidResourceId',
+  },
   webhook_unknown: unauthenticated('webhook_unknown'),
   webhook_proof_missing: unauthenticated('webhook_proof_missing'),
   webhook_secret: unauthenticated('webhook_secret'),
@@ -81,11 +109,30 @@ const TABLE: { readonly [R in Failure['reason']]: Expectation } = {
     code: 'ServiceUnavailable',
     retryAfter: '23',
   },
-  not_granted: { failure: { reason: 'not_granted', action: 'force', scope: aBackend().resourceId }, status: 403, code: 'AuthorizationFailed' },
+  not_granted: {
+    failure: { reason: 'not_granted', action: 'force', scope: aBackend().resourceId },
+    status: 403,
+    code: 'AuthorizationFailed',
+  },
   switched_off: { failure: { reason: 'switched_off' }, status: 503, code: 'ServiceUnavailable', retryAfter: '300' },
-  configuration_invalid: { failure: { reason: 'configuration_invalid' }, status: 503, code: 'ConfigurationInvalid', retryAfter: '10' },
-  in_flight_elsewhere: { failure: { reason: 'in_flight_elsewhere' }, status: 503, code: 'ServiceUnavailable', retryAfter: '10' },
-  storage_unavailable: { failure: { reason: 'storage_unavailable', detail: FOR_THE_LOG }, status: 503, code: 'ServiceUnavailable', retryAfter: '10' },
+  configuration_invalid: {
+    failure: { reason: 'configuration_invalid' },
+    status: 503,
+    code: 'ConfigurationInvalid',
+    retryAfter: '10',
+  },
+  in_flight_elsewhere: {
+    failure: { reason: 'in_flight_elsewhere' },
+    status: 503,
+    code: 'ServiceUnavailable',
+    retryAfter: '10',
+  },
+  storage_unavailable: {
+    failure: { reason: 'storage_unavailable', detail: FOR_THE_LOG },
+    status: 503,
+    code: 'ServiceUnavailable',
+    retryAfter: '10',
+  },
   identity_unavailable: {
     failure: { reason: 'identity_unavailable', detail: FOR_THE_LOG },
     status: 503,
@@ -104,13 +151,22 @@ const TABLE: { readonly [R in Failure['reason']]: Expectation } = {
     retryAfter: '3',
   },
   arm_throttled: {
-    failure: { reason: 'arm_throttled', status: 429, error: { code: 'SubscriptionRequestsThrottled', message: 'm' }, retryAfter: '3600' },
+    failure: {
+      reason: 'arm_throttled',
+      status: 429,
+      error: { code: 'SubscriptionRequestsThrottled', message: 'm' },
+      retryAfter: '3600',
+    },
     status: 429,
     code: 'SubscriptionRequestsThrottled',
     retryAfter: '3600',
   },
   arm_unreachable: { failure: { reason: 'arm_unreachable', detail: FOR_THE_LOG }, status: 502, code: 'BadGateway' },
-  arm_answer_invalid: { failure: { reason: 'arm_answer_invalid', status: 307, detail: FOR_THE_LOG }, status: 502, code: 'BadGateway' },
+  arm_answer_invalid: {
+    failure: { reason: 'arm_answer_invalid', status: 307, detail: FOR_THE_LOG },
+    status: 502,
+    code: 'BadGateway',
+  },
   arm_unavailable: {
     failure: { reason: 'arm_unavailable', status: 503, detail: FOR_THE_LOG, retryAfter: '7' },
     status: 503,
@@ -118,9 +174,17 @@ const TABLE: { readonly [R in Failure['reason']]: Expectation } = {
     retryAfter: '7',
   },
   arm_failed: { failure: { reason: 'arm_failed', status: 500, detail: FOR_THE_LOG }, status: 502, code: 'BadGateway' },
-  arm_connection_lost: { failure: { reason: 'arm_connection_lost', detail: FOR_THE_LOG }, status: 502, code: 'BadGateway' },
+  arm_connection_lost: {
+    failure: { reason: 'arm_connection_lost', detail: FOR_THE_LOG },
+    status: 502,
+    code: 'BadGateway',
+  },
   outcome_unknown: { failure: { reason: 'outcome_unknown', detail: FOR_THE_LOG }, status: 504, code: 'GatewayTimeout' },
-  deadline_exceeded: { failure: { reason: 'deadline_exceeded', detail: FOR_THE_LOG }, status: 504, code: 'GatewayTimeout' },
+  deadline_exceeded: {
+    failure: { reason: 'deadline_exceeded', detail: FOR_THE_LOG },
+    status: 504,
+    code: 'GatewayTimeout',
+  },
   defect: { failure: { reason: 'defect', detail: FOR_THE_LOG }, status: 500, code: 'InternalServerError' },
 }
 
@@ -174,7 +238,10 @@ test('every 401 is the same to the last byte, but for the correlation id', () =>
 })
 
 test('a 401 before there is a configuration still challenges', () => {
-  assert.equal(toFailureReply({ reason: 'credential_missing' }, CORRELATION_ID, undefined).headers['www-authenticate'], 'Bearer')
+  assert.equal(
+    toFailureReply({ reason: 'credential_missing' }, CORRELATION_ID, undefined).headers['www-authenticate'],
+    'Bearer',
+  )
 })
 
 test('a 403 names action and scope asked for, and nothing else', () => {
@@ -193,19 +260,26 @@ test("our identity's refusal names the action and scope that it lacks, and none 
 test('what is relayed is relayed whole: target, details, and details that are null', () => {
   const error = { code: 'ValidationError', message: 'm', target: 'after', details: [{ code: 'V', message: 'w' }] }
   assert.deepEqual(errorOf(reply({ reason: 'arm_rejected', status: 400, error })), error)
-  assert.deepEqual(errorOf(reply({ reason: 'arm_rejected', status: 404, error: { code: 'N', message: 'm', details: null } })), {
-    code: 'N',
-    message: 'm',
-    details: null,
-  })
+  assert.deepEqual(
+    errorOf(reply({ reason: 'arm_rejected', status: 404, error: { code: 'N', message: 'm', details: null } })),
+    {
+      code: 'N',
+      message: 'm',
+      details: null,
+    },
+  )
 })
 
 test('a relayed 4xx without Retry-After gets none', () => {
-  assert.equal(reply({ reason: 'arm_throttled', status: 429, error: { code: 'T', message: 'm' } }).headers['retry-after'], undefined)
+  assert.equal(
+    reply({ reason: 'arm_throttled', status: 429, error: { code: 'T', message: 'm' } }).headers['retry-after'],
+    undefined,
+  )
 })
 
 test('a 503 always says when to come back', () => {
-  for (const { failure, status } of Object.values(TABLE)) if (status === 503) assert.match(reply(failure).headers['retry-after'] ?? '', /^[0-9]+$/)
+  for (const { failure, status } of Object.values(TABLE))
+    if (status === 503) assert.match(reply(failure).headers['retry-after'] ?? '', /^[0-9]+$/)
   assert.equal(reply({ reason: 'arm_unavailable', status: 503, detail: '' }).headers['retry-after'], '10')
 })
 
@@ -214,7 +288,8 @@ test('what is not known is said to be not known; what was not sent is said not t
   for (const reason of ['arm_failed', 'arm_unavailable', 'arm_connection_lost', 'arm_answer_invalid'] as const)
     assert.match(message(reason), /not known whether/)
   assert.match(message('outcome_unknown'), /outcome is unknown/)
-  for (const reason of ['arm_unreachable', 'identity_unavailable', 'switched_off', 'in_flight_elsewhere'] as const) assert.match(message(reason), /[Nn]othing was sent/)
+  for (const reason of ['arm_unreachable', 'identity_unavailable', 'switched_off', 'in_flight_elsewhere'] as const)
+    assert.match(message(reason), /[Nn]othing was sent/)
   assert.match(message('deadline_exceeded'), /before anything was sent/)
 })
 

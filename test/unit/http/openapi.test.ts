@@ -18,7 +18,12 @@ interface Parameter {
   readonly name: string
   readonly in: string
   readonly required?: boolean
-  readonly schema: { readonly type: string; readonly pattern?: string; readonly enum?: string[]; readonly default?: string }
+  readonly schema: {
+    readonly type: string
+    readonly pattern?: string
+    readonly enum?: string[]
+    readonly default?: string
+  }
 }
 
 interface Operation {
@@ -51,14 +56,17 @@ test('describes every route of the surface and no other, under its registered na
   const described = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { operationId }]) => `${operationId}: ${method.toUpperCase()} ${path}`),
   )
-  const registered = ROUTES.flatMap(({ name, route, methods }) => // Ids of operations are unique, names of functions have two methods here and there.
-    methods.map((method) => `${method === 'OPTIONS' ? 'alert-handshake' : name}: ${method} /${route}`))
+  const registered = ROUTES.flatMap(({ name, route, methods }) =>
+    // Ids of operations are unique, names of functions have two methods here and there.
+    methods.map((method) => `${method === 'OPTIONS' ? 'alert-handshake' : name}: ${method} /${route}`),
+  )
   assert.deepEqual(described.toSorted(), registered.toSorted())
 })
 
 test('asks for a token to reconnect and to read operations, and nowhere else', () => {
   const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods))
-  for (const { security } of operations) assert.ok(security.length === 0 || JSON.stringify(security) === '[{"entra":[]}]')
+  for (const { security } of operations)
+    assert.ok(security.length === 0 || JSON.stringify(security) === '[{"entra":[]}]')
   const asking = operations.filter(({ security }) => security.length > 0).map(({ operationId }) => operationId)
   assert.deepEqual(asking.toSorted(), ['backend-reconnect', 'operation-get', 'operation-list'])
 })
@@ -83,7 +91,10 @@ describe('the pattern of each path segment', () => {
     // JSON Schema 2020-12, 6.3.3: a pattern should be read as a regular expression with the `u` flag.
     for (const flags of ['', 'u']) {
       test(`${name} agrees with what serves requests${flags === '' ? '' : ', also with the u flag'}`, () => {
-        const pattern = new RegExp(reconnect.parameters.find((parameter) => parameter.name === name)?.schema.pattern ?? 'missing', flags)
+        const pattern = new RegExp(
+          reconnect.parameters.find((parameter) => parameter.name === name)?.schema.pattern ?? 'missing',
+          flags,
+        )
         // fast-check knows no look-ahead; the texts that it would exclude are welcome here.
         const near = fc.stringMatching(new RegExp(SEGMENT_PATTERNS[name].source.replace(/\(\?!.*?\$\)/, '')))
         const text = fc.oneof(
@@ -106,7 +117,10 @@ describe('the schema of the body', () => {
   const { schema } = reconnect.requestBody.content['application/json']
 
   function isRefusedForItsShape(body: string): boolean {
-    const command = parseReconnectCommand({ path: PARTS, apiVersions: [], dryRun: undefined, force: undefined, body: Buffer.from(body) }, VERSIONS)
+    const command = parseReconnectCommand(
+      { path: PARTS, apiVersions: [], dryRun: undefined, force: undefined, body: Buffer.from(body) },
+      VERSIONS,
+    )
     return !command.ok && command.error.reason === 'body_malformed'
   }
 
@@ -123,7 +137,8 @@ describe('the schema of the body', () => {
   })
 
   test('carries an example that is accepted', () => {
-    for (const example of schema['examples'] as unknown[]) assert.equal(isRefusedForItsShape(JSON.stringify(example)), false)
+    for (const example of schema['examples'] as unknown[])
+      assert.equal(isRefusedForItsShape(JSON.stringify(example)), false)
   })
 })
 
@@ -133,19 +148,30 @@ describe('the codes of the failure table', () => {
   const alert = document.paths['/alerts/{webhook}']?.['post'] as Operation
   const codesOf = ({ responses }: Operation): string[] =>
     Object.entries(responses).flatMap(([status, { description, content }]) =>
-      JSON.stringify(content ?? {}).includes('ErrorResponse') && status !== '4XX' ? description.split(', ').map((code) => `${status} ${code}`) : [],
+      JSON.stringify(content ?? {}).includes('ErrorResponse') && status !== '4XX'
+        ? description.split(', ').map((code) => `${status} ${code}`)
+        : [],
     )
 
   test('stand under their status where they occur, every one of them somewhere', () => {
     const all = Object.values(WIRE).map(({ status, code }) => `${status} ${code}`)
-    assert.deepEqual([...new Set([reconnect, list, get, alert].flatMap(codesOf).filter((code) => !code.includes(':')))].toSorted(), [...new Set(all)].toSorted())
+    assert.deepEqual(
+      [...new Set([reconnect, list, get, alert].flatMap(codesOf).filter((code) => !code.includes(':')))].toSorted(),
+      [...new Set(all)].toSorted(),
+    )
   })
 
   test('of reading are not those of reconnecting', () => {
-    const both = ['401 AuthenticationFailed', '500 InternalServerError', '503 ServiceUnavailable', '503 ConfigurationInvalid']
+    const both = [
+      '401 AuthenticationFailed',
+      '500 InternalServerError',
+      '503 ServiceUnavailable',
+      '503 ConfigurationInvalid',
+    ]
     assert.deepEqual(codesOf(list).toSorted(), ['400 InvalidQueryParameterValue', ...both].toSorted())
     assert.deepEqual(codesOf(get).toSorted(), ['404 OperationNotFound', ...both].toSorted())
-    for (const code of ['400 InvalidQueryParameterValue', '404 OperationNotFound']) assert.ok(!codesOf(reconnect).includes(code), code)
+    for (const code of ['400 InvalidQueryParameterValue', '404 OperationNotFound'])
+      assert.ok(!codesOf(reconnect).includes(code), code)
   })
 })
 
@@ -157,21 +183,39 @@ test('shows what senders of alerts are answered', () => {
 
 test('shows a 202 with its outcomes and the way to the operation', () => {
   const headers = reconnect.responses['202']?.headers as Record<string, { schema: { enum?: string[] } }>
-  assert.deepEqual(Object.keys(headers), ['x-reconnect-outcome', 'x-reconnect-due', 'x-reconnect-operation', 'x-reconnect-warning', 'location', 'retry-after'])
+  assert.deepEqual(Object.keys(headers), [
+    'x-reconnect-outcome',
+    'x-reconnect-due',
+    'x-reconnect-operation',
+    'x-reconnect-warning',
+    'location',
+    'retry-after',
+  ])
   assert.deepEqual(headers['x-reconnect-outcome']?.schema.enum, ['forwarded', 'joined', 'dry-run'])
 })
 
 test('shows an operation as it is answered: every member that one can have, and no other', () => {
-  const schema = (document as unknown as { components: { schemas: { Operation: { required: string[]; properties: Record<string, unknown> } } } }).components.schemas.Operation
+  const schema = (
+    document as unknown as {
+      components: { schemas: { Operation: { required: string[]; properties: Record<string, unknown> } } }
+    }
+  ).components.schemas.Operation
   const started = startOperation(aPermit({ after: aDuration('PT5M') }), OPERATION_ID, START_EPOCH_MS)
   const arm = { status: 202, requestId: 'r', correlationId: 'c' }
   const members = [
     endOperation(started, { kind: 'joined', scheduled: JOINED }, START_EPOCH_MS),
-    endOperation(started, { kind: 'failed', error: { code: 'C', message: 'm' }, forwarded: { ...ACCEPTED, ambiguous: true, arm } }, START_EPOCH_MS),
+    endOperation(
+      started,
+      { kind: 'failed', error: { code: 'C', message: 'm' }, forwarded: { ...ACCEPTED, ambiguous: true, arm } },
+      START_EPOCH_MS,
+    ),
   ]
   const counted = { ...members[0], joinedCount: 2 }
   for (const operation of members) for (const name of schema.required) assert.ok(Object.hasOwn(operation, name), name)
-  assert.deepEqual([...new Set([...members, counted].flatMap((operation) => Object.keys(operation)))].toSorted(), Object.keys(schema.properties).toSorted())
+  assert.deepEqual(
+    [...new Set([...members, counted].flatMap((operation) => Object.keys(operation)))].toSorted(),
+    Object.keys(schema.properties).toSorted(),
+  )
 })
 
 test('leaves room for what ARM says, and shows 202 without a body', () => {
@@ -181,5 +225,8 @@ test('leaves room for what ARM says, and shows 202 without a body', () => {
 
 test('lists the versions that are configured, and which is taken without one', () => {
   const version = reconnect.parameters.find(({ name }) => name === 'api-version')
-  assert.deepEqual([version?.schema.enum, version?.schema.default, version?.required], [VERSIONS.supported, VERSIONS.fallback, undefined])
+  assert.deepEqual(
+    [version?.schema.enum, version?.schema.default, version?.required],
+    [VERSIONS.supported, VERSIONS.fallback, undefined],
+  )
 })

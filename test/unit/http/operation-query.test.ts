@@ -26,37 +26,71 @@ test('nothing asked is everything, fifty at a time; what is unknown is ignored',
 })
 
 test('every parameter is read', () => {
-  const query = new URLSearchParams({ backend: aBackend().resourceId.toUpperCase(), state: 'failed', from: '2026-11-01T00:00:00Z', to: '2026-11-02T01:00:00.5+01:00', top: '200' })
+  const query = new URLSearchParams({
+    backend: aBackend().resourceId.toUpperCase(),
+    state: 'failed',
+    from: '2026-11-01T00:00:00Z',
+    to: '2026-11-02T01:00:00.5+01:00',
+    top: '200',
+  })
   const value = accepted(query.toString())
   assert.equal(value.backend?.key, aBackend().key)
   assert.equal(value.state, 'failed')
   assert.equal(value.fromEpochMs, Date.UTC(2026, 10, 1))
   assert.equal(value.toEpochMs, Date.UTC(2026, 10, 2, 0, 0, 0, 500))
   assert.equal(value.top, MAX_TOP)
-  assert.equal(accepted(new URLSearchParams({ service: SERVICE.toUpperCase() }).toString()).serviceKey, SERVICE.toLowerCase())
+  assert.equal(
+    accepted(new URLSearchParams({ service: SERVICE.toUpperCase() }).toString()).serviceKey,
+    SERVICE.toLowerCase(),
+  )
   for (const state of OPERATION_STATES) assert.equal(accepted(`state=${state}`).state, state)
 })
 
 test('each is refused by its name when it is given twice, empty, or nonsense', () => {
-  const valid: Record<string, string> = { backend: aBackend().resourceId, service: SERVICE, state: 'failed', from: '2026-11-01T00:00:00Z', to: '2026-11-01T00:00:00Z', top: '5', $skiptoken: token('2026-11') }
+  const valid: Record<string, string> = {
+    backend: aBackend().resourceId,
+    service: SERVICE,
+    state: 'failed',
+    from: '2026-11-01T00:00:00Z',
+    to: '2026-11-01T00:00:00Z',
+    top: '5',
+    $skiptoken: token('2026-11'),
+  }
   for (const [name, text] of Object.entries(valid)) {
     const once = new URLSearchParams([[name, text]]).toString()
     accepted(once)
     assert.equal(refused(`${once}&${once}`), name)
     const nearly = name === '$skiptoken' ? [] : [`${text}%`, `${text} `, `${text}\n`]
-    for (const bad of ['', ' ', "' or '1' eq '1", '\0', '../..', ...nearly]) assert.equal(refused(new URLSearchParams([[name, bad]]).toString()), name, JSON.stringify(bad))
+    for (const bad of ['', ' ', "' or '1' eq '1", '\0', '../..', ...nearly])
+      assert.equal(refused(new URLSearchParams([[name, bad]]).toString()), name, JSON.stringify(bad))
   }
 })
 
 test('what nearly is one is none', () => {
-  for (const text of ['0', '201', '1000', '-1', '1.5', '0x10', '1e2', '+5']) refused(new URLSearchParams({ top: text }).toString())
+  for (const text of ['0', '201', '1000', '-1', '1.5', '0x10', '1e2', '+5'])
+    refused(new URLSearchParams({ top: text }).toString())
   for (const text of ['Failed', 'accepted,failed', 'toString']) refused(new URLSearchParams({ state: text }).toString())
-  for (const text of ['2026-11-01', '2026-11-01T00:00:00', 'yesterday', '1795392000000', '2026-13-01T00:00:00Z', '2026-11-01T25:00:00Z', '2026-11-01T00:00:00+99:00', '2026-11-01T00:00:00Z\n']) {
+  for (const text of [
+    '2026-11-01',
+    '2026-11-01T00:00:00',
+    'yesterday',
+    '1795392000000',
+    '2026-13-01T00:00:00Z',
+    '2026-11-01T25:00:00Z',
+    '2026-11-01T00:00:00+99:00',
+    '2026-11-01T00:00:00Z\n',
+  ]) {
     refused(new URLSearchParams({ from: text }).toString())
     refused(new URLSearchParams({ to: text }).toString())
   }
-  for (const text of [SERVICE, `${SERVICE}/backends/..`, `${aBackend().resourceId}/x`, `${SERVICE}/backends/a%2Fb`]) refused(new URLSearchParams({ backend: text }).toString())
-  for (const text of [aBackend().resourceId, SERVICE.slice(0, SERVICE.lastIndexOf('/')), `/subscriptions/${aBackend().subscriptionId}`]) refused(new URLSearchParams({ service: text }).toString())
+  for (const text of [SERVICE, `${SERVICE}/backends/..`, `${aBackend().resourceId}/x`, `${SERVICE}/backends/a%2Fb`])
+    refused(new URLSearchParams({ backend: text }).toString())
+  for (const text of [
+    aBackend().resourceId,
+    SERVICE.slice(0, SERVICE.lastIndexOf('/')),
+    `/subscriptions/${aBackend().subscriptionId}`,
+  ])
+    refused(new URLSearchParams({ service: text }).toString())
 })
 
 test('nothing reaches the filter of storage through a token but keys as we write them', () => {
@@ -77,22 +111,38 @@ test('nothing reaches the filter of storage through a token but keys as we write
     '',
     'probe',
   ]) {
-    assert.equal(refused(new URLSearchParams({ $skiptoken: token(text) }).toString()), '$skiptoken', JSON.stringify(text))
+    assert.equal(
+      refused(new URLSearchParams({ $skiptoken: token(text) }).toString()),
+      '$skiptoken',
+      JSON.stringify(text),
+    )
   }
 })
 
 test('property: whatever the token, what passes is letters of keys', () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.string().map(token), fc.string().map((text) => token(`2026-11/${text}`))), (text) => {
-      const parsed = parseOperationQuery(new URLSearchParams([['$skiptoken', text]]))
-      if (parsed.ok) assert.match(`${parsed.value.position?.partition}${parsed.value.position?.after ?? ''}`, /^[0-9a-z-]+$/)
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.string().map(token),
+        fc.string().map((text) => token(`2026-11/${text}`)),
+      ),
+      (text) => {
+        const parsed = parseOperationQuery(new URLSearchParams([['$skiptoken', text]]))
+        if (parsed.ok)
+          assert.match(`${parsed.value.position?.partition}${parsed.value.position?.after ?? ''}`, /^[0-9a-z-]+$/)
+      },
+    ),
   )
 })
 
 test('a next link asks the same question from there on', () => {
   const id = createOperationId(partitionKeyOf(aBackend().key), 1_795_392_000_000)
-  const positions = [{ partition: '2026-11', after: historyKeysOf(id).rowKey }, { partition: partitionKeyOf(aBackend().key), after: operationKeysOf(id).rowKey }, { partition: '2026-10' }]
+  const positions = [
+    { partition: '2026-11', after: historyKeysOf(id).rowKey },
+    { partition: partitionKeyOf(aBackend().key), after: operationKeysOf(id).rowKey },
+    { partition: '2026-10' },
+  ]
   for (const position of positions) {
     const query = new URLSearchParams({ backend: aBackend().resourceId, top: '5', $skiptoken: token('2026-09') })
     const link = toNextLink(query, position, 'https://reconnect.example')

@@ -9,7 +9,11 @@ import { aCommand, aDuration, aPermit, IDS } from '../../support/builders.ts'
 import { START_EPOCH_MS } from '../../support/fake-clock.ts'
 import { OPERATION_ID } from '../../support/fake-ledger.ts'
 
-const FACTS: ReplyFacts = { ids: IDS, challenge: { authorizationUri: 'https://login.microsoftonline.com/t' }, publicUrl: undefined }
+const FACTS: ReplyFacts = {
+  ids: IDS,
+  challenge: { authorizationUri: 'https://login.microsoftonline.com/t' },
+  publicUrl: undefined,
+}
 const COMMON = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 
 function settled(change: Partial<Settled> = {}): { readonly ok: true; readonly value: Settled } {
@@ -17,7 +21,14 @@ function settled(change: Partial<Settled> = {}): { readonly ok: true; readonly v
 }
 
 function noted(recorded = true): Noted {
-  return { operation: endOperation(startOperation(aPermit(), OPERATION_ID, START_EPOCH_MS), { kind: 'dry-run', dueEpochMs: START_EPOCH_MS }, START_EPOCH_MS), recorded }
+  return {
+    operation: endOperation(
+      startOperation(aPermit(), OPERATION_ID, START_EPOCH_MS),
+      { kind: 'dry-run', dueEpochMs: START_EPOCH_MS },
+      START_EPOCH_MS,
+    ),
+    recorded,
+  }
 }
 
 const arm = undefined
@@ -43,42 +54,77 @@ test("a 202 has no body, ARM's ids beside ours, and leads to the operation", () 
 
 for (const outcome of ['dry-run', 'joined'] as const) {
   test(`${outcome} is said, under our own correlation id: ARM gave none`, () => {
-    assert.deepEqual(toReconnectReply({ result: settled({ outcome }), arm, noted: noted() }, { ...FACTS, ids: { correlationId: IDS.correlationId } }).headers, {
-      ...COMMON,
-      'x-ms-correlation-request-id': IDS.correlationId,
-      'x-reconnect-outcome': outcome,
-      'x-reconnect-due': '2026-11-23T00:02:00.000Z',
-      'x-reconnect-operation': OPERATION_ID,
-      location: `/operations/${OPERATION_ID}`,
-      'retry-after': '2',
-    })
+    assert.deepEqual(
+      toReconnectReply(
+        { result: settled({ outcome }), arm, noted: noted() },
+        { ...FACTS, ids: { correlationId: IDS.correlationId } },
+      ).headers,
+      {
+        ...COMMON,
+        'x-ms-correlation-request-id': IDS.correlationId,
+        'x-reconnect-outcome': outcome,
+        'x-reconnect-due': '2026-11-23T00:02:00.000Z',
+        'x-reconnect-operation': OPERATION_ID,
+        location: `/operations/${OPERATION_ID}`,
+        'retry-after': '2',
+      },
+    )
   })
 }
 
 describe('the way to the operation', () => {
   test('is absolute from RECONNECT_PUBLIC_URL only', () => {
-    const { headers } = toReconnectReply({ result: settled(), arm, noted: noted() }, { ...FACTS, publicUrl: 'https://reconnect.example.com' })
+    const { headers } = toReconnectReply(
+      { result: settled(), arm, noted: noted() },
+      { ...FACTS, publicUrl: 'https://reconnect.example.com' },
+    )
     assert.equal(headers['location'], `https://reconnect.example.com/operations/${OPERATION_ID}`)
   })
 
   test('is not shown where nothing was written down: whoever polls there would find a 404', () => {
-    const { headers } = toReconnectReply({ result: settled(), arm, noted: noted(false) }, { ...FACTS, publicUrl: 'https://reconnect.example.com' })
-    assert.deepEqual([headers['x-reconnect-operation'], headers['location'], headers['retry-after']], [OPERATION_ID, undefined, undefined])
+    const { headers } = toReconnectReply(
+      { result: settled(), arm, noted: noted(false) },
+      { ...FACTS, publicUrl: 'https://reconnect.example.com' },
+    )
+    assert.deepEqual(
+      [headers['x-reconnect-operation'], headers['location'], headers['retry-after']],
+      [OPERATION_ID, undefined, undefined],
+    )
   })
 
   test('is not shown with a failure, which names the operation', () => {
-    const failed = toReconnectReply({ result: err({ reason: 'outcome_unknown', detail: 'd' }), arm, noted: noted() }, FACTS)
-    assert.deepEqual([failed.status, failed.headers['x-reconnect-operation'], failed.headers['location'], failed.headers['retry-after']], [504, OPERATION_ID, undefined, undefined])
+    const failed = toReconnectReply(
+      { result: err({ reason: 'outcome_unknown', detail: 'd' }), arm, noted: noted() },
+      FACTS,
+    )
+    assert.deepEqual(
+      [
+        failed.status,
+        failed.headers['x-reconnect-operation'],
+        failed.headers['location'],
+        failed.headers['retry-after'],
+      ],
+      [504, OPERATION_ID, undefined, undefined],
+    )
   })
 
   test('of a failure leaves Retry-After to the failure', () => {
-    const { status, headers } = toReconnectReply({ result: err({ reason: 'switched_off' }), arm, noted: noted() }, FACTS)
+    const { status, headers } = toReconnectReply(
+      { result: err({ reason: 'switched_off' }), arm, noted: noted() },
+      FACTS,
+    )
     assert.deepEqual([status, headers['retry-after'], headers['location']], [503, '300', undefined])
   })
 
   test('is not there before there is an operation', () => {
-    const { headers } = toReconnectReply({ result: err({ reason: 'credential_missing' }), arm, noted: undefined }, FACTS)
-    assert.deepEqual([headers['x-reconnect-operation'], headers['location'], headers['retry-after']], [undefined, undefined, undefined])
+    const { headers } = toReconnectReply(
+      { result: err({ reason: 'credential_missing' }), arm, noted: undefined },
+      FACTS,
+    )
+    assert.deepEqual(
+      [headers['x-reconnect-operation'], headers['location'], headers['retry-after']],
+      [undefined, undefined, undefined],
+    )
   })
 })
 
@@ -90,20 +136,29 @@ describe('warnings', () => {
     ['PT1M59S', false, 'after-below-minimum, not-recorded'],
   ] as const) {
     test(`after ${after}, ${recorded ? 'recorded' : 'not recorded'}: ${warning ?? 'none'}`, () => {
-      const { headers } = toReconnectReply({ result: settled({ command: aCommand({ after: aDuration(after) }) }), arm, noted: noted(recorded) }, FACTS)
+      const { headers } = toReconnectReply(
+        { result: settled({ command: aCommand({ after: aDuration(after) }) }), arm, noted: noted(recorded) },
+        FACTS,
+      )
       assert.equal(headers['x-reconnect-warning'], warning)
     })
   }
 
   test('a failure too says that it is not recorded', () => {
-    const { headers } = toReconnectReply({ result: err({ reason: 'in_flight_elsewhere' }), arm, noted: noted(false) }, FACTS)
+    const { headers } = toReconnectReply(
+      { result: err({ reason: 'in_flight_elsewhere' }), arm, noted: noted(false) },
+      FACTS,
+    )
     assert.equal(headers['x-reconnect-warning'], 'not-recorded')
   })
 })
 
 test("an error carries the id that the audit record carries, ARM's request id, and the caller's", () => {
   const result = err({ reason: 'arm_failed', status: 500, detail: 'd' } as const)
-  const { status, headers } = toReconnectReply({ result, arm: { status: 500, requestId: 'r1', correlationId: 'not ours' }, noted: noted() }, FACTS)
+  const { status, headers } = toReconnectReply(
+    { result, arm: { status: 500, requestId: 'r1', correlationId: 'not ours' }, noted: noted() },
+    FACTS,
+  )
   assert.equal(status, 502)
   assert.equal(headers['x-ms-correlation-request-id'], IDS.correlationId)
   assert.equal(headers['x-ms-request-id'], 'r1')

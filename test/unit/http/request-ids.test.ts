@@ -7,7 +7,10 @@ import { IDS } from '../../support/builders.ts'
 
 test("keeps the caller's GUIDs as they were written", () => {
   const correlationId = IDS.correlationId.toUpperCase()
-  const headers = new Headers({ 'x-ms-correlation-request-id': correlationId, 'x-ms-client-request-id': IDS.clientRequestId ?? '' })
+  const headers = new Headers({
+    'x-ms-correlation-request-id': correlationId,
+    'x-ms-client-request-id': IDS.clientRequestId ?? '',
+  })
   assert.deepEqual(readRequestIds(headers), { correlationId, clientRequestId: IDS.clientRequestId })
 })
 
@@ -21,7 +24,11 @@ test('makes a correlation id, and no client request id, where there is none', ()
 test('repeats nothing that is no GUID', () => {
   const value = fc.oneof(
     fc.stringMatching(/^[ -~]{0,60}$/),
-    fc.constantFrom(`{${IDS.correlationId}}`, `${IDS.correlationId}, ${IDS.correlationId}`, IDS.correlationId.replaceAll('-', '')),
+    fc.constantFrom(
+      `{${IDS.correlationId}}`,
+      `${IDS.correlationId}, ${IDS.correlationId}`,
+      IDS.correlationId.replaceAll('-', ''),
+    ),
   )
   fc.assert(
     fc.property(value, (text) => {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MAX_PRINCIPAL_HEADER_BYTES, readAppServicePrincipal } from '../../../src/identity/app-service-principal.ts'
-import { API_ID, GROUP_ID, OTHER_TENANT_ID, PERSON_OBJECT_ID, TENANT_ID, TOOL_CLIENT_ID, TOOL_OBJECT_ID } from '../../support/token-mint.ts'
+import {
+  API_ID,
+  GROUP_ID,
+  OTHER_TENANT_ID,
+  PERSON_OBJECT_ID,
+  TENANT_ID,
+  TOOL_CLIENT_ID,
+  TOOL_OBJECT_ID,
+} from '../../support/token-mint.ts'
 import { assertAccepted, assertRefused, entraConfig, openRoom } from './identity-room.ts'
 
 const OBJECT_ID = 'http://schemas.microsoft.com/identity/claims/objectidentifier'
@@ -29,21 +37,31 @@ const TOOL: readonly Claim[] = [
 ]
 
 function header(claims: readonly Claim[], others: Record<string, unknown> = {}): string {
-  const principal = { auth_typ: 'aad', claims: claims.map(([typ, val]) => ({ typ, val })), name_typ: 'name', role_typ: ROLE, ...others }
+  const principal = {
+    auth_typ: 'aad',
+    claims: claims.map(([typ, val]) => ({ typ, val })),
+    name_typ: 'name',
+    role_typ: ROLE,
+    ...others,
+  }
   return Buffer.from(JSON.stringify(principal)).toString('base64')
 }
 
-const read = (claims: readonly Claim[], others?: Record<string, unknown>) => readAppServicePrincipal(header(claims, others), entraConfig())
+const read = (claims: readonly Claim[], others?: Record<string, unknown>) =>
+  readAppServicePrincipal(header(claims, others), entraConfig())
 const without = (claims: readonly Claim[], typ: string) => claims.filter(([type]) => type !== typ)
 
 describe('who is let in', () => {
   test('a person with a browser session, by object id, roles and groups', () => {
-    assert.deepEqual(assertAccepted(read([...SESSION, [ROLE, 'Reconnect.Operator'], ['roles', 'Reader'], ['groups', GROUP_ID]])), {
-      kind: 'user',
-      id: PERSON_OBJECT_ID,
-      name: 'Sample Operator',
-      principals: [`user:${PERSON_OBJECT_ID}`, 'role:Reader', 'role:Reconnect.Operator', `group:${GROUP_ID}`],
-    })
+    assert.deepEqual(
+      assertAccepted(read([...SESSION, [ROLE, 'Reconnect.Operator'], ['roles', 'Reader'], ['groups', GROUP_ID]])),
+      {
+        kind: 'user',
+        id: PERSON_OBJECT_ID,
+        name: 'Sample Operator',
+        principals: [`user:${PERSON_OBJECT_ID}`, 'role:Reader', 'role:Reconnect.Operator', `group:${GROUP_ID}`],
+      },
+    )
   })
 
   test('a person whose token has a scope, by either name of the claim', () => {
@@ -56,8 +74,15 @@ describe('who is let in', () => {
   })
 
   test('an application, by client id of a v1 or a v2 token', () => {
-    assert.deepEqual(assertAccepted(read(TOOL)), { kind: 'app', id: TOOL_CLIENT_ID, principals: [`app:${TOOL_CLIENT_ID}`, 'role:Reconnect.Tool'] })
-    assert.equal(assertAccepted(read([...without(TOOL, 'azp'), ['appid', TOOL_CLIENT_ID.toUpperCase()]])).id, TOOL_CLIENT_ID)
+    assert.deepEqual(assertAccepted(read(TOOL)), {
+      kind: 'app',
+      id: TOOL_CLIENT_ID,
+      principals: [`app:${TOOL_CLIENT_ID}`, 'role:Reconnect.Tool'],
+    })
+    assert.equal(
+      assertAccepted(read([...without(TOOL, 'azp'), ['appid', TOOL_CLIENT_ID.toUpperCase()]])).id,
+      TOOL_CLIENT_ID,
+    )
   })
 
   test('a person and never an application: no client id, another idtyp, or a subject that is not the object id', () => {
@@ -106,7 +131,16 @@ describe('what is refused', () => {
     assertAccepted(readAppServicePrincipal(good, entraConfig()))
     const otherAlphabet = good.replaceAll('/', '_').replaceAll('+', '-')
     assert.notEqual(otherAlphabet, good)
-    const spelled = ['', 'x', '{}', `${good}=`, ` ${good}`, `${good.slice(0, 8)}\n${good.slice(8)}`, otherAlphabet, `${good}, ${good}`]
+    const spelled = [
+      '',
+      'x',
+      '{}',
+      `${good}=`,
+      ` ${good}`,
+      `${good.slice(0, 8)}\n${good.slice(8)}`,
+      otherAlphabet,
+      `${good}, ${good}`,
+    ]
     for (const text of ['[]', 'null', '"x"', '{', '\ufeff{}']) spelled.push(Buffer.from(text).toString('base64'))
     for (const text of spelled) {
       assertRefused(readAppServicePrincipal(text, entraConfig()), 'principal_header_invalid', /base64/)
@@ -140,7 +174,9 @@ describe('x-ms-client-principal at the door', () => {
     for (const authorization of ['', 'Bearer x', 'Basic eDp5', `Bearer ${room.aToken({ claims: { exp: 1 } })}`]) {
       assert.equal((await room.authenticate({ authorization, clientPrincipal })).ok, false)
     }
-    const caller = assertAccepted(await room.authenticate({ authorization: `Bearer ${room.aToken({ kind: 'person-v2' })}`, clientPrincipal }))
+    const caller = assertAccepted(
+      await room.authenticate({ authorization: `Bearer ${room.aToken({ kind: 'person-v2' })}`, clientPrincipal }),
+    )
     assert.deepEqual(caller.principals, [`user:${PERSON_OBJECT_ID}`])
   })
 })

@@ -11,8 +11,27 @@ test('takes one token68 after the scheme, whose case does not matter', () => {
 })
 
 test('rejects every other header', () => {
-  const schemes = ['', 'Bearer', 'Bearer ', 'abc', 'Basic abc', 'Bearer\tabc', ' Bearer abc', 'Bearer=abc', 'Bearerabc', 'token Bearer abc']
-  const tokens = ['Bearer abc ', 'Bearer a b', 'Bearer a=b', 'Bearer é', 'Bearer "abc"', 'Bearer abc\n', 'Bearer abc\r\nx: y']
+  const schemes = [
+    '',
+    'Bearer',
+    'Bearer ',
+    'abc',
+    'Basic abc',
+    'Bearer\tabc',
+    ' Bearer abc',
+    'Bearer=abc',
+    'Bearerabc',
+    'token Bearer abc',
+  ]
+  const tokens = [
+    'Bearer abc ',
+    'Bearer a b',
+    'Bearer a=b',
+    'Bearer é',
+    'Bearer "abc"',
+    'Bearer abc\n',
+    'Bearer abc\r\nx: y',
+  ]
   for (const header of [...schemes, ...tokens]) assertRefused(extractBearerToken(header), 'credential_malformed')
 })
 
@@ -20,7 +39,15 @@ test('rejects a header that was sent twice, whichever of the two is good', async
   const room = await openRoom(t)
   const good = `Bearer ${room.aToken()}`
   const other = 'Basic eDp5'
-  for (const joined of [`${good}, ${good}`, `${good},${good}`, `${good}, Bearer x`, `${other}, ${good}`, `${good}, ${other}`, `${good},`, `, ${good}`]) {
+  for (const joined of [
+    `${good}, ${good}`,
+    `${good},${good}`,
+    `${good}, Bearer x`,
+    `${other}, ${good}`,
+    `${good}, ${other}`,
+    `${good},`,
+    `, ${good}`,
+  ]) {
     assertRefused(await room.authenticate({ authorization: joined }), 'credential_malformed')
   }
 })

@@ -3,7 +3,15 @@ import { describe, test } from 'node:test'
 import { interpretClaims } from '../../../src/identity/entra-claims.ts'
 import { MAX_PRINCIPALS_PER_CLAIM } from '../../../src/identity/principals.ts'
 import { toMembers } from '../../../src/identity/strict-json.ts'
-import { API_ID, claimsOf, GROUP_ID, PERSON_OBJECT_ID, TOOL_CLIENT_ID, TOOL_OBJECT_ID, type TokenChange } from '../../support/token-mint.ts'
+import {
+  API_ID,
+  claimsOf,
+  GROUP_ID,
+  PERSON_OBJECT_ID,
+  TOOL_CLIENT_ID,
+  TOOL_OBJECT_ID,
+  type TokenChange,
+} from '../../support/token-mint.ts'
 import { assertAccepted, assertRefused, entraConfig, NOW } from './identity-room.ts'
 
 function interpret(change: TokenChange) {
@@ -16,12 +24,17 @@ function interpret(change: TokenChange) {
 describe('an application', () => {
   for (const kind of ['tool-v2', 'tool-v1'] as const) {
     test(`is its client id, its roles and its groups (${kind})`, () => {
-      assert.deepEqual(assertAccepted(interpret({ kind, claims: { groups: [GROUP_ID.toUpperCase()], app_displayname: 'Sample tool' } })), {
-        kind: 'app',
-        id: TOOL_CLIENT_ID,
-        name: 'Sample tool',
-        principals: [`app:${TOOL_CLIENT_ID}`, 'role:Reconnect.Tool', `group:${GROUP_ID}`],
-      })
+      assert.deepEqual(
+        assertAccepted(
+          interpret({ kind, claims: { groups: [GROUP_ID.toUpperCase()], app_displayname: 'Sample tool' } }),
+        ),
+        {
+          kind: 'app',
+          id: TOOL_CLIENT_ID,
+          name: 'Sample tool',
+          principals: [`app:${TOOL_CLIENT_ID}`, 'role:Reconnect.Tool', `group:${GROUP_ID}`],
+        },
+      )
     })
   }
 
@@ -36,7 +49,8 @@ describe('an application', () => {
   })
 
   test('needs a client id that is a GUID, in azp or appid', () => {
-    for (const azp of [undefined, '', 'my-tool', 7, [TOOL_CLIENT_ID]]) assertRefused(interpret({ claims: { azp } }), 'token_claims', /azp/)
+    for (const azp of [undefined, '', 'my-tool', 7, [TOOL_CLIENT_ID]])
+      assertRefused(interpret({ claims: { azp } }), 'token_claims', /azp/)
     assertRefused(interpret({ claims: { appid: API_ID } }), 'token_claims', /differ/)
   })
 
@@ -51,12 +65,15 @@ describe('an application', () => {
 describe('a person', () => {
   for (const kind of ['person-v2', 'person-v1'] as const) {
     test(`is an object id, roles and groups, and never the application in use (${kind})`, () => {
-      assert.deepEqual(assertAccepted(interpret({ kind, claims: { roles: ['Reconnect.Operator'], groups: [GROUP_ID] } })), {
-        kind: 'user',
-        id: PERSON_OBJECT_ID,
-        name: 'Sample Operator',
-        principals: [`user:${PERSON_OBJECT_ID}`, 'role:Reconnect.Operator', `group:${GROUP_ID}`],
-      })
+      assert.deepEqual(
+        assertAccepted(interpret({ kind, claims: { roles: ['Reconnect.Operator'], groups: [GROUP_ID] } })),
+        {
+          kind: 'user',
+          id: PERSON_OBJECT_ID,
+          name: 'Sample Operator',
+          principals: [`user:${PERSON_OBJECT_ID}`, 'role:Reconnect.Operator', `group:${GROUP_ID}`],
+        },
+      )
     })
   }
 
@@ -66,9 +83,19 @@ describe('a person', () => {
   })
 
   test('needs one of the scopes, exactly, in a text', () => {
-    for (const scp of ['Reconnect.Invoke', 'openid user_impersonation']) assertAccepted(interpret({ kind: 'person-v2', claims: { scp } }))
-    const texts = ['', ' ', 'openid', 'reconnect.invoke', 'Reconnect.InvokeAll', 'Reconnect.Invoke,openid', 'x\tReconnect.Invoke']
-    for (const scp of [...texts, null, [], ['Reconnect.Invoke'], 7, true]) assertRefused(interpret({ kind: 'person-v2', claims: { scp } }), 'token_scope')
+    for (const scp of ['Reconnect.Invoke', 'openid user_impersonation'])
+      assertAccepted(interpret({ kind: 'person-v2', claims: { scp } }))
+    const texts = [
+      '',
+      ' ',
+      'openid',
+      'reconnect.invoke',
+      'Reconnect.InvokeAll',
+      'Reconnect.Invoke,openid',
+      'x\tReconnect.Invoke',
+    ]
+    for (const scp of [...texts, null, [], ['Reconnect.Invoke'], 7, true])
+      assertRefused(interpret({ kind: 'person-v2', claims: { scp } }), 'token_scope')
   })
 
   test('needs an object id that is a GUID', () => {
@@ -79,7 +106,10 @@ describe('a person', () => {
 
   test('is called by name, else by user name, bounded, for the record only', () => {
     const called = (claims: Record<string, unknown>) => assertAccepted(interpret({ kind: 'person-v2', claims })).name
-    assert.equal(called({ name: undefined, preferred_username: 'operator@contoso.example' }), 'operator@contoso.example')
+    assert.equal(
+      called({ name: undefined, preferred_username: 'operator@contoso.example' }),
+      'operator@contoso.example',
+    )
     assert.equal(called({ name: '', upn: 'operator' }), 'operator')
     assert.equal(called({ name: 7 }), undefined)
     assert.equal(called({ name: 'n'.repeat(500) })?.length, 128)
@@ -92,10 +122,17 @@ describe('roles and groups', () => {
   const principals = (claims: Record<string, unknown>) => assertAccepted(interpret({ claims })).principals.slice(1)
 
   test('count as lists of strings only', () => {
-    for (const roles of ['Reconnect.Operator', { 0: 'Reconnect.Operator' }, ['Reconnect.Operator', 7], [['Reconnect.Operator']], null]) {
+    for (const roles of [
+      'Reconnect.Operator',
+      { 0: 'Reconnect.Operator' },
+      ['Reconnect.Operator', 7],
+      [['Reconnect.Operator']],
+      null,
+    ]) {
       assert.deepEqual(principals({ roles }), [])
     }
-    for (const groups of [GROUP_ID, [GROUP_ID, null], { src1: GROUP_ID }]) assert.deepEqual(principals({ roles: [], groups }), [])
+    for (const groups of [GROUP_ID, [GROUP_ID, null], { src1: GROUP_ID }])
+      assert.deepEqual(principals({ roles: [], groups }), [])
   })
 
   test('that name no principal are left out, the others stay', () => {
@@ -116,7 +153,10 @@ describe('roles and groups', () => {
   })
 
   test('beyond what a token holds are not fetched: overage leaves a person without groups', () => {
-    const overage = { _claim_names: { groups: 'src1' }, _claim_sources: { src1: { endpoint: 'https://graph.example/' } } }
+    const overage = {
+      _claim_names: { groups: 'src1' },
+      _claim_sources: { src1: { endpoint: 'https://graph.example/' } },
+    }
     assert.deepEqual(principals({ roles: [], ...overage }), [])
   })
 })

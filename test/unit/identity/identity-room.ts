@@ -69,7 +69,10 @@ export async function openRoom(t: TestContext, options: RoomOptions = {}): Promi
 
   const now: IdentityRoom['now'] = () => ({ authority: issuer.authority, nowEpochSeconds: clock.now() / 1000 })
   const authenticate: IdentityRoom['authenticate'] = (credentials, deadlineMs) =>
-    authenticator.authenticate({ authorization: undefined, clientPrincipal: undefined, ...credentials }, deadline(deadlineMs))
+    authenticator.authenticate(
+      { authorization: undefined, clientPrincipal: undefined, ...credentials },
+      deadline(deadlineMs),
+    )
 
   return {
     authenticator,
@@ -86,7 +89,12 @@ export async function openRoom(t: TestContext, options: RoomOptions = {}): Promi
 }
 
 export function entraConfig(authority = 'https://login.microsoftonline.com'): EntraConfig {
-  return { tenantId: TENANT_ID, audiences: [API_ID, `api://${API_ID}`], authority, scopes: ['Reconnect.Invoke', 'user_impersonation'] }
+  return {
+    tenantId: TENANT_ID,
+    audiences: [API_ID, `api://${API_ID}`],
+    authority,
+    scopes: ['Reconnect.Invoke', 'user_impersonation'],
+  }
 }
 
 export function assertAccepted(result: Result<Caller, AuthenticationFailure>): Caller {
@@ -94,7 +102,11 @@ export function assertAccepted(result: Result<Caller, AuthenticationFailure>): C
   return result.value
 }
 
-export function assertRefused<E extends { readonly reason: string }>(result: Result<unknown, E>, reason: E['reason'], detail?: RegExp): E {
+export function assertRefused<E extends { readonly reason: string }>(
+  result: Result<unknown, E>,
+  reason: E['reason'],
+  detail?: RegExp,
+): E {
   assert.ok(!result.ok, 'accepted')
   assert.equal(result.error.reason, reason)
   if (detail !== undefined) assert.match('detail' in result.error ? String(result.error.detail) : '', detail)

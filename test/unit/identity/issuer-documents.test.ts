@@ -53,7 +53,8 @@ describe('the metadata', () => {
   for (const [address, trusted] of addresses) {
     test(`${trusted ? 'may' : 'must not'} say that the keys are at ${JSON.stringify(address) ?? 'no address'}`, async () => {
       const entra = entraConfig()
-      const answer: HttpGet = () => Promise.resolve(jsonAnswer({ issuer: `${entra.authority}/${TENANT_ID}/v2.0`, jwks_uri: address }))
+      const answer: HttpGet = () =>
+        Promise.resolve(jsonAnswer({ issuer: `${entra.authority}/${TENANT_ID}/v2.0`, jwks_uri: address }))
       const result = await createIssuerDocuments(entra, answer).fetchKeysAddress()
       assert.equal(result.ok, trusted)
     })
@@ -97,7 +98,7 @@ describe('a key of the set', () => {
     ['without use and alg', { use: undefined, alg: undefined }],
     ['that says RS256', { alg: 'RS256' }],
     ['of our issuer', { issuer: `${authority}/${TENANT_ID}/v2.0` }],
-    ['of every tenant\'s issuer', { issuer: `${authority}/{tenantid}/v2.0` }],
+    ["of every tenant's issuer", { issuer: `${authority}/{tenantid}/v2.0` }],
     ['of our v1 issuer', { issuer: 'https://sts.windows.net/{tenantid}/' }],
     ['with a certificate beside it', { x5c: ['MIIC'], x5t: 'x' }],
   ]
@@ -116,7 +117,10 @@ describe('a key of the set', () => {
     const room = await openRoom(t)
     room.issuer.keys = [issuerKey().jwk, { ...other.jwk, kid: issuerKey().keyId }]
     assertAccepted(await room.authenticateToken(room.aToken()))
-    assertRefused(await room.authenticateToken(room.aToken({ key: other, header: { kid: issuerKey().keyId } })), 'token_signature')
+    assertRefused(
+      await room.authenticateToken(room.aToken({ key: other, header: { kid: issuerKey().keyId } })),
+      'token_signature',
+    )
   })
 
   test('counts among the first hundred', async () => {
@@ -129,17 +133,29 @@ describe('a key of the set', () => {
   })
 
   async function keyIds(keys: readonly unknown[]): Promise<readonly string[]> {
-    const result = await createIssuerDocuments(entraConfig(authority), () => Promise.resolve(jsonAnswer({ keys }))).fetchKeys(`${authority}/keys`)
+    const result = await createIssuerDocuments(entraConfig(authority), () =>
+      Promise.resolve(jsonAnswer({ keys })),
+    ).fetchKeys(`${authority}/keys`)
     assert.ok(result.ok, result.ok ? '' : result.error)
     return [...result.value.keys()]
   }
 })
 
 test('a set without any key that serves is no set', async () => {
-  const { fetchKeys } = createIssuerDocuments(entraConfig(), () => Promise.resolve(jsonAnswer({ keys: [{ kty: 'oct', kid: 'x', k: 'x' }] })))
-  assert.deepEqual(await fetchKeys('https://login.microsoftonline.com/keys'), { ok: false, error: 'keys: none that can be used' })
+  const { fetchKeys } = createIssuerDocuments(entraConfig(), () =>
+    Promise.resolve(jsonAnswer({ keys: [{ kty: 'oct', kid: 'x', k: 'x' }] })),
+  )
+  assert.deepEqual(await fetchKeys('https://login.microsoftonline.com/keys'), {
+    ok: false,
+    error: 'keys: none that can be used',
+  })
 })
 
 function jsonAnswer(document: object): HttpAnswer {
-  return { status: 200, body: (async function* () { yield Buffer.from(JSON.stringify(document)) })() }
+  return {
+    status: 200,
+    body: (async function* () {
+      yield Buffer.from(JSON.stringify(document))
+    })(),
+  }
 }

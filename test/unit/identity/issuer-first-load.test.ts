@@ -17,14 +17,18 @@ describe('the first load', () => {
   test('happens on the first need, once for all who wait for it', async (t) => {
     const room = await openRoom(t)
     assertRequests(room, 0, 0)
-    const results = await Promise.all(Array.from({ length: 20 }, (_, index) => room.authenticateToken(room.aToken({ claims: { index } }))))
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => room.authenticateToken(room.aToken({ claims: { index } }))),
+    )
     results.forEach(assertAccepted)
     assertRequests(room, 1, 1)
   })
 
   test('that meets only made-up keys costs one load, not one request more', async (t) => {
     const room = await openRoom(t)
-    const results = await Promise.all(Array.from({ length: 20 }, (_, index) => room.authenticateToken(room.aToken({ header: { kid: `k${index}` } }))))
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => room.authenticateToken(room.aToken({ header: { kid: `k${index}` } }))),
+    )
     results.forEach((result) => assertRefused(result, 'token_key_unknown'))
     assertRequests(room, 1, 1)
   })
@@ -33,12 +37,24 @@ describe('the first load', () => {
     ['500', status(500), /status 500/],
     ['404', status(404), /status 404/],
     ['204', (response) => void response.writeHead(204).end(), /status 204/],
-    ['HTML', (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html></html>'), /not JSON/],
+    [
+      'HTML',
+      (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html></html>'),
+      /not JSON/,
+    ],
     ['nothing', (response) => void response.writeHead(200).end(), /not JSON/],
     ['a list', (response) => sendJson(response, []), /issuer|JWK set/],
     ['a connection that breaks', (response) => void response.destroy(), /keys|metadata/],
-    ['half an answer', (response) => void response.writeHead(200, { 'content-length': '100' }).write('{', () => response.destroy()), /keys|metadata/],
-    ['a body over 1 MiB', (response) => void response.writeHead(200).end(`{"x":"${'x'.repeat(1024 * 1024)}"}`), /more than 1048576 bytes/],
+    [
+      'half an answer',
+      (response) => void response.writeHead(200, { 'content-length': '100' }).write('{', () => response.destroy()),
+      /keys|metadata/,
+    ],
+    [
+      'a body over 1 MiB',
+      (response) => void response.writeHead(200).end(`{"x":"${'x'.repeat(1024 * 1024)}"}`),
+      /more than 1048576 bytes/,
+    ],
     ['a body without end', sendWithoutEnd, /more than 1048576 bytes/],
   ]
   for (const document of ['metadata', 'keys'] as const) {
@@ -66,7 +82,10 @@ describe('the first load', () => {
       const attacker = await openRoom(t)
       attacker.issuer.keys = [successor.jwk]
       attacker.issuer.metadata = { ...room.issuer.metadata, jwks_uri: attacker.issuer.keysAddress }
-      const place = document === 'keys' ? attacker.issuer.keysAddress : `${attacker.issuer.authority}${new URL(metadataOf(room)).pathname}`
+      const place =
+        document === 'keys'
+          ? attacker.issuer.keysAddress
+          : `${attacker.issuer.authority}${new URL(metadataOf(room)).pathname}`
       for (const code of [301, 302, 303, 307, 308]) {
         room.issuer[`${document}Answer`] = (response) => void response.writeHead(code, { location: place }).end()
         assertUnavailable(await room.authenticateToken(room.aToken({ key: successor })))
@@ -97,7 +116,8 @@ describe('the first load', () => {
 
   test('asks nobody for tokens that could never be good', async (t) => {
     const room = await openRoom(t)
-    for (const header of [{ alg: 'none' }, { kid: undefined }, { crit: ['x'] }]) await room.authenticateToken(room.aToken({ header }))
+    for (const header of [{ alg: 'none' }, { kid: undefined }, { crit: ['x'] }])
+      await room.authenticateToken(room.aToken({ header }))
     assertRequests(room, 0, 0)
   })
 })

@@ -27,7 +27,8 @@ describe('an unknown kid', () => {
   test('fifty times over costs one request per 30 seconds, together or one after the other', async (t) => {
     const room = await openRoom(t)
     assertAccepted(await room.authenticateToken(room.aToken()))
-    const flood = (round: string) => Array.from({ length: 25 }, (_, index) => room.aToken({ header: { kid: `${round}-${index}` } }))
+    const flood = (round: string) =>
+      Array.from({ length: 25 }, (_, index) => room.aToken({ header: { kid: `${round}-${index}` } }))
     const together = await Promise.all(flood('a').map((token) => room.authenticateToken(token)))
     together.forEach((result) => assertRefused(result, 'token_key_unknown'))
     for (const token of flood('b')) assertRefused(await room.authenticateToken(token), 'token_key_unknown')
@@ -85,7 +86,8 @@ describe('keys in their second and third day', () => {
       answerNow = () => sendJson(response, room.issuer.metadata)
     }
     room.clock.advance(1)
-    for (let index = 0; index < 3; index++) assertAccepted(await room.authenticateToken(room.aToken({ claims: { index } })))
+    for (let index = 0; index < 3; index++)
+      assertAccepted(await room.authenticateToken(room.aToken({ claims: { index } })))
     await settled(() => room.issuer.metadataRequests === 2)
     room.issuer.keys = [successor.jwk]
     answerNow()
@@ -101,7 +103,8 @@ describe('keys in their second and third day', () => {
     room.clock.advance(24 * HOUR_MS)
     assertAccepted(await room.authenticateToken(room.aToken()))
     await settled(() => room.logged.length === 2)
-    for (let index = 0; index < 5; index++) assertAccepted(await room.authenticateToken(room.aToken({ claims: { index } })))
+    for (let index = 0; index < 5; index++)
+      assertAccepted(await room.authenticateToken(room.aToken({ claims: { index } })))
     assertRequests(room, 2, 1)
     room.clock.advance(24 * HOUR_MS - 1)
     assertAccepted(await room.authenticateToken(room.aToken()))

@@ -19,9 +19,13 @@ export function assertRequests(room: IdentityRoom, metadata: number, keys: numbe
   assert.deepEqual({ metadata: room.issuer.metadataRequests, keys: room.issuer.keysRequests }, { metadata, keys })
 }
 
-export function assertUnavailable(result: Awaited<ReturnType<IdentityRoom['authenticateToken']>>, retryAfterSeconds?: number): void {
+export function assertUnavailable(
+  result: Awaited<ReturnType<IdentityRoom['authenticateToken']>>,
+  retryAfterSeconds?: number,
+): void {
   const failure = assertRefused(result, 'keys_unavailable')
-  if (retryAfterSeconds !== undefined) assert.equal('retryAfterSeconds' in failure && failure.retryAfterSeconds, retryAfterSeconds)
+  if (retryAfterSeconds !== undefined)
+    assert.equal('retryAfterSeconds' in failure && failure.retryAfterSeconds, retryAfterSeconds)
 }
 
 /** Lets a request that nobody waits for come to its end. */

@@ -4,7 +4,10 @@ import { createTokenCache, MAX_AGE_MS, MAX_TOKENS } from '../../../src/identity/
 import { createSigningKey } from '../../support/token-mint.ts'
 import { assertAccepted, assertRefused, FakeClock, NOW, openRoom } from './identity-room.ts'
 
-const forOneHour = (id: string) => ({ caller: { kind: 'app' as const, id, principals: [] }, expiresAtEpochMs: (NOW + 3600) * 1000 })
+const forOneHour = (id: string) => ({
+  caller: { kind: 'app' as const, id, principals: [] },
+  expiresAtEpochMs: (NOW + 3600) * 1000,
+})
 
 test('finds a token by its every character', () => {
   const cache = createTokenCache(new FakeClock())

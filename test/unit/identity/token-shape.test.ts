@@ -9,7 +9,17 @@ describe('a token is one canonical compact JWS', () => {
     const [header, payload, signature] = room.aToken().split('.') as [string, string, string]
     const token = `${header}.${payload}.${signature}`
     const jwe = `${header}.${payload}.${payload}.${payload}.${signature}`
-    for (const other of ['x', '.', '..', '...', `${header}.${payload}`, `.${payload}.${signature}`, `${token}.`, `${token}.${signature}`, jwe]) {
+    for (const other of [
+      'x',
+      '.',
+      '..',
+      '...',
+      `${header}.${payload}`,
+      `.${payload}.${signature}`,
+      `${token}.`,
+      `${token}.${signature}`,
+      jwe,
+    ]) {
       assertRefused(await room.authenticateToken(other), 'token_malformed')
     }
     const json = JSON.stringify({ protected: header, payload, signature })
@@ -58,7 +68,9 @@ describe('a token is one canonical compact JWS', () => {
   test('rejects a changed payload or header', async (t) => {
     const room = await openRoom(t)
     const [header, , signature] = room.aToken().split('.') as [string, string, string]
-    const payload = Buffer.from(JSON.stringify(claimsOf({ ...room.now(), claims: { roles: ['Reconnect.Operator'] } }))).toString('base64url')
+    const payload = Buffer.from(
+      JSON.stringify(claimsOf({ ...room.now(), claims: { roles: ['Reconnect.Operator'] } })),
+    ).toString('base64url')
     assertRefused(await room.authenticateToken(`${header}.${payload}.${signature}`), 'token_signature')
     const [, same] = room.aToken().split('.') as [string, string, string]
     const other = Buffer.from(JSON.stringify({ ...headerOf(), x: 1 })).toString('base64url')
@@ -68,7 +80,17 @@ describe('a token is one canonical compact JWS', () => {
   test('rejects a payload that is not a JSON object, properly signed', async (t) => {
     const room = await openRoom(t)
     const inner = room.aToken()
-    const payloads = [inner, '[]', 'null', '"x"', '7', '{', '{"a":1}x', '\ufeff{}', Buffer.from('{"a":"\xff"}', 'latin1')]
+    const payloads = [
+      inner,
+      '[]',
+      'null',
+      '"x"',
+      '7',
+      '{',
+      '{"a":1}x',
+      '\ufeff{}',
+      Buffer.from('{"a":"\xff"}', 'latin1'),
+    ]
     for (const payload of payloads) {
       const token = rawToken({ header: headerOf({ header: { cty: 'JWT' } }), payload, sign: rs256(issuerKey()) })
       assertRefused(await room.authenticateToken(token), 'token_malformed', /payload/)
@@ -77,7 +99,13 @@ describe('a token is one canonical compact JWS', () => {
 
   test('rejects a header that is not a JSON object', async (t) => {
     const room = await openRoom(t)
-    for (const header of ['[]', 'null', '"RS256"', '{', Buffer.from('{"alg":"RS256","kid":"issuer-key-1","a":"\xff"}', 'latin1')]) {
+    for (const header of [
+      '[]',
+      'null',
+      '"RS256"',
+      '{',
+      Buffer.from('{"alg":"RS256","kid":"issuer-key-1","a":"\xff"}', 'latin1'),
+    ]) {
       const token = rawToken({ header, payload: claimsOf(room.now()), sign: rs256(issuerKey()) })
       assertRefused(await room.authenticateToken(token), 'token_malformed', /header/)
     }
@@ -88,7 +116,10 @@ describe('a token is one canonical compact JWS', () => {
     const fits = room.aToken({ claims: { padding: 'x'.repeat(11_000) } })
     assertAccepted(await room.authenticateToken(fits))
     const asked = room.issuer.metadataRequests + room.issuer.keysRequests
-    assertRefused(await room.authenticateToken(room.aToken({ claims: { padding: 'x'.repeat(16_384) } })), 'token_too_large')
+    assertRefused(
+      await room.authenticateToken(room.aToken({ claims: { padding: 'x'.repeat(16_384) } })),
+      'token_too_large',
+    )
     assertRefused(await room.authenticateToken('x'.repeat(16 * 1024 + 1)), 'token_too_large')
     assertRefused(await room.authenticateToken('x'.repeat(16 * 1024)), 'token_malformed')
     assert.equal(room.issuer.metadataRequests + room.issuer.keysRequests, asked)

@@ -36,7 +36,11 @@ describe('the algorithm is RS256 and nothing else', () => {
       '',
     ]
     for (const secret of secrets) {
-      const token = rawToken({ header: headerOf({ header: { alg: 'HS256' } }), payload: claimsOf(room.now()), sign: hs256(secret) })
+      const token = rawToken({
+        header: headerOf({ header: { alg: 'HS256' } }),
+        payload: claimsOf(room.now()),
+        sign: hs256(secret),
+      })
       assertRefused(await room.authenticateToken(token), 'token_algorithm', /HS256/)
     }
   })
@@ -52,8 +56,15 @@ describe('the algorithm is RS256 and nothing else', () => {
 
   test('rejects other RSA algorithms, even properly signed by the issuer', async (t) => {
     const room = await openRoom(t)
-    for (const [alg, sign] of [['RS384', rs384], ['PS256', ps256]] as const) {
-      const token = rawToken({ header: headerOf({ header: { alg } }), payload: claimsOf(room.now()), sign: sign(issuerKey()) })
+    for (const [alg, sign] of [
+      ['RS384', rs384],
+      ['PS256', ps256],
+    ] as const) {
+      const token = rawToken({
+        header: headerOf({ header: { alg } }),
+        payload: claimsOf(room.now()),
+        sign: sign(issuerKey()),
+      })
       assertRefused(await room.authenticateToken(token), 'token_algorithm')
     }
   })
@@ -61,7 +72,10 @@ describe('the algorithm is RS256 and nothing else', () => {
   test('rejects a signature by another algorithm under the name RS256', async (t) => {
     const room = await openRoom(t)
     for (const sign of [rs384(issuerKey()), ps256(issuerKey()), hs256('x')]) {
-      assertRefused(await room.authenticateToken(rawToken({ header: headerOf(), payload: claimsOf(room.now()), sign })), 'token_signature')
+      assertRefused(
+        await room.authenticateToken(rawToken({ header: headerOf(), payload: claimsOf(room.now()), sign })),
+        'token_signature',
+      )
     }
   })
 
@@ -111,14 +125,25 @@ describe("the key is the issuer's, whatever the token offers", () => {
 
   test('treats a kid as a name only: paths, queries and names of object members are unknown keys', async (t) => {
     const room = await openRoom(t)
-    for (const kid of ['../../etc/passwd', '/dev/null', "a' or 1=1 --", '__proto__', 'constructor', 'issuer-key-1\u0000', 'ISSUER-KEY-1']) {
+    for (const kid of [
+      '../../etc/passwd',
+      '/dev/null',
+      "a' or 1=1 --",
+      '__proto__',
+      'constructor',
+      'issuer-key-1\u0000',
+      'ISSUER-KEY-1',
+    ]) {
       assertRefused(await room.authenticateToken(room.aToken({ header: { kid } })), 'token_key_unknown')
     }
   })
 
   test('the record shows an unknown kid bounded and with control characters escaped', async (t) => {
     const room = await openRoom(t)
-    const failure = assertRefused(await room.authenticateToken(room.aToken({ header: { kid: `\n"\u2028${'k'.repeat(200)}` } })), 'token_key_unknown')
+    const failure = assertRefused(
+      await room.authenticateToken(room.aToken({ header: { kid: `\n"\u2028${'k'.repeat(200)}` } })),
+      'token_key_unknown',
+    )
     const detail = 'detail' in failure ? (failure.detail ?? '') : ''
     assert.match(detail, /^kid "\\u000a\\u0022\\u2028k+"…$/)
     assert.ok(detail.length < 120)
@@ -127,7 +152,11 @@ describe("the key is the issuer's, whatever the token offers", () => {
   test('of two kid members in the header the last counts, for us as for the signature check', async (t) => {
     const room = await openRoom(t)
     const forge = (first: string, last: string, key: SigningKey) =>
-      rawToken({ header: `{"alg":"RS256","kid":"${first}","kid":"${last}"}`, payload: claimsOf(room.now()), sign: rs256(key) })
+      rawToken({
+        header: `{"alg":"RS256","kid":"${first}","kid":"${last}"}`,
+        payload: claimsOf(room.now()),
+        sign: rs256(key),
+      })
     assertRefused(await room.authenticateToken(forge(issuerKey().keyId, stranger.keyId, stranger)), 'token_key_unknown')
     assertRefused(await room.authenticateToken(forge(stranger.keyId, issuerKey().keyId, stranger)), 'token_signature')
   })

@@ -21,7 +21,14 @@ function room({ deliverWithinMs = 6 * HOUR_MS } = {}) {
   const store = createScriptedStore()
   const records = createRecords(store, clock, QUIET, () => undefined)
   const joins = createJoinCounter(store, clock, QUIET, 'i1')
-  const acceptances = createAcceptances({ store, records, joins, storageClock: createStorageClock(clock), clock, deliverWithinMs })
+  const acceptances = createAcceptances({
+    store,
+    records,
+    joins,
+    storageClock: createStorageClock(clock),
+    clock,
+    deliverWithinMs,
+  })
   const messages: Operation[] = []
   let answer: () => Promise<Result<void, string>> = () => Promise.resolve(ok(undefined))
   const enqueue = (operation: Operation): Promise<Result<void, string>> => {
@@ -33,7 +40,8 @@ function room({ deliverWithinMs = 6 * HOUR_MS } = {}) {
     store,
     messages,
     queueAnswers: (next: typeof answer) => void (answer = next),
-    accept: (change: Parameters<typeof aPermit>[0] = {}, trigger = TRIGGER): Promise<Acceptance> => acceptances.accept(aPermit(change), trigger, enqueue),
+    accept: (change: Parameters<typeof aPermit>[0] = {}, trigger = TRIGGER): Promise<Acceptance> =>
+      acceptances.accept(aPermit(change), trigger, enqueue),
     /** What a delivery, wherever it runs, makes of the operation. */
     become(id: OperationId, state: OperationState, change: Partial<Operation> = {}): void {
       const operation = store.operations.get(id)
@@ -115,7 +123,8 @@ describe('those that come beside it', () => {
     const [first] = messages
     assert.deepEqual([messages.length, store.calls.insert], [1, 1])
     assert.equal(acceptances.filter(({ kind }) => kind === 'joined').length, 999)
-    for (const acceptance of acceptances) assert.equal(acceptance.kind !== 'unavailable' && acceptance.operation.id, first?.id)
+    for (const acceptance of acceptances)
+      assert.equal(acceptance.kind !== 'unavailable' && acceptance.operation.id, first?.id)
     assert.equal(store.calls.find, 1, 'one look for all of them')
   })
 
@@ -128,14 +137,20 @@ describe('those that come beside it', () => {
 })
 
 describe('later ones', () => {
-  const later = async (state: OperationState, change: (clock: ReturnType<typeof createFakeClock>) => Partial<Operation> = () => ({}), waitMs = 1_000): Promise<Acceptance['kind']> => {
+  const later = async (
+    state: OperationState,
+    change: (clock: ReturnType<typeof createFakeClock>) => Partial<Operation> = () => ({}),
+    waitMs = 1_000,
+  ): Promise<Acceptance['kind']> => {
     const { accept, become, clock } = room()
     const { id } = await began(accept())
     become(id, state, change(clock))
     await clock.advance(waitMs)
     return (await accept()).kind
   }
-  const dueIn = (ms: number) => (clock: ReturnType<typeof createFakeClock>) => ({ due: new Date(clock.now() + ms).toISOString() })
+  const dueIn = (ms: number) => (clock: ReturnType<typeof createFakeClock>) => ({
+    due: new Date(clock.now() + ms).toISOString(),
+  })
 
   it('join what is still to be delivered, for five minutes', async () => {
     assert.equal(await later('accepted', undefined, 299_000), 'joined')
@@ -158,7 +173,8 @@ describe('later ones', () => {
     }
   })
 
-  it('do not join what is due later than they ask for', async () => assert.equal(await later('joined', dueIn(200_000), 0), 'accepted'))
+  it('do not join what is due later than they ask for', async () =>
+    assert.equal(await later('joined', dueIn(200_000), 0), 'accepted'))
 
   it('never join what has failed, was given up, or was never sent', async () => {
     for (const state of ['failed', 'abandoned', 'dry-run'] as const) assert.equal(await later(state), 'accepted', state)
@@ -176,7 +192,11 @@ describe('later ones', () => {
     await began(accept({ backend: aBackend({ backendId: 'other' }) }))
     await began(accept({ after: aDuration('PT10M') }))
     assert.equal((await accept({ after: aDuration('PT120S') })).kind, 'joined', 'however two minutes are spelled')
-    assert.equal((await accept({ backend: aBackend({ backendId: 'ORDERS' }) })).kind, 'joined', 'however the backend is spelled')
+    assert.equal(
+      (await accept({ backend: aBackend({ backendId: 'ORDERS' }) })).kind,
+      'joined',
+      'however the backend is spelled',
+    )
     assert.equal(messages.length, 4)
   })
 

@@ -5,7 +5,10 @@ import { aBackend, TOOL_ID } from '../../support/builders.ts'
 import { START_EPOCH_MS } from '../../support/fake-clock.ts'
 
 /** An operation of a backend at a time, with the id that belongs to them. */
-export function anOperation(change: Partial<Operation> = {}, { backend = aBackend(), atEpochMs = START_EPOCH_MS } = {}): Operation {
+export function anOperation(
+  change: Partial<Operation> = {},
+  { backend = aBackend(), atEpochMs = START_EPOCH_MS } = {},
+): Operation {
   const at = toRfc3339(atEpochMs)
   return {
     id: createOperationId(partitionKeyOf(backend.key), atEpochMs),

@@ -15,23 +15,47 @@ import { createScriptedStore, ending } from '../../support/scripted-store.ts'
 const QUIET = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const LIMIT = { ...A_LIMIT, count: 2 }
 const DEADLINE_MS = 30_000
-const UNAVAILABLE: Forwarded = { result: err({ reason: 'arm_unavailable', status: 503, detail: '' }), attempts: 1, ambiguous: true, arm: { status: 503 } }
+const UNAVAILABLE: Forwarded = {
+  result: err({ reason: 'arm_unavailable', status: 503, detail: '' }),
+  attempts: 1,
+  ambiguous: true,
+  arm: { status: 503 },
+}
 
 function room() {
   const clock = createFakeClock()
   const store = createScriptedStore()
   const storageClock = createStorageClock(clock)
-  const instance = () => createLedger({ store, records: createRecords(store, clock, QUIET, () => undefined), storageClock, clock, deadlineMs: DEADLINE_MS, describe: ({ reason }) => ({ code: reason, message: reason }), limit: LIMIT, random: () => 0.5 })
+  const instance = () =>
+    createLedger({
+      store,
+      records: createRecords(store, clock, QUIET, () => undefined),
+      storageClock,
+      clock,
+      deadlineMs: DEADLINE_MS,
+      describe: ({ reason }) => ({ code: reason, message: reason }),
+      limit: LIMIT,
+      random: () => 0.5,
+    })
   const ledger = instance()
   const partitionKey = partitionKeyOf(aBackend().key)
   let sends = 0
-  let answer: () => Forwarded = () => ({ result: ok({ acceptedAtEpochMs: clock.now() }), attempts: 1, ambiguous: false, arm: { status: 202 } })
+  let answer: () => Forwarded = () => ({
+    result: ok({ acceptedAtEpochMs: clock.now() }),
+    attempts: 1,
+    ambiguous: false,
+    arm: { status: 202 },
+  })
   const send = async (): Promise<Forwarded> => {
     sends += 1
     await clock.sleep(500)
     return answer()
   }
-  const operation = (): Operation => startOperation(aPermit(), createOperationId(partitionKey, clock.now()), clock.now(), { kind: 'webhook', webhook: 'w' })
+  const operation = (): Operation =>
+    startOperation(aPermit(), createOperationId(partitionKey, clock.now()), clock.now(), {
+      kind: 'webhook',
+      webhook: 'w',
+    })
   return {
     clock,
     store,
@@ -40,8 +64,16 @@ function room() {
     sends: () => sends,
     armAnswers: (next: () => Forwarded) => void (answer = next),
     operation,
-    async deliver(accepted: Operation = operation(), on = ledger, tries = 0, judged: 'failed' | { readonly tries: number } = { tries: tries + 1 }): Promise<Delivered> {
-      return ending(clock, on.deliver({ permit: aPermit(), accepted, tries }, aDeadline(clock, DEADLINE_MS), send, async () => judged))
+    async deliver(
+      accepted: Operation = operation(),
+      on = ledger,
+      tries = 0,
+      judged: 'failed' | { readonly tries: number } = { tries: tries + 1 },
+    ): Promise<Delivered> {
+      return ending(
+        clock,
+        on.deliver({ permit: aPermit(), accepted, tries }, aDeadline(clock, DEADLINE_MS), send, async () => judged),
+      )
     },
   }
 }
@@ -64,30 +96,59 @@ describe('a delivery', () => {
     for (const tries of [1, 2]) {
       const delivered = await deliver(accepted, undefined, tries - 1)
       assert.ok(delivered.kind === 'sent')
-      assert.deepEqual([delivered.operation.state, delivered.operation.error?.code, delivered.operation.attempts, delivered.operation.ambiguous], ['accepted', 'arm_unavailable', tries, true])
+      assert.deepEqual(
+        [
+          delivered.operation.state,
+          delivered.operation.error?.code,
+          delivered.operation.attempts,
+          delivered.operation.ambiguous,
+        ],
+        ['accepted', 'arm_unavailable', tries, true],
+      )
     }
     assert.equal(store.slot().scheduled, undefined)
     assert.equal(store.slot().alertForwards, undefined, 'what was not accepted does not count')
     armAnswers(() => ({ result: ok({ acceptedAtEpochMs: 0 }), attempts: 1, ambiguous: false }))
     const delivered = await deliver(accepted, undefined, 2)
     assert.ok(delivered.kind === 'sent')
-    assert.deepEqual([delivered.operation.state, delivered.operation.attempts, delivered.operation.ambiguous, delivered.operation.error], ['forwarded', 3, true, undefined])
+    assert.deepEqual(
+      [
+        delivered.operation.state,
+        delivered.operation.attempts,
+        delivered.operation.ambiguous,
+        delivered.operation.error,
+      ],
+      ['forwarded', 3, true, undefined],
+    )
   })
 
   it('that ARM refuses ends it as failed', async () => {
     const { deliver, armAnswers } = room()
-    armAnswers(() => ({ ...UNAVAILABLE, result: err({ reason: 'arm_rejected', status: 404, error: { code: 'c', message: 'm' } }) }))
+    armAnswers(() => ({
+      ...UNAVAILABLE,
+      result: err({ reason: 'arm_rejected', status: 404, error: { code: 'c', message: 'm' } }),
+    }))
     const delivered = await deliver(undefined, undefined, 0, 'failed')
     assert.equal(delivered.kind === 'sent' && delivered.operation.state, 'failed')
   })
 
   it('joins what somebody else has coming, and says so', async () => {
     const { deliver, ledger, clock, sends, store, operation } = room()
-    const person = await ending(clock, ledger.once(aPermit(), aDeadline(clock), async () => ({ result: ok({ acceptedAtEpochMs: clock.now() }), attempts: 1, ambiguous: false })))
+    const person = await ending(
+      clock,
+      ledger.once(aPermit(), aDeadline(clock), async () => ({
+        result: ok({ acceptedAtEpochMs: clock.now() }),
+        attempts: 1,
+        ambiguous: false,
+      })),
+    )
     const accepted = operation()
     const delivered = await deliver(accepted)
     assert.ok(delivered.kind === 'joined' && delivered.recorded)
-    assert.deepEqual([delivered.operation.joined, store.operations.get(accepted.id)?.state, sends()], [person.operation.id, 'joined', 0])
+    assert.deepEqual(
+      [delivered.operation.joined, store.operations.get(accepted.id)?.state, sends()],
+      [person.operation.id, 'joined', 0],
+    )
   })
 })
 
@@ -110,7 +171,10 @@ describe('a message that comes again', () => {
     assert.equal(store.operations.get(accepted.id)?.delivery, 4)
     for (const tries of [3, 2]) assert.equal((await deliver(accepted, undefined, tries)).kind, 'over')
     assert.equal((await deliver(accepted, undefined, 4, 'failed')).kind, 'sent')
-    assert.deepEqual([sends(), store.operations.get(accepted.id)?.state, store.operations.get(accepted.id)?.delivery], [2, 'failed', undefined])
+    assert.deepEqual(
+      [sends(), store.operations.get(accepted.id)?.state, store.operations.get(accepted.id)?.delivery],
+      [2, 'failed', undefined],
+    )
   })
 
   it('when the one of the next try could not be stored is not over', async () => {
@@ -162,9 +226,19 @@ describe('the loop guard', () => {
     }
     const third = await deliver()
     assert.ok(third.kind === 'exhausted' && third.recorded)
-    assert.deepEqual([third.operation.state, third.failure, sends()], ['exhausted', { reason: 'loop_guard', count: 2, window: 'PT1H' }, 2])
+    assert.deepEqual(
+      [third.operation.state, third.failure, sends()],
+      ['exhausted', { reason: 'loop_guard', count: 2, window: 'PT1H' }, 2],
+    )
     assert.equal(store.operations.get(third.operation.id)?.state, 'exhausted')
-    const person = await ending(clock, ledger.once(aPermit(), aDeadline(clock), async () => ({ result: ok({ acceptedAtEpochMs: clock.now() }), attempts: 1, ambiguous: false })))
+    const person = await ending(
+      clock,
+      ledger.once(aPermit(), aDeadline(clock), async () => ({
+        result: ok({ acceptedAtEpochMs: clock.now() }),
+        attempts: 1,
+        ambiguous: false,
+      })),
+    )
     assert.equal(person.kind, 'sent')
     assert.equal(store.slot().alertForwards?.length, 2, 'and do not count')
     assert.equal((await deliver()).kind, 'joined', 'what is coming anyway is joined all the same')
@@ -185,7 +259,14 @@ describe('storage is away', () => {
 
   it('a join that could not be written down has not happened', async () => {
     const { deliver, store, clock, ledger } = room()
-    await ending(clock, ledger.once(aPermit(), aDeadline(clock), async () => ({ result: ok({ acceptedAtEpochMs: clock.now() }), attempts: 1, ambiguous: false })))
+    await ending(
+      clock,
+      ledger.once(aPermit(), aDeadline(clock), async () => ({
+        result: ok({ acceptedAtEpochMs: clock.now() }),
+        attempts: 1,
+        ambiguous: false,
+      })),
+    )
     store.mishaps.write.push('refused')
     assert.equal((await deliver()).kind, 'unavailable')
   })
@@ -234,8 +315,14 @@ describe('an end without a delivery', () => {
   it('is written down with its reason, and says when it is not', async () => {
     const { ledger, operation, store } = room()
     for (const state of ['failed', 'abandoned'] as const) {
-      const { operation: ended, recorded } = await ledger.end(operation(), { state, failure: { reason: 'delivery_expired', deliverWithin: 'PT6H', detail: 'd' } })
-      assert.deepEqual([ended.state, ended.error?.code, recorded, store.operations.get(ended.id)], [state, 'delivery_expired', true, ended])
+      const { operation: ended, recorded } = await ledger.end(operation(), {
+        state,
+        failure: { reason: 'delivery_expired', deliverWithin: 'PT6H', detail: 'd' },
+      })
+      assert.deepEqual(
+        [ended.state, ended.error?.code, recorded, store.operations.get(ended.id)],
+        [state, 'delivery_expired', true, ended],
+      )
     }
     assert.equal((await ledger.end(operation(), { state: 'dry-run', afterMs: 120_000 })).operation.state, 'dry-run')
     store.mishaps.write.push('refused')

@@ -9,7 +9,9 @@ import { createFakeClock } from '../../support/fake-clock.ts'
 function room() {
   const clock = createFakeClock()
   const flights = createFlights(clock)
-  const ask = (afterMs = 120_000, force = false) => (): Ask => ({ nowEpochMs: clock.now(), wantedByEpochMs: clock.now() + afterMs, force, toleranceMs: 0 })
+  const ask =
+    (afterMs = 120_000, force = false) =>
+    (): Ask => ({ nowEpochMs: clock.now(), wantedByEpochMs: clock.now() + afterMs, force, toleranceMs: 0 })
   const dueIn = (ms: number): Scheduled => ({ operationId: 'first' as OperationId, dueEpochMs: clock.now() + ms })
   /** Enters, and remembers how it ended. */
   function enter(key: string, { afterMs = 120_000, force = false, deadlineMs = 30_000 } = {}): { entry?: Entry } {
@@ -28,7 +30,13 @@ test('one takes off, the others wait, and join what it brings back', async () =>
   const scheduled = dueIn(120_000)
   flights.land('a', scheduled)
   await clock.advance(0)
-  assert.deepEqual([second.entry, third.entry], [{ kind: 'join', scheduled }, { kind: 'join', scheduled }])
+  assert.deepEqual(
+    [second.entry, third.entry],
+    [
+      { kind: 'join', scheduled },
+      { kind: 'join', scheduled },
+    ],
+  )
   assert.equal(clock.sleeping(), 0)
 })
 
@@ -46,7 +54,10 @@ test('after a failure exactly one of those who waited takes over', async () => {
   await clock.advance(100)
   flights.land('a', undefined)
   await clock.advance(0)
-  assert.deepEqual(waiting.map(({ entry }) => entry?.kind).filter((kind) => kind !== undefined), ['took_off'])
+  assert.deepEqual(
+    waiting.map(({ entry }) => entry?.kind).filter((kind) => kind !== undefined),
+    ['took_off'],
+  )
 })
 
 test('who wants it sooner than what was brought back takes off', async () => {

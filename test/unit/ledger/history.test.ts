@@ -18,36 +18,71 @@ const PAYMENTS = aBackend({ backendId: 'payments', serviceName: 'apim-test' })
 /** Rows and copies in memory; `truth` replaces what a copy says. */
 function room(operations: readonly Operation[], truth: readonly Operation[] = operations) {
   const calls: string[] = []
-  const pages = (rows: { partitionKey: string; rowKey: string; operation: Operation }[], partition: string, prefix: string, range: OperationRange): OperationPage => {
+  const pages = (
+    rows: { partitionKey: string; rowKey: string; operation: Operation }[],
+    partition: string,
+    prefix: string,
+    range: OperationRange,
+  ): OperationPage => {
     calls.push(partition)
     const found = rows
-      .filter(({ partitionKey, rowKey }) => partitionKey === partition && (range.after === undefined ? rowKey >= prefix + invertedTime(range.toEpochMs) : rowKey > range.after) && rowKey < `${prefix}${invertedTime(range.fromEpochMs)}~`)
+      .filter(
+        ({ partitionKey, rowKey }) =>
+          partitionKey === partition &&
+          (range.after === undefined ? rowKey >= prefix + invertedTime(range.toEpochMs) : rowKey > range.after) &&
+          rowKey < `${prefix}${invertedTime(range.fromEpochMs)}~`,
+      )
       .toSorted((a, b) => (a.rowKey < b.rowKey ? -1 : 1))
     return { rows: found.slice(0, range.top), more: found.length > range.top }
   }
   const reads: string[] = []
   const store: OperationStore = {
     readOperation: async (id) => (reads.push(id), truth.find((operation) => operation.id === id)),
-    listBackend: async (partition, range) => pages(operations.map((operation) => ({ ...operationKeysOf(operation.id), operation })), partition, 'op-', range),
-    listMonth: async (month, range) => pages(operations.map((operation) => ({ ...historyKeysOf(operation.id), operation })), month, '', range),
+    listBackend: async (partition, range) =>
+      pages(
+        operations.map((operation) => ({ ...operationKeysOf(operation.id), operation })),
+        partition,
+        'op-',
+        range,
+      ),
+    listMonth: async (month, range) =>
+      pages(
+        operations.map((operation) => ({ ...historyKeysOf(operation.id), operation })),
+        month,
+        '',
+        range,
+      ),
     writeCopies: () => assert.fail('a reader writes nothing'),
   }
   const history = createHistory(store, () => NOW)
   /** Follows positions to the end; gives the ids of every page. */
-  async function pagesOf(query: Partial<OperationQuery>, mayRead: (operation: Operation) => boolean = ALL): Promise<string[][]> {
+  async function pagesOf(
+    query: Partial<OperationQuery>,
+    mayRead: (operation: Operation) => boolean = ALL,
+  ): Promise<string[][]> {
     const seen: string[][] = []
     let position: OperationQuery['position']
     do {
-      const { operations: found, next } = await history.list({ top: 50, ...query, ...(position === undefined ? {} : { position }) }, mayRead)
+      const { operations: found, next } = await history.list(
+        { top: 50, ...query, ...(position === undefined ? {} : { position }) },
+        mayRead,
+      )
       seen.push(found.map(({ id }) => id))
       position = next
     } while (position !== undefined && seen.length < 50)
     return seen
   }
-  return { history, calls, reads, pagesOf, list: (query: Partial<OperationQuery> = {}, mayRead = ALL) => history.list({ top: 50, ...query }, mayRead) }
+  return {
+    history,
+    calls,
+    reads,
+    pagesOf,
+    list: (query: Partial<OperationQuery> = {}, mayRead = ALL) => history.list({ top: 50, ...query }, mayRead),
+  }
 }
 
-const ago = (ms: number, change: Partial<Operation> = {}, backend = ORDERS): Operation => anOperation(change, { backend, atEpochMs: NOW - ms })
+const ago = (ms: number, change: Partial<Operation> = {}, backend = ORDERS): Operation =>
+  anOperation(change, { backend, atEpochMs: NOW - ms })
 const ids = (operations: readonly Operation[]): string[] => operations.map(({ id }) => id)
 
 test('newest first, across backends and months', async () => {
@@ -64,7 +99,11 @@ test('filters by backend, which is a partition of its own, by service, and by st
   assert.deepEqual(calls, [partitionKeyOf(ORDERS.key)])
   const serviceKey = PAYMENTS.key.slice(0, PAYMENTS.key.indexOf('/backends/'))
   assert.deepEqual(ids((await list({ serviceKey })).operations), [operations[1]?.id])
-  assert.deepEqual((await list({ serviceKey: serviceKey.slice(0, -1) })).operations, [], 'a prefix of a name is another service')
+  assert.deepEqual(
+    (await list({ serviceKey: serviceKey.slice(0, -1) })).operations,
+    [],
+    'a prefix of a name is another service',
+  )
   assert.deepEqual(ids((await list({ state: 'failed' })).operations), [operations[0]?.id])
 })
 
@@ -94,7 +133,8 @@ test('an operation that another instance stamped a moment ahead of us is shown',
 test('what is older than the retention is not shown, in lists or by its id', async () => {
   const [kept, gone] = [ago(RETENTION_MS - MINUTE), ago(RETENTION_MS + MINUTE)]
   const { history, list } = room([kept, gone])
-  for (const query of [{}, { backend: ORDERS }, { fromEpochMs: 0 }]) assert.deepEqual(ids((await list(query)).operations), [kept.id])
+  for (const query of [{}, { backend: ORDERS }, { fromEpochMs: 0 }])
+    assert.deepEqual(ids((await list(query)).operations), [kept.id])
   assert.equal((await history.find(kept.id))?.id, kept.id)
   assert.equal(await history.find(gone.id), undefined)
 })
@@ -110,7 +150,9 @@ test('pages join without a gap and without a repetition, across months too', asy
 })
 
 test('what may not be read is not shown, not counted, and does not make a page shorter', async () => {
-  const operations = Array.from({ length: 20 }, (_, index) => ago(index * MINUTE, {}, index % 2 === 0 ? ORDERS : PAYMENTS))
+  const operations = Array.from({ length: 20 }, (_, index) =>
+    ago(index * MINUTE, {}, index % 2 === 0 ? ORDERS : PAYMENTS),
+  )
   const mine = (operation: Operation): boolean => operation.backend === ORDERS.resourceId
   const pages = await room(operations).pagesOf({ top: 4 }, mine)
   assert.deepEqual(pages.flat(), ids(operations.filter(mine)))
@@ -132,7 +174,10 @@ test('a page reads at most a thousand rows in ten calls, and goes on where it st
 test('a copy that says accepted is read again where it is true', async () => {
   const copy = ago(MINUTE, { state: 'accepted' })
   const { list, reads } = room([copy, ago(2 * MINUTE)], [{ ...copy, state: 'forwarded' }])
-  assert.deepEqual((await list()).operations.map(({ state }) => state), ['forwarded', 'forwarded'])
+  assert.deepEqual(
+    (await list()).operations.map(({ state }) => state),
+    ['forwarded', 'forwarded'],
+  )
   assert.deepEqual(reads, [copy.id])
   assert.equal((await list({ state: 'accepted' })).operations.length, 0)
   assert.equal((await list({ state: 'forwarded' })).operations.length, 2)
@@ -141,7 +186,13 @@ test('a copy that says accepted is read again where it is true', async () => {
 test('accepted without an end for five minutes is shown as failed with its outcome unknown, and found as such', async () => {
   const [fresh, lost] = [ago(5 * MINUTE - 1, { state: 'accepted' }), ago(5 * MINUTE, { state: 'accepted' })]
   const { history, list } = room([fresh, lost])
-  assert.deepEqual((await list()).operations.map(({ state, ambiguous }) => [state, ambiguous]), [['accepted', undefined], ['failed', true]])
+  assert.deepEqual(
+    (await list()).operations.map(({ state, ambiguous }) => [state, ambiguous]),
+    [
+      ['accepted', undefined],
+      ['failed', true],
+    ],
+  )
   assert.deepEqual(ids((await list({ state: 'failed' })).operations), [lost.id])
   assert.deepEqual(ids((await list({ state: 'accepted' })).operations), [fresh.id])
   assert.equal((await history.find(lost.id))?.error?.code, 'OutcomeUnknown')
@@ -150,7 +201,10 @@ test('accepted without an end for five minutes is shown as failed with its outco
 
 test('a position in a partition that the query does not read ends the list', async () => {
   const { list, calls } = room([ago(1)])
-  for (const query of [{ position: { partition: '2001-01' } }, { backend: ORDERS, position: { partition: monthOf(NOW) } }]) {
+  for (const query of [
+    { position: { partition: '2001-01' } },
+    { backend: ORDERS, position: { partition: monthOf(NOW) } },
+  ]) {
     assert.deepEqual(await list(query), { operations: [] })
   }
   assert.deepEqual(calls, [])

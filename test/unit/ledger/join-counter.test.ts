@@ -12,7 +12,12 @@ function room() {
   const clock = createFakeClock()
   const store = createScriptedStore()
   const warnings: string[] = []
-  const joins = createJoinCounter(store, clock, { info: () => undefined, warn: (line) => warnings.push(line), error: () => undefined }, 'i1')
+  const joins = createJoinCounter(
+    store,
+    clock,
+    { info: () => undefined, warn: (line) => warnings.push(line), error: () => undefined },
+    'i1',
+  )
   return { clock, store, joins, warnings }
 }
 

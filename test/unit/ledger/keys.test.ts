@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createOperationId, historyKeysOf, invertedTime, isOperationOf, monthOf, operationKeysOf, parseOperationId, partitionKeyOf } from '../../../src/ledger/keys.ts'
+import {
+  createOperationId,
+  historyKeysOf,
+  invertedTime,
+  isOperationOf,
+  monthOf,
+  operationKeysOf,
+  parseOperationId,
+  partitionKeyOf,
+} from '../../../src/ledger/keys.ts'
 import { aBackend, inSomeCase, someParts } from '../domain/ids.ts'
 
 const NOW = 1_795_392_000_000
@@ -12,7 +21,9 @@ const LEGAL_KEY = /^[0-9a-z-]{1,64}$/
 test('property: every legal backend id has a legal partition, the same in any case', () => {
   fc.assert(
     fc.property(
-      someParts.chain((parts) => fc.tuple(fc.constant(parts), inSomeCase(parts.backendId), inSomeCase(parts.resourceGroupName))),
+      someParts.chain((parts) =>
+        fc.tuple(fc.constant(parts), inSomeCase(parts.backendId), inSomeCase(parts.resourceGroupName)),
+      ),
       ([parts, backendId, resourceGroupName]) => {
         const key = partitionKeyOf(aBackend(parts).key)
         assert.match(key, /^[0-9a-f]{32}$/)
@@ -23,7 +34,10 @@ test('property: every legal backend id has a legal partition, the same in any ca
 })
 
 test('two backends have two partitions', () => {
-  assert.notEqual(partitionKeyOf(aBackend({ backendId: 'orders' }).key), partitionKeyOf(aBackend({ backendId: 'orders2' }).key))
+  assert.notEqual(
+    partitionKeyOf(aBackend({ backendId: 'orders' }).key),
+    partitionKeyOf(aBackend({ backendId: 'orders2' }).key),
+  )
 })
 
 test('property: an id leads back to where its row is', () => {
@@ -43,12 +57,16 @@ test('property: an id leads back to where its row is', () => {
 
 test('property: newest first, in the rows of a backend and in the copies of a month', () => {
   fc.assert(
-    fc.property(fc.integer({ min: NOW - 1e12, max: NOW + 1e12 }), fc.integer({ min: 1, max: 1e10 }), (epochMs, later) => {
-      const [older, newer] = [createOperationId(PARTITION, epochMs), createOperationId(PARTITION, epochMs + later)]
-      assert.ok(operationKeysOf(newer).rowKey < operationKeysOf(older).rowKey)
-      assert.ok(historyKeysOf(newer).rowKey < historyKeysOf(older).rowKey)
-      assert.equal(invertedTime(epochMs).length, 12)
-    }),
+    fc.property(
+      fc.integer({ min: NOW - 1e12, max: NOW + 1e12 }),
+      fc.integer({ min: 1, max: 1e10 }),
+      (epochMs, later) => {
+        const [older, newer] = [createOperationId(PARTITION, epochMs), createOperationId(PARTITION, epochMs + later)]
+        assert.ok(operationKeysOf(newer).rowKey < operationKeysOf(older).rowKey)
+        assert.ok(historyKeysOf(newer).rowKey < historyKeysOf(older).rowKey)
+        assert.equal(invertedTime(epochMs).length, 12)
+      },
+    ),
   )
 })
 
@@ -77,7 +95,16 @@ test('a copy’s row key tells nothing of the random part of the id', () => {
 
 test('what is no id of ours is none: other lengths, other letters, spare bits that are set', () => {
   const id = createOperationId(PARTITION, NOW, (size) => Buffer.alloc(size, 1))
-  for (const text of ['', id.slice(1), `${id}A`, `${id.slice(0, 50)}=`, `${id.slice(0, 50)}/`, `${id.slice(0, 50)}'`, ` ${id.slice(1)}`, `${id}\n`]) {
+  for (const text of [
+    '',
+    id.slice(1),
+    `${id}A`,
+    `${id.slice(0, 50)}=`,
+    `${id.slice(0, 50)}/`,
+    `${id.slice(0, 50)}'`,
+    ` ${id.slice(1)}`,
+    `${id}\n`,
+  ]) {
     assert.equal(parseOperationId(text), undefined, JSON.stringify(text))
   }
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'

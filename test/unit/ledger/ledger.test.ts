@@ -14,34 +14,72 @@ import { createScriptedStore, ending } from '../../support/scripted-store.ts'
 
 const DEADLINE_MS = 30_000
 const QUIET = { info: () => undefined, warn: () => undefined, error: () => undefined }
-const REFUSED: Forwarded = { result: err({ reason: 'arm_unreachable', detail: '' }), attempts: 3, ambiguous: true, arm: { status: 503, requestId: 'r' } }
+const REFUSED: Forwarded = {
+  result: err({ reason: 'arm_unreachable', detail: '' }),
+  attempts: 3,
+  ambiguous: true,
+  arm: { status: 503, requestId: 'r' },
+}
 
 function room() {
   const clock = createFakeClock()
   const store = createScriptedStore()
   const records = createRecords(store, clock, QUIET, () => undefined)
   const storageClock = createStorageClock(clock)
-  const ledger = createLedger({ store, records, storageClock, clock, deadlineMs: DEADLINE_MS, describe: ({ reason }) => ({ code: reason, message: reason }), limit: A_LIMIT, random: () => 0.5 })
+  const ledger = createLedger({
+    store,
+    records,
+    storageClock,
+    clock,
+    deadlineMs: DEADLINE_MS,
+    describe: ({ reason }) => ({ code: reason, message: reason }),
+    limit: A_LIMIT,
+    random: () => 0.5,
+  })
   let sends = 0
   /** ARM accepts a second later. */
   const accept = async (): Promise<Forwarded> => {
     sends += 1
     await clock.sleep(1_000)
-    return { result: ok({ acceptedAtEpochMs: clock.now() }), attempts: 1, ambiguous: false, arm: { status: 202, requestId: 'r', correlationId: 'c' } }
+    return {
+      result: ok({ acceptedAtEpochMs: clock.now() }),
+      attempts: 1,
+      ambiguous: false,
+      arm: { status: 202, requestId: 'r', correlationId: 'c' },
+    }
   }
   const refuse = async (): Promise<Forwarded> => {
     sends += 1
     await clock.sleep(1_000)
     return REFUSED
   }
-  const once = (change: Partial<ReconnectCommand> = {}, send = accept, deadlineMs = DEADLINE_MS): Promise<Passage> => ledger.once(aPermit(change), aDeadline(clock, deadlineMs), send)
-  return { clock, store, ledger, once, refuse, storageClock, sends: () => sends, end: <T>(promise: Promise<T>) => ending(clock, promise) }
+  const once = (change: Partial<ReconnectCommand> = {}, send = accept, deadlineMs = DEADLINE_MS): Promise<Passage> =>
+    ledger.once(aPermit(change), aDeadline(clock, deadlineMs), send)
+  return {
+    clock,
+    store,
+    ledger,
+    once,
+    refuse,
+    storageClock,
+    sends: () => sends,
+    end: <T>(promise: Promise<T>) => ending(clock, promise),
+  }
 }
 
 /** Another instance on the same store. */
 function beside({ clock, store }: ReturnType<typeof room>) {
   const records = createRecords(store, clock, QUIET, () => undefined)
-  return createLedger({ store, records, storageClock: createStorageClock(clock), clock, deadlineMs: DEADLINE_MS, describe: ({ reason }) => ({ code: reason, message: reason }), limit: A_LIMIT, random: () => 0.5 })
+  return createLedger({
+    store,
+    records,
+    storageClock: createStorageClock(clock),
+    clock,
+    deadlineMs: DEADLINE_MS,
+    describe: ({ reason }) => ({ code: reason, message: reason }),
+    limit: A_LIMIT,
+    random: () => 0.5,
+  })
 }
 
 test('the first is sent, recorded, and due two minutes after ARM accepted', async () => {
@@ -65,8 +103,14 @@ test('while it is sent the operation says accepted, and its lease outlives the d
   const { once, store, clock } = room()
   void once()
   await clock.advance(500)
-  assert.deepEqual([...store.operations.values()].map(({ state }) => state), ['accepted'])
-  assert.deepEqual([...store.copies.values()].map(({ state }) => state), ['accepted'])
+  assert.deepEqual(
+    [...store.operations.values()].map(({ state }) => state),
+    ['accepted'],
+  )
+  assert.deepEqual(
+    [...store.copies.values()].map(({ state }) => state),
+    ['accepted'],
+  )
   assert.equal(store.slot().flight?.leaseUntilEpochMs, START_EPOCH_MS + DEADLINE_MS + LEASE_MARGIN_MS)
 })
 
@@ -74,7 +118,9 @@ test('who comes meanwhile, and afterwards, joins, is told the same due time to t
   const there = room()
   const [sent, meanwhile] = await there.end(Promise.all([there.once(), there.once()]))
   const afterwards = await there.end(there.once())
-  const elsewhere = await there.end(beside(there).once(aPermit(), aDeadline(there.clock), () => assert.fail('a second call to ARM')))
+  const elsewhere = await there.end(
+    beside(there).once(aPermit(), aDeadline(there.clock), () => assert.fail('a second call to ARM')),
+  )
   for (const joined of [meanwhile, afterwards, elsewhere]) {
     assert.ok(joined.kind === 'joined' && sent.kind === 'sent' && joined.recorded)
     assert.equal(joined.dueEpochMs, sent.dueEpochMs)
@@ -106,7 +152,9 @@ test('force is sent although something is scheduled', async () => {
 test('what falls due while it is waited for is not joined', async () => {
   const there = room()
   const due = { operationId: 'first' as OperationId, dueEpochMs: START_EPOCH_MS + 5_000 }
-  there.store.put({ flight: { operationId: 'x' as OperationId, nonce: 'theirs', leaseUntilEpochMs: START_EPOCH_MS + 60_000 } })
+  there.store.put({
+    flight: { operationId: 'x' as OperationId, nonce: 'theirs', leaseUntilEpochMs: START_EPOCH_MS + 60_000 },
+  })
   // The holder settles so late that what it scheduled is over by the next look.
   void there.clock.sleep(4_500).then(() => there.store.put({ scheduled: due }))
   assert.equal((await there.end(there.once())).kind, 'sent')
@@ -122,7 +170,9 @@ test('a refusal is told to its own caller alone; the next takes over and is sent
   assert.equal(first.operation.attempts, 3)
   assert.equal(first.operation.due, undefined)
   assert.ok(second.kind === 'sent' && second.forwarded.result.ok)
-  assert.deepEqual(there.store.slot(), { scheduled: { operationId: second.operation.id, dueEpochMs: second.dueEpochMs } })
+  assert.deepEqual(there.store.slot(), {
+    scheduled: { operationId: second.operation.id, dueEpochMs: second.dueEpochMs },
+  })
 })
 
 test('a refusal leaves what was scheduled before, here and elsewhere', async () => {
@@ -130,7 +180,9 @@ test('a refusal leaves what was scheduled before, here and elsewhere', async () 
   const first = await there.end(there.once())
   await there.end(there.once({ force: true }, there.refuse))
   for (const ledger of [there.ledger, beside(there)]) {
-    const joined = await there.end(ledger.once(aPermit(), aDeadline(there.clock), () => assert.fail('a second call to ARM')))
+    const joined = await there.end(
+      ledger.once(aPermit(), aDeadline(there.clock), () => assert.fail('a second call to ARM')),
+    )
     assert.equal(joined.operation.joined, first.operation.id)
   }
 })
@@ -139,7 +191,10 @@ test('a defect while sending is thrown on, and neither the backend nor the proce
   const there = room()
   await assert.rejects(there.end(there.once({}, () => Promise.reject(new TypeError('a defect')))), /a defect/)
   assert.deepEqual(there.store.slot(), {})
-  assert.deepEqual([...there.store.operations.values()].map(({ state, error }) => [state, error?.code]), [['failed', 'defect']])
+  assert.deepEqual(
+    [...there.store.operations.values()].map(({ state, error }) => [state, error?.code]),
+    [['failed', 'defect']],
+  )
   assert.equal((await there.end(there.once())).kind, 'sent')
 })
 
@@ -173,7 +228,9 @@ test('an outcome that cannot be written is told as not recorded, and joined all 
 
 test('busy when another instance holds the backend until the time runs out: recorded as failed, nothing sent', async () => {
   const there = room()
-  there.store.put({ flight: { operationId: 'x' as OperationId, nonce: 'theirs', leaseUntilEpochMs: START_EPOCH_MS + 60_000 } })
+  there.store.put({
+    flight: { operationId: 'x' as OperationId, nonce: 'theirs', leaseUntilEpochMs: START_EPOCH_MS + 60_000 },
+  })
   const busy = await there.end(there.once({}, undefined, 5_000))
   assert.equal(busy.kind, 'busy')
   assert.equal(there.store.operations.get(busy.operation.id)?.error?.code, 'in_flight_elsewhere')
@@ -182,7 +239,13 @@ test('busy when another instance holds the backend until the time runs out: reco
 
 test('busy inside a process too, and the one in flight is not disturbed', async () => {
   const there = room()
-  const slow = there.once({}, async () => (await there.clock.sleep(9_000), { result: ok({ acceptedAtEpochMs: there.clock.now() }), attempts: 1, ambiguous: false }))
+  const slow = there.once(
+    {},
+    async () => (
+      await there.clock.sleep(9_000),
+      { result: ok({ acceptedAtEpochMs: there.clock.now() }), attempts: 1, ambiguous: false }
+    ),
+  )
   assert.equal((await there.end(there.once({}, undefined, 3_000))).kind, 'busy')
   assert.equal((await there.end(slow)).kind, 'sent')
 })
@@ -200,7 +263,10 @@ test('a dry run is written down with when it would have been due; nothing is res
 test('a refusal is written down with its code; with storage down it says so', async () => {
   const there = room()
   const noted = await there.end(there.ledger.note(aPermit(), { reason: 'switched_off' }))
-  assert.deepEqual([noted.operation.state, noted.operation.error?.code, noted.recorded], ['failed', 'switched_off', true])
+  assert.deepEqual(
+    [noted.operation.state, noted.operation.error?.code, noted.recorded],
+    ['failed', 'switched_off', true],
+  )
   there.store.mishaps.write.push('refused')
   assert.equal((await there.end(there.ledger.note(aPermit()))).recorded, false)
 })
@@ -230,26 +296,38 @@ test('within a process the comparison is exact: what is due two seconds later th
 })
 
 test('between instances clocks may differ a little: due 0.7 s later than asked is joined, 0.8 s is not', async () => {
-  for (const [lateMs, kind] of [[700, 'joined'], [800, 'sent']] as const) {
+  for (const [lateMs, kind] of [
+    [700, 'joined'],
+    [800, 'sent'],
+  ] as const) {
     const there = room()
-    there.store.put({ scheduled: { operationId: 'theirs' as OperationId, dueEpochMs: START_EPOCH_MS + 120_000 + lateMs } })
+    there.store.put({
+      scheduled: { operationId: 'theirs' as OperationId, dueEpochMs: START_EPOCH_MS + 120_000 + lateMs },
+    })
     assert.equal((await there.end(there.once())).kind, kind)
   }
 })
 
 test('a clock that had to be corrected is given the benefit of what it may still be off by', async () => {
-  for (const [lateMs, kind] of [[1_200, 'joined'], [1_300, 'sent']] as const) {
+  for (const [lateMs, kind] of [
+    [1_200, 'joined'],
+    [1_300, 'sent'],
+  ] as const) {
     const there = room()
     // One answer: somewhere in a second, so that the correction may be off by half of it.
     there.storageClock.observe(new Date(START_EPOCH_MS + 600_000).toUTCString(), START_EPOCH_MS, START_EPOCH_MS)
-    there.store.put({ scheduled: { operationId: 'theirs' as OperationId, dueEpochMs: there.storageClock.now() + 120_000 + lateMs } })
+    there.store.put({
+      scheduled: { operationId: 'theirs' as OperationId, dueEpochMs: there.storageClock.now() + 120_000 + lateMs },
+    })
     assert.equal((await there.end(there.once())).kind, kind)
   }
 })
 
 test('a clock that is corrected while the outcome is written does not move what this process remembers', async () => {
   const there = room()
-  there.store.mishaps.change.push('fine', () => there.storageClock.observe(new Date(there.clock.now() - 5_000).toUTCString(), there.clock.now(), there.clock.now()))
+  there.store.mishaps.change.push('fine', () =>
+    there.storageClock.observe(new Date(there.clock.now() - 5_000).toUTCString(), there.clock.now(), there.clock.now()),
+  )
   assert.equal((await there.end(there.once())).kind, 'sent')
   assert.equal((await there.end(there.once())).kind, 'joined')
 })
@@ -257,7 +335,9 @@ test('a clock that is corrected while the outcome is written does not move what 
 test('what was joined elsewhere is remembered by our own clock, also one that had to be corrected: storage is asked once', async () => {
   const there = room()
   there.storageClock.observe(new Date(START_EPOCH_MS - 600_000).toUTCString(), START_EPOCH_MS, START_EPOCH_MS)
-  there.store.put({ scheduled: { operationId: 'theirs' as OperationId, dueEpochMs: there.storageClock.now() + 60_000 } })
+  there.store.put({
+    scheduled: { operationId: 'theirs' as OperationId, dueEpochMs: there.storageClock.now() + 60_000 },
+  })
   assert.equal((await there.end(there.once())).kind, 'joined')
   assert.equal((await there.end(there.once())).kind, 'joined')
   assert.equal(there.store.calls.read, 1)

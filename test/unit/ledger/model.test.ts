@@ -71,7 +71,14 @@ interface Climate {
 function createWorld(seed: number, climate: Climate): World {
   const simulation = createSimulation(seed, START_EPOCH_MS)
   const table = createSimulatedTable(simulation, () => climate.weather)
-  const world: World = { simulation, instances: [], accepted: new Map(), ended: [], sends: [], reservedAt: table.reservedAt }
+  const world: World = {
+    simulation,
+    instances: [],
+    accepted: new Map(),
+    ended: [],
+    sends: [],
+    reservedAt: table.reservedAt,
+  }
   for (let index = 0; index < climate.instances; index += 1) {
     const skewMs = (simulation.random() - 0.5) * 2 * climate.skewMs
     const dead = (): boolean => world.instances[index]?.dead === true
@@ -80,7 +87,16 @@ function createWorld(seed: number, climate: Climate): World {
     const store = table.connect(index, clock, storageClock, dead)
     const records = createRecords(store, clock, SILENT, () => undefined)
     const describe = (): { code: string; message: string } => ({ code: 'Failed', message: 'failed' })
-    const ledger = createLedger({ store, records, storageClock, clock, deadlineMs: DEADLINE_MS, describe, limit: A_LIMIT, random: simulation.random })
+    const ledger = createLedger({
+      store,
+      records,
+      storageClock,
+      clock,
+      deadlineMs: DEADLINE_MS,
+      describe,
+      limit: A_LIMIT,
+      random: simulation.random,
+    })
     world.instances.push({ ledger, dead: false, sentAtEpochMs: 0, skewMs })
   }
   return world
@@ -99,7 +115,8 @@ function ask(world: World, climate: Climate, instance: Instance, after: string, 
     const alone = world.reservedAt(world.instances.indexOf(instance)) < Math.max(askedAtEpochMs, instance.sentAtEpochMs)
     instance.sentAtEpochMs = simulation.now()
     // As arm.ts does: what cannot be answered in time is not sent.
-    if (deadline.remainingMs() < MIN_ATTEMPT_MS) return { result: err({ reason: 'deadline_exceeded', detail: '' }), attempts: 0, ambiguous: false }
+    if (deadline.remainingMs() < MIN_ATTEMPT_MS)
+      return { result: err({ reason: 'deadline_exceeded', detail: '' }), attempts: 0, ambiguous: false }
     sent = { fromEpochMs: simulation.now(), untilEpochMs: Number.POSITIVE_INFINITY, alone }
     world.sends.push(sent)
     const dice = simulation.random()
@@ -109,8 +126,10 @@ function ask(world: World, climate: Climate, instance: Instance, after: string, 
       instance.dead = true
       return new Promise(() => undefined)
     }
-    if (dice < climate.crash + climate.refused) return { result: err({ reason: 'arm_unreachable', detail: '' }), attempts: 1, ambiguous: false }
-    if (dice < climate.crash + climate.refused + climate.unknown) return { result: err({ reason: 'outcome_unknown', detail: '' }), attempts: 1, ambiguous: true }
+    if (dice < climate.crash + climate.refused)
+      return { result: err({ reason: 'arm_unreachable', detail: '' }), attempts: 1, ambiguous: false }
+    if (dice < climate.crash + climate.refused + climate.unknown)
+      return { result: err({ reason: 'outcome_unknown', detail: '' }), attempts: 1, ambiguous: true }
     return { result: ok({ acceptedAtEpochMs: simulation.now() }), attempts: 1, ambiguous: false }
   }
 
@@ -121,7 +140,8 @@ function ask(world: World, climate: Climate, instance: Instance, after: string, 
     deadline.dispose()
     if (sent !== undefined) {
       assert.ok(!sent.alone || !passage.recorded, 'what was sent alone says that it was not recorded')
-      if (passage.kind === 'sent' && passage.forwarded.result.ok) world.accepted.set(passage.operation.id, { dueEpochMs: sent.untilEpochMs + duration.ms })
+      if (passage.kind === 'sent' && passage.forwarded.result.ok)
+        world.accepted.set(passage.operation.id, { dueEpochMs: sent.untilEpochMs + duration.ms })
     }
     world.ended.push({ passage, askedAtEpochMs, endedAtEpochMs: simulation.now(), afterMs: duration.ms })
   }
@@ -132,19 +152,31 @@ function assertExclusive({ sends }: World, seed: number): void {
   const guarded = sends.filter(({ alone }) => !alone).toSorted((a, b) => a.fromEpochMs - b.fromEpochMs)
   for (const [index, sent] of guarded.entries()) {
     const next = guarded[index + 1]
-    assert.ok(next === undefined || next.fromEpochMs >= sent.untilEpochMs, `seed ${seed}: two requests were on their way to ARM at once`)
+    assert.ok(
+      next === undefined || next.fromEpochMs >= sent.untilEpochMs,
+      `seed ${seed}: two requests were on their way to ARM at once`,
+    )
   }
 }
 
 function assertHonest(world: World, seed: number): void {
   for (const { passage, askedAtEpochMs, endedAtEpochMs, afterMs } of world.ended) {
     // Storage that is given up costs a few calls more than the deadline, and no more.
-    assert.ok(endedAtEpochMs - askedAtEpochMs <= DEADLINE_MS + 10_000, `seed ${seed}: a request took ${endedAtEpochMs - askedAtEpochMs} ms`)
+    assert.ok(
+      endedAtEpochMs - askedAtEpochMs <= DEADLINE_MS + 10_000,
+      `seed ${seed}: a request took ${endedAtEpochMs - askedAtEpochMs} ms`,
+    )
     if (passage.kind !== 'joined') continue
     const joined = world.accepted.get(passage.operation.joined ?? '')
     assert.ok(joined !== undefined, `seed ${seed}: joined a reconnect that ARM never accepted`)
-    assert.ok(joined.dueEpochMs <= endedAtEpochMs + afterMs + CLOCK_TOLERANCE_MS + CLOCK_ERROR_MS, `seed ${seed}: joined one that is due later than was asked`)
-    assert.ok(joined.dueEpochMs + CLOCK_ERROR_MS >= askedAtEpochMs, `seed ${seed}: joined one that was over before it was asked for`)
+    assert.ok(
+      joined.dueEpochMs <= endedAtEpochMs + afterMs + CLOCK_TOLERANCE_MS + CLOCK_ERROR_MS,
+      `seed ${seed}: joined one that is due later than was asked`,
+    )
+    assert.ok(
+      joined.dueEpochMs + CLOCK_ERROR_MS >= askedAtEpochMs,
+      `seed ${seed}: joined one that was over before it was asked for`,
+    )
   }
 }
 
@@ -153,7 +185,9 @@ async function assertUnlocked(world: World, climate: Climate, seed: number): Pro
   const survivor = world.instances.find(({ dead }) => !dead)
   if (survivor === undefined) return
   const before = world.ended.length
-  world.simulation.after(LEASE_MS, () => ask(world, { ...climate, crash: 0, refused: 0, unknown: 0 }, survivor, 'PT2M', false))
+  world.simulation.after(LEASE_MS, () =>
+    ask(world, { ...climate, crash: 0, refused: 0, unknown: 0 }, survivor, 'PT2M', false),
+  )
   await world.simulation.run()
   const last = world.ended[before]
   assert.ok(last !== undefined && last.passage.kind !== 'busy', `seed ${seed}: the backend is locked after its lease`)
@@ -166,7 +200,10 @@ async function runSchedule(seed: number, climate: Climate, requests: number, spr
     const instance = world.instances[Math.floor(simulation.random() * world.instances.length)] as Instance
     const after = climate.afters[Math.floor(simulation.random() * climate.afters.length)] as string
     const force = simulation.random() < climate.force
-    simulation.after(simulation.random() * spreadMs, () => !instance.dead && ask(world, climate, instance, after, force))
+    simulation.after(
+      simulation.random() * spreadMs,
+      () => !instance.dead && ask(world, climate, instance, after, force),
+    )
   }
   await simulation.run()
   assertHonest(world, seed)
@@ -174,10 +211,24 @@ async function runSchedule(seed: number, climate: Climate, requests: number, spr
   return world
 }
 
-const CALM: Climate = { instances: 3, skewMs: 0, weather: FAIR, refused: 0, unknown: 0, crash: 0, force: 0, afters: ['PT2M'] }
+const CALM: Climate = {
+  instances: 3,
+  skewMs: 0,
+  weather: FAIR,
+  refused: 0,
+  unknown: 0,
+  crash: 0,
+  force: 0,
+  afters: ['PT2M'],
+}
 const ROUGH: TableWeather = { refused: 0.04, lost: 0.04, late: 0.04 }
 
-async function explore(climate: Climate, check: (world: World, seed: number) => void = () => undefined, requests = 8, spreadMs = 5_000): Promise<void> {
+async function explore(
+  climate: Climate,
+  check: (world: World, seed: number) => void = () => undefined,
+  requests = 8,
+  spreadMs = 5_000,
+): Promise<void> {
   const chosen = process.env['LEDGER_SEED']
   const first = chosen === undefined ? 1 : Number(chosen)
   const count = chosen === undefined ? SCHEDULES : 1
@@ -189,12 +240,17 @@ async function explore(climate: Climate, check: (world: World, seed: number) => 
 }
 
 const calls = ({ sends }: World): number => sends.filter(({ alone }) => !alone).length
-const oneCall = (world: World, seed: number): void => assert.ok(calls(world) <= 1, `seed ${seed}: ${calls(world)} calls to ARM where one was meant`)
+const oneCall = (world: World, seed: number): void =>
+  assert.ok(calls(world) <= 1, `seed ${seed}: ${calls(world)} calls to ARM where one was meant`)
 
 test('many who ask for the same at once cost ARM one call, and all are told so', () =>
   explore(CALM, (world, seed) => {
     assert.equal(world.sends.length, 1, `seed ${seed}`)
-    assert.equal(world.ended.filter(({ passage }) => passage.kind === 'joined').length, world.ended.length - 1, `seed ${seed}`)
+    assert.equal(
+      world.ended.filter(({ passage }) => passage.kind === 'joined').length,
+      world.ended.length - 1,
+      `seed ${seed}`,
+    )
   }))
 
 test('clocks a minute apart change nothing about that, but for one in a hundred at most', async () => {
@@ -214,7 +270,12 @@ test('a refusal is nobody else’s: the next takes over', () =>
   }))
 
 test('different afters, force, unknown outcomes: never two on their way, never a join to what failed', () =>
-  explore({ ...CALM, unknown: 0.2, refused: 0.2, force: 0.2, afters: ['PT10S', 'PT2M', 'PT5M', 'PT1H'] }, undefined, 12, 60_000))
+  explore(
+    { ...CALM, unknown: 0.2, refused: 0.2, force: 0.2, afters: ['PT10S', 'PT2M', 'PT5M', 'PT1H'] },
+    undefined,
+    12,
+    60_000,
+  ))
 
 test('answers of storage that are lost, late or refused: writes are recognised as our own, and nothing stays locked', async () => {
   let guarded = 0
@@ -222,11 +283,28 @@ test('answers of storage that are lost, late or refused: writes are recognised a
     oneCall(world, seed)
     guarded += calls(world)
   })
-  assert.ok(process.env['LEDGER_SEED'] !== undefined || guarded > SCHEDULES / 2, `only ${guarded} schedules were decided by storage`)
+  assert.ok(
+    process.env['LEDGER_SEED'] !== undefined || guarded > SCHEDULES / 2,
+    `only ${guarded} schedules were decided by storage`,
+  )
 })
 
 test('instances that die while they send: their lease ends, and the next takes over', () =>
   explore({ ...CALM, instances: 4, crash: 0.3, refused: 0.1 }, undefined, 10, 40_000))
 
 test('everything at once', () =>
-  explore({ instances: 4, skewMs: 60_000, weather: ROUGH, refused: 0.15, unknown: 0.15, crash: 0.15, force: 0.1, afters: ['PT10S', 'PT2M', 'PT1H'] }, undefined, 12, 90_000))
+  explore(
+    {
+      instances: 4,
+      skewMs: 60_000,
+      weather: ROUGH,
+      refused: 0.15,
+      unknown: 0.15,
+      crash: 0.15,
+      force: 0.1,
+      afters: ['PT10S', 'PT2M', 'PT1H'],
+    },
+    undefined,
+    12,
+    90_000,
+  ))

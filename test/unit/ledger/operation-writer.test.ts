@@ -7,7 +7,8 @@ import { anOperation } from './an-operation.ts'
 
 /** A store whose writes end when the test says so. */
 function room() {
-  const batches: { readonly partition: string; readonly operations: readonly Operation[]; end(fault?: Error): void }[] = []
+  const batches: { readonly partition: string; readonly operations: readonly Operation[]; end(fault?: Error): void }[] =
+    []
   const writer = createOperationWriter(
     (id) => id.slice(0, 1),
     (partition, operations) =>
@@ -15,7 +16,8 @@ function room() {
         batches.push({ partition, operations, end: (fault) => (fault === undefined ? resolve() : reject(fault)) })
       }),
   )
-  const write = (id: string, change: Partial<Operation> = {}): Promise<void> => writer.write(anOperation({ id: id as OperationId, ...change }))
+  const write = (id: string, change: Partial<Operation> = {}): Promise<void> =>
+    writer.write(anOperation({ id: id as OperationId, ...change }))
   return { batches, write }
 }
 
@@ -24,7 +26,10 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 test('a lone write waits for nobody', () => {
   const { batches, write } = room()
   void write('a1')
-  assert.deepEqual(batches.map(({ operations }) => operations.length), [1])
+  assert.deepEqual(
+    batches.map(({ operations }) => operations.length),
+    [1],
+  )
 })
 
 test('what comes while a write is under way goes out together, at most 99 at once', async () => {
@@ -38,7 +43,10 @@ test('what comes while a write is under way goes out together, at most 99 at onc
   await turn()
   batches[2]?.end()
   await Promise.all(written)
-  assert.deepEqual(batches.map(({ operations }) => operations.length), [1, 99, 5])
+  assert.deepEqual(
+    batches.map(({ operations }) => operations.length),
+    [1, 99, 5],
+  )
   assert.equal(new Set(batches.flatMap(({ operations }) => operations.map(({ id }) => id))).size, MAX_BATCH + 6)
 })
 
@@ -46,7 +54,10 @@ test('partitions do not wait for each other, and do not mix', () => {
   const { batches, write } = room()
   void write('a1')
   void write('b1')
-  assert.deepEqual(batches.map(({ partition }) => partition), ['a', 'b'])
+  assert.deepEqual(
+    batches.map(({ partition }) => partition),
+    ['a', 'b'],
+  )
 })
 
 test('of two writes of one operation in a batch the later one wins, and both resolve', async () => {
@@ -55,7 +66,13 @@ test('of two writes of one operation in a batch the later one wins, and both res
   const both = [write('a1', { state: 'accepted' }), write('a2'), write('a1', { state: 'forwarded' })]
   batches[0]?.end()
   await turn()
-  assert.deepEqual(batches[1]?.operations.map(({ id, state }) => [id, state]), [['a1', 'forwarded'], ['a2', 'forwarded']])
+  assert.deepEqual(
+    batches[1]?.operations.map(({ id, state }) => [id, state]),
+    [
+      ['a1', 'forwarded'],
+      ['a2', 'forwarded'],
+    ],
+  )
   batches[1]?.end()
   await Promise.all(both)
 })

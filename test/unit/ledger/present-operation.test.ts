@@ -16,7 +16,10 @@ test('what has not ended is accepted for five minutes, and then failed with an u
   const operation = anOperation({ state: 'accepted' })
   assert.deepEqual(presentOperation(operation, START_EPOCH_MS + 299_999), operation)
   const lost = presentOperation(operation, START_EPOCH_MS + 300_000)
-  assert.deepEqual([lost.state, lost.ambiguous, lost.error?.code, lost.id], ['failed', true, 'OutcomeUnknown', operation.id])
+  assert.deepEqual(
+    [lost.state, lost.ambiguous, lost.error?.code, lost.id],
+    ['failed', true, 'OutcomeUnknown', operation.id],
+  )
 })
 
 test('what deliveries tell each other is not shown', () => {

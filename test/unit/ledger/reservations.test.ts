@@ -19,7 +19,13 @@ function room(mishaps: { read?: Mishap[]; change?: Mishap[]; write?: Mishap[] } 
   store.mishaps.change.push(...(mishaps.change ?? []))
   store.mishaps.write.push(...(mishaps.write ?? []))
   let nonces = 0
-  const reservations = createReservations({ store, clock, leaseMs: LEASE_MS, createNonce: () => `mine-${(nonces += 1)}`, random: () => 0.5 })
+  const reservations = createReservations({
+    store,
+    clock,
+    leaseMs: LEASE_MS,
+    createNonce: () => `mine-${(nonces += 1)}`,
+    random: () => 0.5,
+  })
   const accepted = anOperation({ state: 'accepted' })
   const acquire = (deadlineMs = 30_000, afterMs = 120_000): Promise<Acquired> =>
     ending(
@@ -41,8 +47,13 @@ function room(mishaps: { read?: Mishap[]; change?: Mishap[]; write?: Mishap[] } 
   return { clock, store, acquire, started, due, accepted, forwarded, failed }
 }
 
-const foreign = (clock: { now(): number }, nonce = 'theirs'): Slot => ({ flight: { operationId: 'theirs' as OperationId, nonce, leaseUntilEpochMs: clock.now() + LEASE_MS } })
-const earlier = (clock: { now(): number }, ms: number): Scheduled => ({ operationId: 'earlier' as OperationId, dueEpochMs: clock.now() + ms })
+const foreign = (clock: { now(): number }, nonce = 'theirs'): Slot => ({
+  flight: { operationId: 'theirs' as OperationId, nonce, leaseUntilEpochMs: clock.now() + LEASE_MS },
+})
+const earlier = (clock: { now(): number }, ms: number): Scheduled => ({
+  operationId: 'earlier' as OperationId,
+  dueEpochMs: clock.now() + ms,
+})
 
 test('takes an idle slot with its lease and its operation, and settles it: one read and two writes', async () => {
   const { clock, store, acquire, started, due, accepted, forwarded } = room()
@@ -68,7 +79,10 @@ test('release keeps what was scheduled before, and writes the operation', async 
   assert.equal(store.operations.get(failed.id)?.state, 'failed')
 })
 
-for (const [what, slot] of [['created', undefined], ['updated', 'before']] as const) {
+for (const [what, slot] of [
+  ['created', undefined],
+  ['updated', 'before'],
+] as const) {
   for (const mishap of ['lost', 'repeated'] as const) {
     test(`a slot that was ${what}, with the answer ${mishap}, is recognised as our own: ARM is not asked twice, and nobody waits for the lease`, async () => {
       const { clock, store, acquire, started, due, forwarded } = room({ change: [mishap] })
@@ -82,7 +96,10 @@ for (const [what, slot] of [['created', undefined], ['updated', 'before']] as co
 }
 
 test('a first write that is applied before the slot is looked at again is not waited for: it is our own', async () => {
-  const { store, acquire, started, due, forwarded } = room({ change: ['late'], read: ['fine', 'fine', () => store.applyLate()] })
+  const { store, acquire, started, due, forwarded } = room({
+    change: ['late'],
+    read: ['fine', 'fine', () => store.applyLate()],
+  })
   const reservation = started(await acquire())
   assert.equal(store.calls.change, 1)
   assert.equal(await reservation.settle(due, forwarded), true)
@@ -157,13 +174,22 @@ test('a storm of conflicts is survived, and given up only when it does not end',
 test('conflicts in a row are counted: waiting in between begins anew', async () => {
   const { clock, store, acquire, started } = room()
   const conflict = (): void => store.put({})
-  const elsewhere = (): void => store.put({ flight: { operationId: 'x' as OperationId, nonce: 'theirs', leaseUntilEpochMs: clock.now() + 400 } })
-  store.mishaps.change.push(...Array.from({ length: 11 }, () => conflict), elsewhere, ...Array.from({ length: 11 }, () => conflict))
+  const elsewhere = (): void =>
+    store.put({ flight: { operationId: 'x' as OperationId, nonce: 'theirs', leaseUntilEpochMs: clock.now() + 400 } })
+  store.mishaps.change.push(
+    ...Array.from({ length: 11 }, () => conflict),
+    elsewhere,
+    ...Array.from({ length: 11 }, () => conflict),
+  )
   started(await acquire())
 })
 
 test('storage that fails twice in a row is down, on reads and on writes', async () => {
-  for (const mishaps of [{ read: ['refused', 'refused'] }, { change: ['refused', 'refused'] }, { read: ['fine', 'refused', 'refused'], change: ['refused'] }] as { read?: Mishap[]; change?: Mishap[] }[]) {
+  for (const mishaps of [
+    { read: ['refused', 'refused'] },
+    { change: ['refused', 'refused'] },
+    { read: ['fine', 'refused', 'refused'], change: ['refused'] },
+  ] as { read?: Mishap[]; change?: Mishap[] }[]) {
     const { acquire, clock } = room(mishaps)
     const startedAt = clock.now()
     assert.equal((await acquire()).kind, 'unavailable')
@@ -173,7 +199,10 @@ test('storage that fails twice in a row is down, on reads and on writes', async 
 
 test('storage that fails once is asked again', async () => {
   for (const mishaps of [{ read: ['refused'] }, { change: ['refused'] }] as const) {
-    const { acquire, started } = room({ read: [...('read' in mishaps ? mishaps.read : [])], change: [...('change' in mishaps ? mishaps.change : [])] })
+    const { acquire, started } = room({
+      read: [...('read' in mishaps ? mishaps.read : [])],
+      change: [...('change' in mishaps ? mishaps.change : [])],
+    })
     started(await acquire())
   }
 })

@@ -10,7 +10,10 @@ const someId = fc.string().map((text) => text as OperationId)
 const someTime = fc.integer({ min: 0, max: 253_402_300_799_999 })
 const someSlot: fc.Arbitrary<Slot> = fc.record(
   {
-    flight: fc.record({ operationId: someId, nonce: fc.string(), leaseUntilEpochMs: someTime }, { noNullPrototype: true }),
+    flight: fc.record(
+      { operationId: someId, nonce: fc.string(), leaseUntilEpochMs: someTime },
+      { noNullPrototype: true },
+    ),
     scheduled: fc.record({ operationId: someId, dueEpochMs: someTime }, { noNullPrototype: true }),
   },
   { requiredKeys: [], noNullPrototype: true },
@@ -22,7 +25,12 @@ test('property: a slot comes back from its row as it was', () => {
 
 test('a slot’s row is written in words: who looks into the table reads times', () => {
   const row = toSlotRow('p', { scheduled: { operationId: 'x' as OperationId, dueEpochMs: 1_795_392_000_000 } })
-  assert.deepEqual(row, { partitionKey: 'p', rowKey: 'slot', scheduledOperation: 'x', scheduledDue: '2026-11-23T00:00:00.000Z' })
+  assert.deepEqual(row, {
+    partitionKey: 'p',
+    rowKey: 'slot',
+    scheduledOperation: 'x',
+    scheduledDue: '2026-11-23T00:00:00.000Z',
+  })
 })
 
 test('half a flight is none', () => {
@@ -39,7 +47,9 @@ test('an operation comes back from its row as it was, with its state beside it',
 })
 
 test('an operation is stored in printable ASCII, whatever its caller is called, and read back as it was', () => {
-  const operation = anOperation({ caller: { kind: 'user', id: 'x', name: 'Anna\u2028B\u0000 \u00e9\ud83d\ude00\ud800' } })
+  const operation = anOperation({
+    caller: { kind: 'user', id: 'x', name: 'Anna\u2028B\u0000 \u00e9\ud83d\ude00\ud800' },
+  })
   const row = toOperationRow({ partitionKey: 'p', rowKey: 'r' }, operation)
   assert.match(row.operation, /^[ -~]*$/)
   assert.deepEqual(fromOperationRow(row), operation)
@@ -62,6 +72,16 @@ test('what instances have counted is added up, and never written into the operat
   const operation = anOperation()
   const row = toOperationRow({ partitionKey: 'p', rowKey: 'r' }, { ...operation, joinedCount: 99 })
   assert.ok(!row.operation.includes('joinedCount'))
-  assert.equal(fromOperationRow({ ...row, [joinedColumn('a1')]: 3, [joinedColumn('b2')]: 4, joined_: 5, 'joined_x y': 6, joined_c3: '7' }).joinedCount, 7)
+  assert.equal(
+    fromOperationRow({
+      ...row,
+      [joinedColumn('a1')]: 3,
+      [joinedColumn('b2')]: 4,
+      joined_: 5,
+      'joined_x y': 6,
+      joined_c3: '7',
+    }).joinedCount,
+    7,
+  )
   assert.equal(fromOperationRow(row).joinedCount, undefined)
 })

@@ -2,12 +2,34 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { OperationId } from '../../../src/domain/operation.ts'
-import { CLOCK_TOLERANCE_MS, decideSlot, JOIN_MARGIN_MS, release, reserve, settle, type Ask, type Flight, type Scheduled, type Slot } from '../../../src/ledger/slot.ts'
+import {
+  CLOCK_TOLERANCE_MS,
+  decideSlot,
+  JOIN_MARGIN_MS,
+  release,
+  reserve,
+  settle,
+  type Ask,
+  type Flight,
+  type Scheduled,
+  type Slot,
+} from '../../../src/ledger/slot.ts'
 
 const NOW = 1_795_392_000_000
 const anId = (text: string): OperationId => text as OperationId
-const anAsk = (change: Partial<Ask> = {}): Ask => ({ nowEpochMs: NOW, wantedByEpochMs: NOW + 120_000, force: false, toleranceMs: 0, ...change })
-const aFlight = (change: Partial<Flight> = {}): Flight => ({ operationId: anId('flying'), nonce: 'mine', leaseUntilEpochMs: NOW + 45_000, ...change })
+const anAsk = (change: Partial<Ask> = {}): Ask => ({
+  nowEpochMs: NOW,
+  wantedByEpochMs: NOW + 120_000,
+  force: false,
+  toleranceMs: 0,
+  ...change,
+})
+const aFlight = (change: Partial<Flight> = {}): Flight => ({
+  operationId: anId('flying'),
+  nonce: 'mine',
+  leaseUntilEpochMs: NOW + 45_000,
+  ...change,
+})
 const dueIn = (ms: number): Scheduled => ({ operationId: anId('scheduled'), dueEpochMs: NOW + ms })
 
 test('an idle backend is started', () => {
@@ -36,7 +58,10 @@ test('force joins nothing, and still waits for what is in flight', () => {
 })
 
 test('a flight is waited for until its lease ends, and not a millisecond longer', () => {
-  assert.deepEqual(decideSlot({ flight: aFlight() }, anAsk({ nowEpochMs: NOW + 44_999 })), { kind: 'wait', flight: aFlight() })
+  assert.deepEqual(decideSlot({ flight: aFlight() }, anAsk({ nowEpochMs: NOW + 44_999 })), {
+    kind: 'wait',
+    flight: aFlight(),
+  })
   assert.equal(decideSlot({ flight: aFlight() }, anAsk({ nowEpochMs: NOW + 45_000 })).kind, 'start')
 })
 
@@ -48,9 +73,22 @@ test('what is scheduled is joined although something else is in flight', () => {
   assert.equal(decideSlot({ scheduled: dueIn(60_000), flight: aFlight() }, anAsk()).kind, 'join')
 })
 
-const someScheduled = fc.record({ operationId: fc.string().map(anId), dueEpochMs: fc.integer({ min: NOW - 1e6, max: NOW + 1e8 }) }, { noNullPrototype: true })
-const someFlight = fc.record({ operationId: fc.string().map(anId), nonce: fc.uuid(), leaseUntilEpochMs: fc.integer({ min: NOW - 1e6, max: NOW + 1e6 }) }, { noNullPrototype: true })
-const someSlot: fc.Arbitrary<Slot> = fc.record({ flight: someFlight, scheduled: someScheduled }, { requiredKeys: [], noNullPrototype: true })
+const someScheduled = fc.record(
+  { operationId: fc.string().map(anId), dueEpochMs: fc.integer({ min: NOW - 1e6, max: NOW + 1e8 }) },
+  { noNullPrototype: true },
+)
+const someFlight = fc.record(
+  {
+    operationId: fc.string().map(anId),
+    nonce: fc.uuid(),
+    leaseUntilEpochMs: fc.integer({ min: NOW - 1e6, max: NOW + 1e6 }),
+  },
+  { noNullPrototype: true },
+)
+const someSlot: fc.Arbitrary<Slot> = fc.record(
+  { flight: someFlight, scheduled: someScheduled },
+  { requiredKeys: [], noNullPrototype: true },
+)
 
 test('property: taking the slot and giving it back leaves what was scheduled, and nothing of the flight', () => {
   fc.assert(
@@ -86,8 +124,10 @@ test('property: a decision to join names what is scheduled, one to wait names wh
   fc.assert(
     fc.property(someSlot, fc.integer({ min: 0, max: 86_400_000 }), fc.boolean(), (slot, after, force) => {
       const decision = decideSlot(slot, anAsk({ wantedByEpochMs: NOW + after, force }))
-      if (decision.kind === 'join') assert.ok(!force && decision.scheduled === slot.scheduled && decision.scheduled.dueEpochMs <= NOW + after)
-      if (decision.kind === 'wait') assert.ok(decision.flight === slot.flight && decision.flight.leaseUntilEpochMs > NOW)
+      if (decision.kind === 'join')
+        assert.ok(!force && decision.scheduled === slot.scheduled && decision.scheduled.dueEpochMs <= NOW + after)
+      if (decision.kind === 'wait')
+        assert.ok(decision.flight === slot.flight && decision.flight.leaseUntilEpochMs > NOW)
       const later = slot.flight === undefined ? NOW : slot.flight.leaseUntilEpochMs
       assert.notEqual(decideSlot(slot, anAsk({ nowEpochMs: Math.max(NOW, later) })).kind, 'wait')
     }),
@@ -106,7 +146,11 @@ test('alerts that have started as often as they may start nothing more; people a
 test('what lies a window back does not count, to the millisecond', () => {
   assert.equal(decideSlot(forwards(3_599_999, 1), anAsk({ limit: LIMIT })).kind, 'exhausted')
   assert.equal(decideSlot(forwards(3_600_000, 1), anAsk({ limit: LIMIT })).kind, 'start')
-  assert.equal(decideSlot(forwards(-5_000, -5_000), anAsk({ limit: LIMIT })).kind, 'exhausted', 'a time ahead of our clock counts')
+  assert.equal(
+    decideSlot(forwards(-5_000, -5_000), anAsk({ limit: LIMIT })).kind,
+    'exhausted',
+    'a time ahead of our clock counts',
+  )
 })
 
 test('joining and waiting go before the loop guard', () => {

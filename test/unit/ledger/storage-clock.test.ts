@@ -91,7 +91,8 @@ test('what was learned is forgotten after ten minutes: clocks drift', async () =
 
 test('a date that is none, or missing, teaches nothing', async () => {
   const { clock, storage } = room(60_000)
-  for (const date of [undefined, '', 'soon', 'Mon, 99 Foo 2026 99:99:99 GMT', '\0']) storage.observe(date, clock.now(), clock.now())
+  for (const date of [undefined, '', 'soon', 'Mon, 99 Foo 2026 99:99:99 GMT', '\0'])
+    storage.observe(date, clock.now(), clock.now())
   assert.equal(storage.now(), clock.now())
 })
 

@@ -20,7 +20,11 @@ function room(rows: number, fault?: Error) {
     },
     removeOperations: async (ids: readonly OperationId[]) => void (left -= ids.length),
   }
-  const log = { info: (text: string) => void logged.push(text), warn: (text: string) => void logged.push(text), error: () => undefined }
+  const log = {
+    info: (text: string) => void logged.push(text),
+    warn: (text: string) => void logged.push(text),
+    error: () => undefined,
+  }
   return { clock, sweep: createSweep(store, clock, log), asked, logged, left: () => left }
 }
 

@@ -24,7 +24,12 @@ export const SAMPLE = {
     },
     grafana: {
       format: 'grafana',
-      authentication: { type: 'hmac', secret: 'GRAFANA_HMAC', timestampHeader: 'X-Grafana-Alerting-Timestamp', toleranceSeconds: 300 },
+      authentication: {
+        type: 'hmac',
+        secret: 'GRAFANA_HMAC',
+        timestampHeader: 'X-Grafana-Alerting-Timestamp',
+        toleranceSeconds: 300,
+      },
       backend: '{backend_resource_id}',
     },
   },

@@ -6,7 +6,11 @@ import type { Grant } from '../../../src/policy/policy-document.ts'
 import { aBackend, BACKEND_ID, GROUP_ID, SERVICE_ID } from '../domain/ids.ts'
 import { grantsOf } from './a-policy.ts'
 
-const caller = (...texts: string[]): Caller => ({ kind: 'app', id: 'x', principals: texts.map((text) => parsePrincipal(text) ?? assert.fail(text)) })
+const caller = (...texts: string[]): Caller => ({
+  kind: 'app',
+  id: 'x',
+  principals: texts.map((text) => parsePrincipal(text) ?? assert.fail(text)),
+})
 const missesOf = (who: Caller, grants: readonly Grant[], action: 'reconnect' | 'read' | 'force' = 'reconnect') => {
   const explanation = explainDecision(who, action, aBackend(), grants)
   assert.ok(!explanation.allowed)
@@ -15,15 +19,27 @@ const missesOf = (who: Caller, grants: readonly Grant[], action: 'reconnect' | '
 
 describe('explainDecision', () => {
   it('names the grant that decided', () => {
-    const grants = grantsOf({ principal: 'role:b', scope: GROUP_ID }, { principal: 'role:a', scope: SERVICE_ID, actions: ['read'] })
+    const grants = grantsOf(
+      { principal: 'role:b', scope: GROUP_ID },
+      { principal: 'role:a', scope: SERVICE_ID, actions: ['read'] },
+    )
     const explanation = explainDecision(caller('role:a'), 'read', aBackend(), grants)
     assert.deepEqual(explanation, { allowed: true, decidedBy: [{ action: 'read', grant: grants[1] }] })
   })
 
   it('names both grants that a forced reconnect rests on', () => {
-    const grants = grantsOf({ principal: 'role:a', scope: GROUP_ID }, { principal: 'role:b', scope: BACKEND_ID, actions: ['force'] })
+    const grants = grantsOf(
+      { principal: 'role:a', scope: GROUP_ID },
+      { principal: 'role:b', scope: BACKEND_ID, actions: ['force'] },
+    )
     const explanation = explainDecision(caller('role:a', 'role:b'), 'force', aBackend(), grants)
-    assert.deepEqual(explanation, { allowed: true, decidedBy: [{ action: 'reconnect', grant: grants[0] }, { action: 'force', grant: grants[1] }] })
+    assert.deepEqual(explanation, {
+      allowed: true,
+      decidedBy: [
+        { action: 'reconnect', grant: grants[0] },
+        { action: 'force', grant: grants[1] },
+      ],
+    })
   })
 
   it('names the nearest misses, nearest first', () => {
@@ -37,7 +53,12 @@ describe('explainDecision', () => {
     )
     assert.deepEqual(missesOf(caller('role:a'), grants), {
       missing: 'reconnect',
-      misses: [[3, 'other_action'], [2, 'other_spelling'], [1, 'other_scope'], [0, 'other_principal']],
+      misses: [
+        [3, 'other_action'],
+        [2, 'other_spelling'],
+        [1, 'other_scope'],
+        [0, 'other_principal'],
+      ],
     })
   })
 
@@ -46,5 +67,6 @@ describe('explainDecision', () => {
     assert.deepEqual(missesOf(caller('role:a'), grants, 'force'), { missing: 'force', misses: [[0, 'other_action']] })
   })
 
-  it('has nothing to name without grants', () => assert.deepEqual(missesOf(caller('role:a'), []), { missing: 'reconnect', misses: [] }))
+  it('has nothing to name without grants', () =>
+    assert.deepEqual(missesOf(caller('role:a'), []), { missing: 'reconnect', misses: [] }))
 })

@@ -12,7 +12,11 @@ import { grantsOf } from './a-policy.ts'
 const APP = 'app:66666666-7777-8888-9999-000000000000'
 const as = (...texts: string[]): Principal[] => texts.map((text) => parsePrincipal(text) ?? assert.fail(text))
 const mayReconnect = (principal: string, grants: readonly Grant[], backend = aBackend(), force = false): boolean =>
-  authorize({ kind: 'app', id: 'x', principals: as(principal) }, { backend, apiVersion: '2024-05-01', dryRun: false, force }, createGrantIndex(grants)).ok
+  authorize(
+    { kind: 'app', id: 'x', principals: as(principal) },
+    { backend, apiVersion: '2024-05-01', dryRun: false, force },
+    createGrantIndex(grants),
+  ).ok
 
 describe('grants', () => {
   it('deny by default', () => {
@@ -35,19 +39,48 @@ describe('grants', () => {
   for (const scope of [`/subscriptions/${SUBSCRIPTION}`, GROUP_ID, SERVICE_ID, BACKEND_ID]) {
     it(`allow at ${scope.split('/').length - 1} segments what is below, in whatever case`, () => {
       fc.assert(
-        fc.property(inSomeCase(scope), inSomeCase('orders'), inSomeCase('rg-apim'), (spelled, backendId, resourceGroupName) => {
-          assert.equal(mayReconnect('role:a', grantsOf({ principal: 'role:a', scope: spelled }), aBackend({ backendId, resourceGroupName })), true)
-        }),
+        fc.property(
+          inSomeCase(scope),
+          inSomeCase('orders'),
+          inSomeCase('rg-apim'),
+          (spelled, backendId, resourceGroupName) => {
+            assert.equal(
+              mayReconnect(
+                'role:a',
+                grantsOf({ principal: 'role:a', scope: spelled }),
+                aBackend({ backendId, resourceGroupName }),
+              ),
+              true,
+            )
+          },
+        ),
         { numRuns: 50 },
       )
     })
   }
 
   it('deny what is beside their scope or only starts like it', () => {
-    const grants = grantsOf({ principal: 'role:a', scope: SERVICE_ID.replace('apim-prod', 'apim') }, { principal: 'role:a', scope: BACKEND_ID.replace('orders', 'order') })
+    const grants = grantsOf(
+      { principal: 'role:a', scope: SERVICE_ID.replace('apim-prod', 'apim') },
+      { principal: 'role:a', scope: BACKEND_ID.replace('orders', 'order') },
+    )
     assert.equal(mayReconnect('role:a', grants), false)
-    assert.equal(mayReconnect('role:a', grantsOf({ principal: 'role:a', scope: SERVICE_ID }), aBackend({ serviceName: 'apim-prod-2' })), false)
-    assert.equal(mayReconnect('role:a', grantsOf({ principal: 'role:a', scope: `/subscriptions/${SUBSCRIPTION}` }), aBackend({ subscriptionId: SUBSCRIPTION.replace('1', '2') })), false)
+    assert.equal(
+      mayReconnect(
+        'role:a',
+        grantsOf({ principal: 'role:a', scope: SERVICE_ID }),
+        aBackend({ serviceName: 'apim-prod-2' }),
+      ),
+      false,
+    )
+    assert.equal(
+      mayReconnect(
+        'role:a',
+        grantsOf({ principal: 'role:a', scope: `/subscriptions/${SUBSCRIPTION}` }),
+        aBackend({ subscriptionId: SUBSCRIPTION.replace('1', '2') }),
+      ),
+      false,
+    )
   })
 
   it('deny other principals: another kind, another case of a role', () => {
@@ -59,18 +92,39 @@ describe('grants', () => {
   })
 
   it('give no action that they do not name', () => {
-    assert.equal(mayReconnect('role:a', grantsOf({ principal: 'role:a', scope: GROUP_ID, actions: ['read', 'force'] })), false)
-    assert.equal(mayReconnect('role:a', grantsOf({ principal: 'role:a', scope: GROUP_ID, actions: ['reconnect'] }), aBackend(), true), false)
-    assert.equal(mayReconnect('role:a', grantsOf({ principal: 'role:a', scope: GROUP_ID, actions: ['force'] }), aBackend(), true), false)
+    assert.equal(
+      mayReconnect('role:a', grantsOf({ principal: 'role:a', scope: GROUP_ID, actions: ['read', 'force'] })),
+      false,
+    )
+    assert.equal(
+      mayReconnect(
+        'role:a',
+        grantsOf({ principal: 'role:a', scope: GROUP_ID, actions: ['reconnect'] }),
+        aBackend(),
+        true,
+      ),
+      false,
+    )
+    assert.equal(
+      mayReconnect('role:a', grantsOf({ principal: 'role:a', scope: GROUP_ID, actions: ['force'] }), aBackend(), true),
+      false,
+    )
   })
 
   it('add up: reconnect from one grant and force from another', () => {
-    const grants = grantsOf({ principal: 'role:a', scope: GROUP_ID }, { principal: 'role:a', scope: BACKEND_ID, actions: ['force'] })
+    const grants = grantsOf(
+      { principal: 'role:a', scope: GROUP_ID },
+      { principal: 'role:a', scope: BACKEND_ID, actions: ['force'] },
+    )
     assert.equal(mayReconnect('role:a', grants, aBackend(), true), true)
   })
 
   it('are found narrowest first, and the first of equals', () => {
-    const grants = grantsOf({ principal: 'role:a', scope: GROUP_ID }, { principal: 'role:a', scope: BACKEND_ID }, { principal: 'role:a', scope: BACKEND_ID.toUpperCase() })
+    const grants = grantsOf(
+      { principal: 'role:a', scope: GROUP_ID },
+      { principal: 'role:a', scope: BACKEND_ID },
+      { principal: 'role:a', scope: BACKEND_ID.toUpperCase() },
+    )
     assert.equal(createGrantIndex(grants).find(as('role:a'), 'reconnect', aBackend())?.index, 1)
   })
 
@@ -79,26 +133,60 @@ describe('grants', () => {
       const named = BACKEND_ID.replace('orders', name)
       assert.equal(mayReconnect(`role:${name}`, []), false)
       assert.equal(mayReconnect(`role:${name}`, grantsOf({ principal: 'role:a', scope: GROUP_ID })), false)
-      assert.equal(mayReconnect(`role:${name}`, grantsOf({ principal: `role:${name}`, scope: named }), aBackend({ backendId: name })), true)
-      assert.equal(mayReconnect('role:a', grantsOf({ principal: `role:${name}`, scope: named }), aBackend({ backendId: name })), false)
+      assert.equal(
+        mayReconnect(
+          `role:${name}`,
+          grantsOf({ principal: `role:${name}`, scope: named }),
+          aBackend({ backendId: name }),
+        ),
+        true,
+      )
+      assert.equal(
+        mayReconnect('role:a', grantsOf({ principal: `role:${name}`, scope: named }), aBackend({ backendId: name })),
+        false,
+      )
     })
   }
 
   it('decide as a look at every single grant would', () => {
-    const scope = fc.constantFrom(`/subscriptions/${SUBSCRIPTION}`, GROUP_ID, GROUP_ID.replace('rg-apim', 'rg'), SERVICE_ID, SERVICE_ID.replace('apim-prod', 'apim'), BACKEND_ID, BACKEND_ID.replace('orders', 'order')).chain(inSomeCase)
+    const scope = fc
+      .constantFrom(
+        `/subscriptions/${SUBSCRIPTION}`,
+        GROUP_ID,
+        GROUP_ID.replace('rg-apim', 'rg'),
+        SERVICE_ID,
+        SERVICE_ID.replace('apim-prod', 'apim'),
+        BACKEND_ID,
+        BACKEND_ID.replace('orders', 'order'),
+      )
+      .chain(inSomeCase)
     const principal = fc.constantFrom('role:a', 'role:A', 'role:b', APP, 'webhook:a')
     const actions = fc.subarray(['reconnect', 'read', 'force'], { minLength: 1 })
-    const backend = fc.record({ backendId: fc.constantFrom('orders', 'order', 'ORDERS'), serviceName: fc.constantFrom('apim', 'apim-prod') })
+    const backend = fc.record({
+      backendId: fc.constantFrom('orders', 'order', 'ORDERS'),
+      serviceName: fc.constantFrom('apim', 'apim-prod'),
+    })
     fc.assert(
-      fc.property(fc.array(fc.record({ principal, scope, actions }), { maxLength: 12 }), fc.array(principal, { maxLength: 3 }), backend, fc.constantFrom('reconnect' as const, 'read' as const, 'force' as const), (written, callers, parts, action) => {
-        const grants = grantsOf(...written)
-        const principals = as(...callers)
-        const target = aBackend(parts)
-        const found = createGrantIndex(grants).find(principals, action, target)
-        const matching = grants.filter((grant) => principals.includes(grant.principal) && grant.actions.includes(action) && scopeKeysCovering(target).includes(grant.scope.key))
-        assert.equal(found !== undefined, matching.length > 0)
-        if (found !== undefined) assert.ok(matching.includes(found))
-      }),
+      fc.property(
+        fc.array(fc.record({ principal, scope, actions }), { maxLength: 12 }),
+        fc.array(principal, { maxLength: 3 }),
+        backend,
+        fc.constantFrom('reconnect' as const, 'read' as const, 'force' as const),
+        (written, callers, parts, action) => {
+          const grants = grantsOf(...written)
+          const principals = as(...callers)
+          const target = aBackend(parts)
+          const found = createGrantIndex(grants).find(principals, action, target)
+          const matching = grants.filter(
+            (grant) =>
+              principals.includes(grant.principal) &&
+              grant.actions.includes(action) &&
+              scopeKeysCovering(target).includes(grant.scope.key),
+          )
+          assert.equal(found !== undefined, matching.length > 0)
+          if (found !== undefined) assert.ok(matching.includes(found))
+        },
+      ),
     )
   })
 
@@ -116,7 +204,10 @@ describe('grants', () => {
     const some = (many: number) =>
       grantsOf(
         { principal: 'role:r', scope: GROUP_ID },
-        ...Array.from({ length: many }, (_, at) => ({ principal: `role:r${at}`, scope: at % 2 === 0 ? BACKEND_ID : `${SERVICE_ID}/backends/b${at}` })),
+        ...Array.from({ length: many }, (_, at) => ({
+          principal: `role:r${at}`,
+          scope: at % 2 === 0 ? BACKEND_ID : `${SERVICE_ID}/backends/b${at}`,
+        })),
       )
     assert.equal(lookUps(some(10)), lookUps(some(10_000)))
   })

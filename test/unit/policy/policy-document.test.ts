@@ -7,7 +7,11 @@ import { GROUP_ID, SUBSCRIPTION } from '../domain/ids.ts'
 import { problemsOf, SAMPLE, sampleWith } from './a-policy.ts'
 import { STRUCTURAL_FAULTS } from './structural-faults.ts'
 
-const pathOf = (path: readonly (string | number)[]): string => path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('').slice(1)
+const pathOf = (path: readonly (string | number)[]): string =>
+  path
+    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`))
+    .join('')
+    .slice(1)
 
 describe('parsePolicy', () => {
   it('reads the sample of the contract', () => {
@@ -18,7 +22,10 @@ describe('parsePolicy', () => {
       grants.map(({ index, principal, scope, actions }) => ({ index, principal, scope: scope.resourceId, actions })),
       SAMPLE.grants.map((grant, index) => ({ index, actions: ['reconnect'], ...grant })),
     )
-    assert.deepEqual(webhooks, Object.entries(SAMPLE.webhooks).map(([name, webhook]) => ({ name, ...webhook })))
+    assert.deepEqual(
+      webhooks,
+      Object.entries(SAMPLE.webhooks).map(([name, webhook]) => ({ name, ...webhook })),
+    )
     assert.deepEqual({ limits, deliverWithin }, { limits: SAMPLE.limits, deliverWithin: 'PT6H' })
   })
 
@@ -41,11 +48,20 @@ describe('parsePolicy', () => {
 
   it('takes every documented proof, and a webhook called constructor', () => {
     const proofs = [
-      { type: 'entra' }, { type: 'entra', appIds: [SUBSCRIPTION] }, { type: 'hmac', secret: 'A', header: 'X-Signature' }, { type: 'standard-webhooks', secret: 'A1_' },
-      { type: 'bearer', secret: 'A', nextSecret: 'B' }, { type: 'basic', username: 'prometheus user', secret: 'A' }, { type: 'query', parameter: 'code', secret: 'A' },
+      { type: 'entra' },
+      { type: 'entra', appIds: [SUBSCRIPTION] },
+      { type: 'hmac', secret: 'A', header: 'X-Signature' },
+      { type: 'standard-webhooks', secret: 'A1_' },
+      { type: 'bearer', secret: 'A', nextSecret: 'B' },
+      { type: 'basic', username: 'prometheus user', secret: 'A' },
+      { type: 'query', parameter: 'code', secret: 'A' },
     ]
     for (const authentication of proofs) {
-      assert.deepEqual(problemsOf({ webhooks: { constructor: { format: 'generic', authentication } } }), [], JSON.stringify(authentication))
+      assert.deepEqual(
+        problemsOf({ webhooks: { constructor: { format: 'generic', authentication } } }),
+        [],
+        JSON.stringify(authentication),
+      )
     }
   })
 
@@ -54,7 +70,10 @@ describe('parsePolicy', () => {
   for (const { what, path, value, reportedAt } of STRUCTURAL_FAULTS) {
     it(`refuses ${what}: ${JSON.stringify(value) ?? 'nothing'}`, () => {
       const problems = problemsOf(sampleWith(path, value))
-      assert.deepEqual(problems.map((problem) => problem.path), [reportedAt ?? pathOf(path)])
+      assert.deepEqual(
+        problems.map((problem) => problem.path),
+        [reportedAt ?? pathOf(path)],
+      )
       for (const { expectation, example } of problems) assert.ok(expectation.length > 5 && example.length > 0)
     })
   }
@@ -63,51 +82,114 @@ describe('parsePolicy', () => {
     assert.equal(problemsOf(sampleWith(['webhooks', 'grafana', 'after'], 'P2D'))[0]?.path, 'webhooks.grafana.after')
     assert.equal(problemsOf(sampleWith(['webhooks', 'grafana', 'after'], 'PT0S'))[0]?.path, 'webhooks.grafana.after')
     for (const window of ['PT0S', 'P8D']) {
-      assert.equal(problemsOf(sampleWith(['limits', 'perBackend', 'window'], window))[0]?.path, 'limits.perBackend.window')
+      assert.equal(
+        problemsOf(sampleWith(['limits', 'perBackend', 'window'], window))[0]?.path,
+        'limits.perBackend.window',
+      )
       assert.equal(problemsOf(sampleWith(['deliverWithin'], window))[0]?.path, 'deliverWithin')
     }
   })
 
   it('refuses a backend template without attributes that is no backend', () => {
-    assert.equal(problemsOf(sampleWith(['webhooks', 'grafana', 'backend'], `${GROUP_ID}/backends/x`))[0]?.path, 'webhooks.grafana.backend')
+    assert.equal(
+      problemsOf(sampleWith(['webhooks', 'grafana', 'backend'], `${GROUP_ID}/backends/x`))[0]?.path,
+      'webhooks.grafana.backend',
+    )
   })
 
   it('reports all problems together', () => {
-    const problems = problemsOf({ grants: [{ principal: 'x', scope: 'y' }, { scope: GROUP_ID, actions: [] }], webhook: {}, deliverWithin: 1 })
-    assert.deepEqual(problems.map(({ path }) => path), ['grants[0].principal', 'grants[0].scope', 'grants[1].principal', 'grants[1].actions', 'deliverWithin', 'webhook'])
+    const problems = problemsOf({
+      grants: [
+        { principal: 'x', scope: 'y' },
+        { scope: GROUP_ID, actions: [] },
+      ],
+      webhook: {},
+      deliverWithin: 1,
+    })
+    assert.deepEqual(
+      problems.map(({ path }) => path),
+      [
+        'grants[0].principal',
+        'grants[0].scope',
+        'grants[1].principal',
+        'grants[1].actions',
+        'deliverWithin',
+        'webhook',
+      ],
+    )
   })
 
   it('says which segment of a scope is wrong', () => {
-    const [problem] = problemsOf({ grants: [{ principal: 'role:a', scope: `/subscriptions/${SUBSCRIPTION}/resourceGroup/x` }] })
+    const [problem] = problemsOf({
+      grants: [{ principal: 'role:a', scope: `/subscriptions/${SUBSCRIPTION}/resourceGroup/x` }],
+    })
     assert.match(problem?.expectation ?? '', /'resourcegroups' as segment 3/)
   })
 
   describe('JSON', () => {
-    for (const text of ['', ' ', '{', '{,}', '{"grants":[],}', '// no\n{}', '{} /* no */', "{'grants':[]}", '{}{}', 'NaN', '\u0000', '\ud800']) {
+    for (const text of [
+      '',
+      ' ',
+      '{',
+      '{,}',
+      '{"grants":[],}',
+      '// no\n{}',
+      '{} /* no */',
+      "{'grants':[]}",
+      '{}{}',
+      'NaN',
+      '\u0000',
+      '\ud800',
+    ]) {
       it(`refuses ${JSON.stringify(text)} as no JSON`, () => {
         const problems = problemsOf(text)
-        assert.deepEqual(problems.map(({ path }) => path), [''])
+        assert.deepEqual(
+          problems.map(({ path }) => path),
+          [''],
+        )
         assert.match(problems[0]?.expectation ?? '', /plain JSON/)
       })
     }
-    for (const text of ['null', '[]', '"x"', '1', 'true']) it(`refuses ${text} as no object`, () => assert.equal(problemsOf(text)[0]?.path, ''))
+    for (const text of ['null', '[]', '"x"', '1', 'true'])
+      it(`refuses ${text} as no object`, () => assert.equal(problemsOf(text)[0]?.path, ''))
 
-    it('says where it stops being JSON', () => assert.match(problemsOf('{"grants":[],\n  }')[0]?.expectation ?? '', /line 2 column 3/))
+    it('says where it stops being JSON', () =>
+      assert.match(problemsOf('{"grants":[],\n  }')[0]?.expectation ?? '', /line 2 column 3/))
 
     it('refuses a member name that occurs twice in its object, at any depth and however it is escaped', () => {
       const grant = `{"principal":"role:a","scope":"${GROUP_ID}"`
-      assert.deepEqual(problemsOf('{"grants":[],"grants":[]}').map(({ path }) => path), ['grants'])
-      assert.deepEqual(problemsOf(`{"grants":[${grant}},${grant},"sc\\u006fpe":"${GROUP_ID}"}]}`).map(({ path }) => path), ['grants[1].scope'])
+      assert.deepEqual(
+        problemsOf('{"grants":[],"grants":[]}').map(({ path }) => path),
+        ['grants'],
+      )
+      assert.deepEqual(
+        problemsOf(`{"grants":[${grant}},${grant},"sc\\u006fpe":"${GROUP_ID}"}]}`).map(({ path }) => path),
+        ['grants[1].scope'],
+      )
     })
 
     it('takes the same name in different objects, and names inside of texts', () => {
-      assert.deepEqual(problemsOf({ grants: [{ principal: 'role:{"a":1,"a":2}', scope: GROUP_ID }, { principal: 'role:\\",\\"', scope: GROUP_ID }] }), [])
+      assert.deepEqual(
+        problemsOf({
+          grants: [
+            { principal: 'role:{"a":1,"a":2}', scope: GROUP_ID },
+            { principal: 'role:\\",\\"', scope: GROUP_ID },
+          ],
+        }),
+        [],
+      )
     })
 
     it('refuses __proto__ wherever it stands: the schema would skip it', () => {
       const proof = '{"format":"generic","authentication":{"type":"bearer","secret":"A"}'
-      assert.deepEqual(problemsOf(`{"webhooks":{"__proto__":${proof}}}}`).map(({ path }) => path), ['webhooks.__proto__'])
-      assert.deepEqual(problemsOf(`{"webhooks":{"a":${proof},"match":{"__proto__":"x"}}}}`).map(({ path }) => path), ['webhooks.a.match.__proto__'])
+      assert.deepEqual(
+        problemsOf(`{"webhooks":{"__proto__":${proof}}}}`).map(({ path }) => path),
+        ['webhooks.__proto__'],
+      )
+      assert.deepEqual(
+        problemsOf(`{"webhooks":{"a":${proof},"match":{"__proto__":"x"}}}}`).map(({ path }) => path),
+        ['webhooks.a.match.__proto__'],
+      )
       assert.match(problemsOf('{"__proto__":{"grants":[]}}')[0]?.expectation ?? '', /another name than '__proto__'/)
     })
 
@@ -126,8 +208,21 @@ describe('parsePolicy', () => {
     const documents = [
       { grants: [{ principal: secret, scope: secret }] },
       { grants: [{ principal: `role:${secret} x`, scope: `/subscriptions/${secret}` }] },
-      { grants: [{ principal: 'role:a', scope: `/subscriptions/${SUBSCRIPTION}/resourceGroups/${secret}/${secret}`, actions: [secret] }] },
-      { webhooks: { a: { format: secret, authentication: { type: secret } }, b: { format: 'generic', authentication: { type: 'bearer', secret } } } },
+      {
+        grants: [
+          {
+            principal: 'role:a',
+            scope: `/subscriptions/${SUBSCRIPTION}/resourceGroups/${secret}/${secret}`,
+            actions: [secret],
+          },
+        ],
+      },
+      {
+        webhooks: {
+          a: { format: secret, authentication: { type: secret } },
+          b: { format: 'generic', authentication: { type: 'bearer', secret } },
+        },
+      },
       `{"grants": ${secret}}`,
     ]
     for (const document of documents) {

@@ -21,9 +21,13 @@ describe('policy.schema.json', () => {
   })
 
   it('names its dialect and describes every member of a grant', () => {
-    const schema = published as { $schema: string; properties: { grants: { items: { properties: Record<string, { description?: string }> } } } }
+    const schema = published as {
+      $schema: string
+      properties: { grants: { items: { properties: Record<string, { description?: string }> } } }
+    }
     assert.equal(schema.$schema, 'https://json-schema.org/draft/2020-12/schema')
-    for (const [name, { description }] of Object.entries(schema.properties.grants.items.properties)) assert.ok(description, name)
+    for (const [name, { description }] of Object.entries(schema.properties.grants.items.properties))
+      assert.ok(description, name)
   })
 
   it('accepts the sample of the contract, the published example and an empty document', () => {
@@ -32,18 +36,31 @@ describe('policy.schema.json', () => {
   })
 
   for (const { what, path, value } of STRUCTURAL_FAULTS) {
-    it(`refuses ${what}: ${JSON.stringify(value) ?? 'nothing'}`, () => assert.equal(accepts(asJson(sampleWith(path, value))), false))
+    it(`refuses ${what}: ${JSON.stringify(value) ?? 'nothing'}`, () =>
+      assert.equal(accepts(asJson(sampleWith(path, value))), false))
   }
 
   it('judges scopes as the parser does', () => {
     const whole = someParts.chain((parts) =>
-      fc.tuple(
-        inSomeCase(`/subscriptions/${parts.subscriptionId}/resourceGroups/${parts.resourceGroupName}/providers/Microsoft.ApiManagement/service/${parts.serviceName}/backends/${parts.backendId}`),
-        fc.nat(400),
-        fc.constantFrom('', '', '', '/', '.', '..', '%2e', '\n', ' ', 'x', '\u212a', '\u017f', '\u0131', '\ud800'),
-      ).map(([id, cut, end]) => `${id.slice(0, cut)}${end}`),
+      fc
+        .tuple(
+          inSomeCase(
+            `/subscriptions/${parts.subscriptionId}/resourceGroups/${parts.resourceGroupName}/providers/Microsoft.ApiManagement/service/${parts.serviceName}/backends/${parts.backendId}`,
+          ),
+          fc.nat(400),
+          fc.constantFrom('', '', '', '/', '.', '..', '%2e', '\n', ' ', 'x', '\u212a', '\u017f', '\u0131', '\ud800'),
+        )
+        .map(([id, cut, end]) => `${id.slice(0, cut)}${end}`),
     )
-    const known = fc.constantFrom(BACKEND_ID, SERVICE_ID, GROUP_ID, `/subscriptions/${SUBSCRIPTION}`, BACKEND_ID.replace('orders', '..'), BACKEND_ID.replace('orders', '...'), BACKEND_ID.replace('orders', 'x'.repeat(81)))
+    const known = fc.constantFrom(
+      BACKEND_ID,
+      SERVICE_ID,
+      GROUP_ID,
+      `/subscriptions/${SUBSCRIPTION}`,
+      BACKEND_ID.replace('orders', '..'),
+      BACKEND_ID.replace('orders', '...'),
+      BACKEND_ID.replace('orders', 'x'.repeat(81)),
+    )
     fc.assert(
       fc.property(fc.oneof(whole, known, fc.string({ unit: 'binary' })), (scope) => {
         const document = { grants: [{ principal: 'role:a', scope }] }
@@ -54,7 +71,11 @@ describe('policy.schema.json', () => {
   })
 
   it('judges principals as the parser does', () => {
-    const principal = fc.tuple(fc.constantFrom('app', 'user', 'group', 'role', 'webhook', 'Role', ''), fc.constantFrom(':', ':', ''), fc.oneof(fc.uuid(), fc.string(), fc.string({ unit: 'binary' }), fc.stringMatching(/^[a-z0-9-]{1,64}$/)))
+    const principal = fc.tuple(
+      fc.constantFrom('app', 'user', 'group', 'role', 'webhook', 'Role', ''),
+      fc.constantFrom(':', ':', ''),
+      fc.oneof(fc.uuid(), fc.string(), fc.string({ unit: 'binary' }), fc.stringMatching(/^[a-z0-9-]{1,64}$/)),
+    )
     fc.assert(
       fc.property(principal, (parts) => {
         const document = { grants: [{ principal: parts.join(''), scope: GROUP_ID }] }
@@ -66,9 +87,12 @@ describe('policy.schema.json', () => {
 
   it('accepts every duration that the parser accepts', () => {
     fc.assert(
-      fc.property(fc.stringMatching(/^P([0-9]{1,2}[YMWD])?(T([0-9]{1,2}H)?([0-9]{1,2}M)?([0-9]{1,2}([.,][0-9])?S)?)?$/), (deliverWithin) => {
-        if (parses({ deliverWithin })) assert.equal(accepts({ deliverWithin }), true)
-      }),
+      fc.property(
+        fc.stringMatching(/^P([0-9]{1,2}[YMWD])?(T([0-9]{1,2}H)?([0-9]{1,2}M)?([0-9]{1,2}([.,][0-9])?S)?)?$/),
+        (deliverWithin) => {
+          if (parses({ deliverWithin })) assert.equal(accepts({ deliverWithin }), true)
+        },
+      ),
     )
   })
 })

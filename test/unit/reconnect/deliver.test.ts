@@ -8,7 +8,12 @@ import { IDS } from '../../support/builders.ts'
 import { OPERATION_ID, tellDelivery, TRIGGER, type DeliveryTold } from '../../support/delivery-story.ts'
 
 const HOUR_MS = 3_600_000
-const failing = (failure: ArmFailure, more: Partial<Forwarded> = {}): Forwarded => ({ result: err(failure), attempts: 1, ambiguous: false, ...more })
+const failing = (failure: ArmFailure, more: Partial<Forwarded> = {}): Forwarded => ({
+  result: err(failure),
+  attempts: 1,
+  ambiguous: false,
+  ...more,
+})
 const UNAVAILABLE = failing({ reason: 'arm_unavailable', status: 503, detail: 'd' }, { arm: { status: 503 } })
 
 /** At which level the one event of a delivery is logged. */
@@ -49,7 +54,10 @@ describe('an accepted alert', () => {
 
   it('joins what is coming', async () => {
     const told = await tellDelivery({ meets: 'joined' })
-    assert.deepEqual([outcome(told), told.left.state, told.events[0]?.joined], [[['joined', undefined]], 'joined', 'other'])
+    assert.deepEqual(
+      [outcome(told), told.left.state, told.events[0]?.joined],
+      [[['joined', undefined]], 'joined', 'other'],
+    )
   })
 
   it('is over: dropped, whoever was faster', async () => {
@@ -62,15 +70,24 @@ describe('an accepted alert', () => {
 
   it('is beyond the loop guard: exhausted, an error', async () => {
     const told = await tellDelivery({ meets: 'exhausted' })
-    assert.deepEqual([outcome(told), told.left.state, levelOf(told)], [[['exhausted', 'loop_guard']], 'exhausted', 'error'])
+    assert.deepEqual(
+      [outcome(told), told.left.state, levelOf(told)],
+      [[['exhausted', 'loop_guard']], 'exhausted', 'error'],
+    )
   })
 })
 
 describe('before anything is sent', () => {
   it('deliverWithin has passed: abandoned, an error, with the last trouble', async () => {
-    for (const [lastTrouble, detail] of [['ARM said 503', 'ARM said 503'], [undefined, 'it was never tried']] as const) {
+    for (const [lastTrouble, detail] of [
+      ['ARM said 503', 'ARM said 503'],
+      [undefined, 'it was never tried'],
+    ] as const) {
       const told = await tellDelivery({ ageMs: 6 * HOUR_MS, ...(lastTrouble === undefined ? {} : { lastTrouble }) })
-      assert.deepEqual([told.steps, outcome(told), told.events[0]?.detail, levelOf(told)], [['find', 'end abandoned'], [['abandoned', 'delivery_expired']], detail, 'error'])
+      assert.deepEqual(
+        [told.steps, outcome(told), told.events[0]?.detail, levelOf(told)],
+        [['find', 'end abandoned'], [['abandoned', 'delivery_expired']], detail, 'error'],
+      )
       assert.match(told.left.error?.message ?? '', new RegExp(`PT6H.*${detail}`))
     }
     assert.equal((await tellDelivery({ ageMs: 6 * HOUR_MS - 1 })).left.state, 'forwarded')
@@ -78,19 +95,28 @@ describe('before anything is sent', () => {
 
   it('mode off: waits, whatever the policy says by then', async () => {
     const told = await tellDelivery({ mode: 'off', granted: [] })
-    assert.deepEqual([told.steps, told.queued, outcome(told)], [['find', 'enqueue'], [{ tries: 1, delayMs: 30_000 }], [['deferred', 'switched_off']]])
+    assert.deepEqual(
+      [told.steps, told.queued, outcome(told)],
+      [['find', 'enqueue'], [{ tries: 1, delayMs: 30_000 }], [['deferred', 'switched_off']]],
+    )
     assert.equal((await tellDelivery({ mode: 'off', ageMs: 6 * HOUR_MS })).left.state, 'abandoned')
   })
 
   it('mode dry-run: ended as such, nothing sent', async () => {
     const told = await tellDelivery({ mode: 'dry-run' })
-    assert.deepEqual([told.steps, told.left.state, outcome(told)], [['find', 'end dry-run'], 'dry-run', [['dry-run', undefined]]])
+    assert.deepEqual(
+      [told.steps, told.left.state, outcome(told)],
+      [['find', 'end dry-run'], 'dry-run', [['dry-run', undefined]]],
+    )
   })
 
   it('the policy of the moment denies it: failed, and not tried again', async () => {
     for (const granted of [[], ['read']] as const) {
       const told = await tellDelivery({ granted })
-      assert.deepEqual([told.steps, told.left.state, told.left.error?.code, outcome(told)], [['find', 'end failed'], 'failed', 'AuthorizationFailed', [['failed', 'not_granted']]])
+      assert.deepEqual(
+        [told.steps, told.left.state, told.left.error?.code, outcome(told)],
+        [['find', 'end failed'], 'failed', 'AuthorizationFailed', [['failed', 'not_granted']]],
+      )
     }
   })
 
@@ -98,7 +124,11 @@ describe('before anything is sent', () => {
     const told = await tellDelivery({ paceWaitMs: 8_000, tries: 4 })
     assert.deepEqual([told.steps, told.queued, told.events], [['find', 'enqueue'], [{ tries: 4, delayMs: 16_000 }], []])
     const late = await tellDelivery({ paceWaitMs: 8_000, ageMs: 6 * 3_600_000 - 3_000 })
-    assert.deepEqual(late.queued, [{ tries: 0, delayMs: 3_000 }], 'and no later than deliverWithin, so that it is reported then')
+    assert.deepEqual(
+      late.queued,
+      [{ tries: 0, delayMs: 3_000 }],
+      'and no later than deliverWithin, so that it is reported then',
+    )
     assert.equal((await tellDelivery({ paceWaitMs: 1_000 })).left.state, 'forwarded', 'a short wait is sat out')
   })
 
@@ -110,15 +140,27 @@ describe('before anything is sent', () => {
 
 describe('trouble', () => {
   it('is tried again, later each time, and the operation stays accepted', async () => {
-    for (const [tries, delayMs] of [[0, 1_000], [3, 8_000], [20, 60_000]] as const) {
+    for (const [tries, delayMs] of [
+      [0, 1_000],
+      [3, 8_000],
+      [20, 60_000],
+    ] as const) {
       const told = await tellDelivery({ forwarded: UNAVAILABLE, tries })
-      assert.deepEqual([told.left.state, told.left.error?.code, told.queued, outcome(told)], ['accepted', 'ServiceUnavailable', [{ tries: tries + 1, delayMs }], [['deferred', 'arm_unavailable']]])
-      assert.deepEqual([told.events[0]?.delayMs, told.events[0]?.tries, told.events[0]?.armStatus, levelOf(told)], [delayMs, tries, 503, 'warn'])
+      assert.deepEqual(
+        [told.left.state, told.left.error?.code, told.queued, outcome(told)],
+        ['accepted', 'ServiceUnavailable', [{ tries: tries + 1, delayMs }], [['deferred', 'arm_unavailable']]],
+      )
+      assert.deepEqual(
+        [told.events[0]?.delayMs, told.events[0]?.tries, told.events[0]?.armStatus, levelOf(told)],
+        [delayMs, tries, 503, 'warn'],
+      )
     }
   })
 
   it('Retry-After is what ARM asked for', async () => {
-    assert.deepEqual((await tellDelivery({ forwarded: { ...UNAVAILABLE, retryAfterMs: 90_000 } })).queued, [{ tries: 1, delayMs: 90_000 }])
+    assert.deepEqual((await tellDelivery({ forwarded: { ...UNAVAILABLE, retryAfterMs: 90_000 } })).queued, [
+      { tries: 1, delayMs: 90_000 },
+    ])
   })
 
   it('another request in flight, or storage, is tried again', async () => {
@@ -127,13 +169,27 @@ describe('trouble', () => {
   })
 
   it('a refusal of ARM is failed, a warning, and not tried again', async () => {
-    const told = await tellDelivery({ forwarded: failing({ reason: 'arm_rejected', status: 404, error: { code: 'ResourceNotFound', message: 'Backend not found.' } }) })
-    assert.deepEqual([told.left.state, told.left.error?.code, told.queued, outcome(told), levelOf(told)], ['failed', 'ResourceNotFound', [], [['failed', 'arm_rejected']], 'warn'])
+    const told = await tellDelivery({
+      forwarded: failing({
+        reason: 'arm_rejected',
+        status: 404,
+        error: { code: 'ResourceNotFound', message: 'Backend not found.' },
+      }),
+    })
+    assert.deepEqual(
+      [told.left.state, told.left.error?.code, told.queued, outcome(told), levelOf(told)],
+      ['failed', 'ResourceNotFound', [], [['failed', 'arm_rejected']], 'warn'],
+    )
   })
 
   it('our own identity lacks a role: failed, an error', async () => {
-    const told = await tellDelivery({ forwarded: failing({ reason: 'arm_refused_identity', status: 403, scope: 's', detail: 'object id' }) })
-    assert.deepEqual([told.left.state, told.left.error?.code, levelOf(told)], ['failed', 'UpstreamAuthorizationFailed', 'error'])
+    const told = await tellDelivery({
+      forwarded: failing({ reason: 'arm_refused_identity', status: 403, scope: 's', detail: 'object id' }),
+    })
+    assert.deepEqual(
+      [told.left.state, told.left.error?.code, levelOf(told)],
+      ['failed', 'UpstreamAuthorizationFailed', 'error'],
+    )
     assert.ok(!JSON.stringify(told.left).includes('object id'))
   })
 
@@ -143,9 +199,13 @@ describe('trouble', () => {
   })
 
   it('ARM throttles the subscription: the pace is told; a limit of one service is not the subscription’s', async () => {
-    const throttled = (code: string) => failing({ reason: 'arm_throttled', status: 429, error: { code, message: 'm' } }, { retryAfterMs: 17_000 })
+    const throttled = (code: string) =>
+      failing({ reason: 'arm_throttled', status: 429, error: { code, message: 'm' } }, { retryAfterMs: 17_000 })
     const told = await tellDelivery({ forwarded: throttled('SubscriptionRequestsThrottled') })
-    assert.deepEqual(told.throttled.map(([, ms]) => ms), [17_000])
+    assert.deepEqual(
+      told.throttled.map(([, ms]) => ms),
+      [17_000],
+    )
     assert.deepEqual((await tellDelivery({ forwarded: throttled('ResourceRequestsThrottled') })).throttled, [])
     assert.deepEqual((await tellDelivery({ forwarded: UNAVAILABLE })).throttled, [])
   })
@@ -153,7 +213,12 @@ describe('trouble', () => {
 
 describe('nothing is lost', () => {
   it('a message that cannot be kept for later is thrown: the host delivers it again, and no event says that it was deferred', async () => {
-    for (const story of [{ forwarded: UNAVAILABLE }, { found: undefined }, { mode: 'off' }, { paceWaitMs: 60_000 }] as const) {
+    for (const story of [
+      { forwarded: UNAVAILABLE },
+      { found: undefined },
+      { mode: 'off' },
+      { paceWaitMs: 60_000 },
+    ] as const) {
       const told = await tellDelivery({ ...story, queueFails: true })
       assert.match(String(told.thrown), /could not be kept for later: queue: busy/)
       assert.deepEqual(told.events, [])
@@ -174,14 +239,17 @@ describe('nothing is lost', () => {
 describe('the poison queue', () => {
   it('what lies in it is abandoned, an error, with the last trouble', async () => {
     const told = await tellDelivery({ abandons: true, lastTrouble: 'ARM said 503' })
-    assert.deepEqual([told.steps, told.left.state, told.left.error?.code, outcome(told), told.events[0]?.detail, levelOf(told)], [
-      ['find', 'end abandoned'],
-      'abandoned',
-      'DeliveryFailed',
-      [['abandoned', 'delivery_poisoned']],
-      'ARM said 503',
-      'error',
-    ])
+    assert.deepEqual(
+      [told.steps, told.left.state, told.left.error?.code, outcome(told), told.events[0]?.detail, levelOf(told)],
+      [
+        ['find', 'end abandoned'],
+        'abandoned',
+        'DeliveryFailed',
+        [['abandoned', 'delivery_poisoned']],
+        'ARM said 503',
+        'error',
+      ],
+    )
   })
 
   it('unless it has come to its end another way', async () => {

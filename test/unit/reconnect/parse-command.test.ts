@@ -13,7 +13,10 @@ interface Change extends Partial<Omit<ReconnectFacts, 'body'>> {
 
 function parse({ body, ...change }: Change = {}): ReturnType<typeof parseReconnectCommand> {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
-  return parseReconnectCommand({ path: PARTS, apiVersions: [], dryRun: undefined, force: undefined, body: bytes, ...change }, VERSIONS)
+  return parseReconnectCommand(
+    { path: PARTS, apiVersions: [], dryRun: undefined, force: undefined, body: bytes, ...change },
+    VERSIONS,
+  )
 }
 
 function refusal(change: Change): RequestFailure {
@@ -33,12 +36,26 @@ test("nothing but a path is a command with ARM's own defaults", () => {
 })
 
 test('everything said is in the command, spelled as it was', () => {
-  const command = parse({ apiVersions: ['2022-08-01'], dryRun: 'true', force: 'TRUE', body: '{"properties":{"after":"P0DT0H5M"}}' })
-  assert.deepEqual(command, { ok: true, value: aCommand({ apiVersion: '2022-08-01', dryRun: true, force: true, after: aDuration('P0DT0H5M') }) })
+  const command = parse({
+    apiVersions: ['2022-08-01'],
+    dryRun: 'true',
+    force: 'TRUE',
+    body: '{"properties":{"after":"P0DT0H5M"}}',
+  })
+  assert.deepEqual(command, {
+    ok: true,
+    value: aCommand({ apiVersion: '2022-08-01', dryRun: true, force: true, after: aDuration('P0DT0H5M') }),
+  })
 })
 
 describe('the order of checks is body, version, flags, target', () => {
-  const wrong: Required<Change> = { body: '[', apiVersions: ['x'], dryRun: 'x', force: 'x', path: { ...PARTS, backendId: '..' } }
+  const wrong: Required<Change> = {
+    body: '[',
+    apiVersions: ['x'],
+    dryRun: 'x',
+    force: 'x',
+    path: { ...PARTS, backendId: '..' },
+  }
   const order = [
     ['body', 'body_malformed', undefined],
     ['apiVersions', 'api_version_invalid', undefined],
@@ -68,7 +85,8 @@ describe('the body', () => {
     ' {}\n',
     '{"properties":{"After":"PT9M","other":{}}}',
   ]
-  for (const body of WITHOUT_AFTER) test(`${JSON.stringify(body)} asks for the default`, () => assert.equal(afterOf(body), undefined))
+  for (const body of WITHOUT_AFTER)
+    test(`${JSON.stringify(body)} asks for the default`, () => assert.equal(afterOf(body), undefined))
 
   const MALFORMED = [
     '',
@@ -91,16 +109,38 @@ describe('the body', () => {
     'undefined',
     'NaN',
   ]
-  for (const body of MALFORMED) test(`${JSON.stringify(body)} is malformed`, () => assert.equal(refusal({ body }).reason, 'body_malformed'))
+  for (const body of MALFORMED)
+    test(`${JSON.stringify(body)} is malformed`, () => assert.equal(refusal({ body }).reason, 'body_malformed'))
 
-  for (const after of ['5', '""', '"nonsense"', '"PT"', '[]', '{}', 'true', '"pt5m"', '" PT5M"', '"-PT5M"', '["PT5M"]']) {
+  for (const after of [
+    '5',
+    '""',
+    '"nonsense"',
+    '"PT"',
+    '[]',
+    '{}',
+    'true',
+    '"pt5m"',
+    '" PT5M"',
+    '"-PT5M"',
+    '["PT5M"]',
+  ]) {
     test(`after ${after} is no duration`, () =>
-      assert.deepEqual(refusal({ body: `{"properties":{"after":${after}}}` }), { reason: 'duration_invalid', fault: 'not_iso8601' }))
+      assert.deepEqual(refusal({ body: `{"properties":{"after":${after}}}` }), {
+        reason: 'duration_invalid',
+        fault: 'not_iso8601',
+      }))
   }
 
   test('after of zero, or of more than a day, is a duration that is refused', () => {
-    assert.deepEqual(refusal({ body: '{"properties":{"after":"PT0S"}}' }), { reason: 'duration_invalid', fault: 'not_positive' })
-    assert.deepEqual(refusal({ body: '{"properties":{"after":"PT24H1S"}}' }), { reason: 'duration_invalid', fault: 'too_long' })
+    assert.deepEqual(refusal({ body: '{"properties":{"after":"PT0S"}}' }), {
+      reason: 'duration_invalid',
+      fault: 'not_positive',
+    })
+    assert.deepEqual(refusal({ body: '{"properties":{"after":"PT24H1S"}}' }), {
+      reason: 'duration_invalid',
+      fault: 'too_long',
+    })
   })
 
   test('a byte order mark is passed over', () => assert.equal(afterOf('\ufeff{"properties":{"after":"PT5M"}}'), 'PT5M'))
@@ -111,7 +151,10 @@ describe('the body', () => {
       [0xc0, 0x80],
       [0xed, 0xa0, 0x80],
     ]) {
-      assert.equal(refusal({ body: Buffer.concat([Buffer.from('{"x":"'), Buffer.from(bytes), Buffer.from('"}')]) }).reason, 'body_malformed')
+      assert.equal(
+        refusal({ body: Buffer.concat([Buffer.from('{"x":"'), Buffer.from(bytes), Buffer.from('"}')]) }).reason,
+        'body_malformed',
+      )
     }
     assert.equal(refusal({ body: Buffer.from('{"properties":{}}', 'utf16le') }).reason, 'body_malformed')
   })
@@ -162,7 +205,10 @@ describe('the api-version', () => {
     ['__proto__'],
   ]) {
     test(`${JSON.stringify(given)} is refused, and the supported ones are named`, () => {
-      assert.deepEqual(refusal({ apiVersions: given }), { reason: 'api_version_invalid', supported: VERSIONS.supported })
+      assert.deepEqual(refusal({ apiVersions: given }), {
+        reason: 'api_version_invalid',
+        supported: VERSIONS.supported,
+      })
     })
   }
 })
@@ -184,7 +230,11 @@ describe('the flags', () => {
 
   for (const text of ['', ' ', '1', 'yes', 'on', 'ture', 'true, true', 'true,false', 'null', '\u212arue']) {
     test(`"${text}" is neither: a misspelled dry run must not be sent for real`, () => {
-      assert.deepEqual(refusal({ dryRun: text }), { reason: 'header_invalid', header: 'x-reconnect-dry-run', expectation: "'true' or 'false'" })
+      assert.deepEqual(refusal({ dryRun: text }), {
+        reason: 'header_invalid',
+        header: 'x-reconnect-dry-run',
+        expectation: "'true' or 'false'",
+      })
       assert.equal(refusal({ force: text }).reason, 'header_invalid')
     })
   }
@@ -207,7 +257,8 @@ describe('the target', () => {
     })
   }
 
-  test('a missing segment is refused', () => assert.deepEqual(refusal({ path: {} }), { reason: 'segment_invalid', segment: 'subscriptionId' }))
+  test('a missing segment is refused', () =>
+    assert.deepEqual(refusal({ path: {} }), { reason: 'segment_invalid', segment: 'subscriptionId' }))
 
   test('members beside the four are not looked at', () => {
     const command = parse({ path: { ...PARTS, extra: '..' } as typeof PARTS })

@@ -14,7 +14,10 @@ describe('the whole story', () => {
     assert.equal(decision.result.value.outcome, 'forwarded')
     assert.equal(decision.result.value.dueEpochMs, START_EPOCH_MS + ARM_TOOK_MS + 300_000)
     assert.deepEqual(decision.arm, ACCEPTED.arm)
-    assert.deepEqual([decision.noted?.operation.id, decision.noted?.operation.state, decision.noted?.recorded], [OPERATION_ID, 'forwarded', true])
+    assert.deepEqual(
+      [decision.noted?.operation.id, decision.noted?.operation.state, decision.noted?.recorded],
+      [OPERATION_ID, 'forwarded', true],
+    )
     assert.deepEqual(events, [
       {
         ...KNOCK,
@@ -61,7 +64,17 @@ describe('a dry run decides everything and sends nothing', () => {
       assert.equal(decision.result.value.outcome, 'dry-run')
       assert.equal(decision.arm, undefined)
       assert.equal(decision.noted?.operation.state, 'dry-run')
-      assert.deepEqual(events, [{ ...KNOCK, ...WHICH, ...WHO, ...WHAT, mode: story.mode ?? 'on', outcome: 'dry-run', due: '2026-11-23T00:02:00.000Z' }])
+      assert.deepEqual(events, [
+        {
+          ...KNOCK,
+          ...WHICH,
+          ...WHO,
+          ...WHAT,
+          mode: story.mode ?? 'on',
+          outcome: 'dry-run',
+          due: '2026-11-23T00:02:00.000Z',
+        },
+      ])
     })
   }
 
@@ -83,7 +96,18 @@ describe('a reconnect that is on its way already', () => {
     assert.deepEqual(steps, ['framing', 'authenticate', 'read', 'grants', 'once'])
     assert.deepEqual(decision.result, ok({ outcome: 'joined', command: aCommand(), dueEpochMs: JOINED.dueEpochMs }))
     assert.equal(decision.arm, undefined)
-    assert.deepEqual(events, [{ ...KNOCK, ...WHICH, joined: JOINED.operationId, ...WHO, ...WHAT, mode: 'on', outcome: 'joined', due: '2026-11-23T00:01:00.000Z' }])
+    assert.deepEqual(events, [
+      {
+        ...KNOCK,
+        ...WHICH,
+        joined: JOINED.operationId,
+        ...WHO,
+        ...WHAT,
+        mode: 'on',
+        outcome: 'joined',
+        due: '2026-11-23T00:01:00.000Z',
+      },
+    ])
   })
 
   test('and whose outcome does not come in time is waited for in vain: a dependency failed, nothing was sent', async () => {
@@ -91,7 +115,18 @@ describe('a reconnect that is on its way already', () => {
     assert.deepEqual(steps, ['framing', 'authenticate', 'read', 'grants', 'once'])
     assert.deepEqual(decision.result, err({ reason: 'in_flight_elsewhere' }))
     assert.equal(decision.noted?.operation.state, 'failed')
-    assert.deepEqual(events, [{ ...KNOCK, ...WHICH, ...WHO, ...WHAT, mode: 'on', outcome: 'failed', reason: 'in_flight_elsewhere', fault: 'dependency' }])
+    assert.deepEqual(events, [
+      {
+        ...KNOCK,
+        ...WHICH,
+        ...WHO,
+        ...WHAT,
+        mode: 'on',
+        outcome: 'failed',
+        reason: 'in_flight_elsewhere',
+        fault: 'dependency',
+      },
+    ])
   })
 
   test('cannot be joined without the permission to reconnect: nobody rides on another’s', async () => {
@@ -112,20 +147,30 @@ describe('what could not be written down', () => {
       const { decision, events } = await tell({ ...story, recorded: false })
       assert.ok(decision.result.ok)
       assert.equal(decision.noted?.recorded, false)
-      assert.deepEqual([events[0]?.outcome, events[0]?.notRecorded, events[0]?.operationId], [outcome, true, OPERATION_ID])
+      assert.deepEqual(
+        [events[0]?.outcome, events[0]?.notRecorded, events[0]?.operationId],
+        [outcome, true, OPERATION_ID],
+      )
     })
   }
 })
 
 describe("ARM's refusals and failures", () => {
   test('end in one event with everything that is known', async () => {
-    const failure = { reason: 'arm_rejected', status: 404, error: { code: 'ResourceNotFound', message: 'Backend not found.' } } as const
+    const failure = {
+      reason: 'arm_rejected',
+      status: 404,
+      error: { code: 'ResourceNotFound', message: 'Backend not found.' },
+    } as const
     const { decision, events } = await tell({
       forwarded: { result: err(failure), attempts: 2, ambiguous: true, arm: { status: 404, requestId: 'r1' } },
     })
     assert.deepEqual([decision.result, decision.arm], [err(failure), { status: 404, requestId: 'r1' }])
     const { state, attempts, ambiguous, error, due } = decision.noted?.operation ?? {}
-    assert.deepEqual({ state, attempts, ambiguous, error, due }, { state: 'failed', attempts: 2, ambiguous: true, error: failure.error, due: undefined })
+    assert.deepEqual(
+      { state, attempts, ambiguous, error, due },
+      { state: 'failed', attempts: 2, ambiguous: true, error: failure.error, due: undefined },
+    )
     assert.deepEqual(events, [
       {
         ...KNOCK,
@@ -155,7 +200,10 @@ describe("ARM's refusals and failures", () => {
     } as const
     const { events } = await tell({ forwarded: { result: err(failure), attempts: 1, ambiguous: false } })
     const [event] = events
-    assert.deepEqual([events.length, event?.outcome, event?.fault, event?.detail], [1, 'failed', 'us', 'AuthorizationFailed: the words of ARM'])
+    assert.deepEqual(
+      [events.length, event?.outcome, event?.fault, event?.detail],
+      [1, 'failed', 'us', 'AuthorizationFailed: the words of ARM'],
+    )
   })
 })
 
