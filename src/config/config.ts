@@ -12,6 +12,10 @@ export interface Config {
   readonly webhooks: readonly WebhookConfig[]
   readonly mode: Mode
   readonly deadlineMs: number
+  /** Client id of the console's app registration. Absent: the console cannot sign anybody in. */
+  readonly consoleClientId?: string
+  /** In front of the names of all tables and queues; empty when there is none. */
+  readonly storagePrefix: string
   /** Origin without trailing slash under which callers reach the app. Absent: answers name no absolute address. */
   readonly publicUrl?: string
   readonly arm: ArmConfig
@@ -50,9 +54,10 @@ export type StorageConfig =
       readonly credential: ArmCredential
     }
 
-/** Which identity asks ARM, or storage. */
+/** Which identity asks ARM, or storage. A managed identity without an id is the system-assigned one. */
 export type ArmCredential =
-  { readonly kind: 'managed-identity'; readonly clientId?: string } | { readonly kind: 'developer' }
+  | { readonly kind: 'managed-identity'; readonly clientId?: string; readonly resourceId?: string }
+  | { readonly kind: 'developer' }
 
 /** One thing that is wrong with the configuration: never its value, which may be a secret. */
 export interface ConfigProblem {

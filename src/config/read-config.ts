@@ -11,8 +11,33 @@ import { createSettings, parseList, type Environment, type Reading, type Setting
 const DEFAULT_AUTHORITY = 'https://login.microsoftonline.com'
 const DEFAULT_SCOPES = ['Reconnect.Invoke', 'user_impersonation']
 const DEFAULT_ARM_ENDPOINT = 'https://management.azure.com'
-/** Contract, section 3: the versions of the REST API that have Backend - Reconnect and were looked at. */
-const DEFAULT_API_VERSIONS = ['2021-08-01', '2022-08-01', '2023-05-01-preview', '2024-05-01', '2025-03-01-preview']
+/**
+ * Contract, section 3: every version from 2019-12-01 on whose published specification has `Backend_Reconnect`. Source:
+ * Azure/azure-rest-api-specs, specification/apimanagement/resource-manager/Microsoft.ApiManagement, `apimbackends.json` of each version in
+ * stable and preview; from 2025 on `ApiManagement/preview/<version>/openapi.json`, which BackendContract.tsp generates.
+ */
+const DEFAULT_API_VERSIONS = [
+  '2019-12-01-preview',
+  '2019-12-01',
+  '2020-06-01-preview',
+  '2020-12-01',
+  '2021-01-01-preview',
+  '2021-04-01-preview',
+  '2021-08-01',
+  '2021-12-01-preview',
+  '2022-04-01-preview',
+  '2022-08-01',
+  '2022-09-01-preview',
+  '2023-03-01-preview',
+  '2023-05-01-preview',
+  '2023-09-01-preview',
+  '2024-05-01',
+  '2024-06-01-preview',
+  '2024-10-01-preview',
+  '2025-03-01-preview',
+  '2025-09-01-preview',
+  '2026-03-01-preview',
+]
 const PREFERRED_API_VERSION = '2024-05-01'
 const DEFAULT_DEADLINE_SECONDS = 30
 /** App Service's front end gives up after 230 s; an answer that comes later reaches nobody. */
@@ -33,6 +58,12 @@ const SCOPES: Reading<readonly string[]> = {
   parse: (text) => parseList(text, (part) => /^[!#-[\]-~]{1,120}$/.test(part)),
   expectation: 'one or more scope values as they stand in the scp claim, separated by commas',
   example: DEFAULT_SCOPES.join(','),
+}
+/** Contract, section 8. Queue names may start with a digit, table names may not (Azure Storage, "Naming queues", "Table names"). */
+const STORAGE_PREFIX: Reading<string> = {
+  parse: (text) => (/^[a-z][a-z0-9]{0,19}$/.test(text) ? text : undefined),
+  expectation: '1 to 20 lower-case letters and digits, first a letter',
+  example: 'staging',
 }
 const DEADLINE: Reading<number> = {
   parse: (text) =>
@@ -72,7 +103,11 @@ export function readConfig(
   const publicUrl = settings.optional('RECONNECT_PUBLIC_URL', origin('on-loopback', 'https://reconnect.example.com'))
   const arm = readArm(settings)
   const source = readPolicy(settings, readFile, appRoot)
-  const webhooks = readWebhooks(settings, source?.policy.webhooks ?? [])
+  const webhooks = readWebhooks(settings, source?.policy.webhooks ?? [], source?.setting ?? '')
+  const storagePrefix = settings.optional('RECONNECT_STORAGE_PREFIX', STORAGE_PREFIX) ?? ''
+  // `api://<client id>` has been joined by the client id, so the API's own registration is found under both spellings.
+  const consoleClientId =
+    settings.optional('RECONNECT_CONSOLE_CLIENT_ID', GUID) ?? entra.audiences.filter(isGuid).map(foldAscii)[0]
   const storage = readStorage(settings, arm.credential.kind, { needsQueue: webhooks.length > 0 })
   if (settings.problems.length > 0 || source === undefined || storage === undefined) return err(settings.problems)
   return ok(
@@ -84,6 +119,8 @@ export function readConfig(
       mode,
       deadlineMs: deadlineSeconds * 1000,
       ...(publicUrl === undefined ? {} : { publicUrl }),
+      ...(consoleClientId === undefined ? {} : { consoleClientId }),
+      storagePrefix,
       arm,
       storage,
     }),

@@ -8,6 +8,8 @@ export type ReadFile = (path: string) => string | undefined
 
 export interface PolicySource {
   readonly policy: PolicyDocument
+  /** The setting or file by which problems in the document are named. */
+  readonly setting: string
   /** Where it came from, for people: a setting's name, a path, or undefined when there is no policy. */
   readonly source: string | undefined
 }
@@ -75,7 +77,7 @@ function readFromFile(
 
 function parse(name: string, text: string, source: string | undefined, settings: Settings): PolicySource | undefined {
   const policy = parsePolicy(text)
-  if (policy.ok) return { policy: policy.value, source }
+  if (policy.ok) return { policy: policy.value, setting: name, source }
   for (const { path, expectation, example } of policy.error)
     settings.complain({ name: `${name} ${path}`.trim(), expectation, example })
   return undefined

@@ -1,4 +1,4 @@
-import { isGuid } from '../domain/segments.ts'
+import { foldAscii, isGuid, SEGMENT_PATTERNS } from '../domain/segments.ts'
 import type { ArmCredential, StorageConfig } from './config.ts'
 import { isLoopback, parseOrigin } from './origin.ts'
 import type { Reading, Settings } from './settings.ts'
@@ -16,17 +16,17 @@ const ACCOUNT_NAME: Reading<string> = {
   example: 'streconnect',
 }
 const TABLE_URI: Reading<string> = {
-  parse: (text) => parseOrigin(text, 'never'),
-  expectation: 'the https origin of the table service',
+  parse: parseServiceUri,
+  expectation: 'the https address of the table service, without query',
   example: 'https://streconnect.table.core.windows.net',
 }
 const QUEUE_URI: Reading<string> = {
-  parse: (text) => parseOrigin(text, 'never'),
-  expectation: 'the https origin of the queue service',
+  parse: parseServiceUri,
+  expectation: 'the https address of the queue service, without query',
   example: 'https://streconnect.queue.core.windows.net',
 }
 const CREDENTIAL: Reading<string> = {
-  parse: (text) => (text === 'managedidentity' ? text : undefined),
+  parse: (text) => (foldAscii(text) === 'managedidentity' ? text : undefined),
   expectation: "'managedidentity'",
   example: 'managedidentity',
 }
@@ -34,6 +34,28 @@ const CLIENT_ID: Reading<string> = {
   parse: (text) => (isGuid(text) ? text : undefined),
   expectation: 'a GUID',
   example: '11111111-2222-3333-4444-555555555555',
+}
+
+const RESOURCE_ID: Reading<string> = {
+  parse: (text) => (isIdentityId(text) ? text : undefined),
+  expectation: 'the resource id of a user-assigned managed identity',
+  example:
+    '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-apim/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-reconnect',
+}
+
+/** Names of identities: Azure's naming rules for Microsoft.ManagedIdentity/userAssignedIdentities. */
+function isIdentityId(text: string): boolean {
+  const [empty, subscriptions, subscriptionId, groups, group, providers, provider, type, name, ...rest] =
+    text.split('/')
+  return (
+    empty === '' &&
+    rest.length === 0 &&
+    foldAscii(`${subscriptions}/${groups}/${providers}/${provider}/${type}`) ===
+      'subscriptions/resourcegroups/providers/microsoft.managedidentity/userassignedidentities' &&
+    isGuid(subscriptionId ?? '') &&
+    SEGMENT_PATTERNS.resourceGroupName.test(group ?? '') &&
+    /^[A-Za-z0-9][A-Za-z0-9_-]{2,127}$/.test(name ?? '')
+  )
 }
 
 /**
@@ -50,6 +72,7 @@ export function readStorage(
   const named = settings.optional(`${CONNECTION}__tableServiceUri`, TABLE_URI)
   const chosen = settings.optional(`${CONNECTION}__credential`, CREDENTIAL)
   const clientId = settings.optional(`${CONNECTION}__clientId`, CLIENT_ID)
+  const resourceId = settings.optional(`${CONNECTION}__managedIdentityResourceId`, RESOURCE_ID)
   const namedQueue = settings.optional(`${CONNECTION}__queueServiceUri`, QUEUE_URI)
   // As the host: where both ways are set, the connection string is the one.
   if (connectionString !== undefined) {
@@ -73,13 +96,26 @@ export function readStorage(
         example: QUEUE_URI.example,
       })
     }
-    const managed = chosen !== undefined || clientId !== undefined || platform === 'managed-identity'
+    // As the host's client factory (Microsoft.Extensions.Azure): two names of one identity could be names of two.
+    if (clientId !== undefined && resourceId !== undefined) {
+      settings.complain({
+        name: `${CONNECTION}__managedIdentityResourceId`,
+        expectation: `one name of the identity: ${CONNECTION}__clientId is set as well`,
+        example: `${CONNECTION}__clientId removed`,
+      })
+    }
+    const isNamed = clientId !== undefined || resourceId !== undefined
+    const managed = chosen !== undefined || isNamed || platform === 'managed-identity'
     return {
       kind: 'identity',
       tableUri,
       queueUri,
       credential: managed
-        ? { kind: 'managed-identity', ...(clientId === undefined ? {} : { clientId }) }
+        ? {
+            kind: 'managed-identity',
+            ...(clientId === undefined ? {} : { clientId }),
+            ...(resourceId === undefined ? {} : { resourceId }),
+          }
         : { kind: 'developer' },
     }
   }
@@ -89,6 +125,13 @@ export function readStorage(
   )
   if (!isMeant) settings.required(CONNECTION, CONNECTION_STRING)
   return undefined
+}
+
+/** An origin; or, as emulators and appliances have it, an origin and the account as its path ("IP-style" addresses of Azure Storage). */
+function parseServiceUri(text: string): string | undefined {
+  const [, start = '', account = ''] = /^([^/]*\/\/[^/]*)(\/[a-z0-9]{3,24})?\/?$/.exec(text) ?? []
+  const origin = parseOrigin(start, 'never')
+  return origin === undefined ? undefined : `${origin}${account}`
 }
 
 /** The members of a connection string, folded; undefined when the SDK could not make a table service and a signature of it. */

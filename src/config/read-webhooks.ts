@@ -25,19 +25,48 @@ function isKey(base64: string): boolean {
 }
 
 /**
- * The policy's webhooks with the values of the secrets that they name. A `nextSecret` whose setting is not there is none: nothing is being rotated.
- * A secret that two webhooks share would let the sender of one speak for the other.
+ * The bytes that a secret may stand for: as text, without the prefix of Standard Webhooks, and decoded. Two secrets that share one of them can sign
+ * for each other, or are one secret in two spellings.
  */
-export function readWebhooks(settings: Settings, webhooks: readonly Webhook[]): readonly WebhookConfig[] {
+function materialOf(secret: string): readonly string[] {
+  const text = secret.replace(/^whsec_/, '')
+  const decoded = /^[A-Za-z0-9+/_-]+=*$/.test(text) ? [Buffer.from(text, 'base64')] : []
+  const bytes = /^(?:[0-9A-Fa-f]{2})+$/.test(text) ? [Buffer.from(text, 'hex')] : []
+  return [Buffer.from(text), ...decoded, ...bytes].map((material) => material.toString('hex'))
+}
+
+/** Words of capitals, numbers after them: a random secret of at least 16 characters does not look so. */
+const PLAUSIBLE_NAME = /^(?:[A-Z]{1,15}[0-9]{0,3}|[0-9]{1,4})(?:_(?:[A-Z]{1,15}[0-9]{0,3}|[0-9]{1,4})?)*$/
+
+/**
+ * The policy's webhooks with the values of the secrets that they name. A `nextSecret` whose setting is not there is none: nothing is being rotated.
+ * A secret that two webhooks share would let the sender of one speak for the other. `policyName` is how problems name the document.
+ */
+export function readWebhooks(
+  settings: Settings,
+  webhooks: readonly Webhook[],
+  policyName: string,
+): readonly WebhookConfig[] {
   const owners = new Map<string, string>()
 
-  function read(name: string, webhook: Webhook, isRequired: boolean): readonly string[] {
+  function read(name: string, webhook: Webhook, member: 'secret' | 'nextSecret'): readonly string[] {
     const reading = webhook.authentication.type === 'standard-webhooks' ? STANDARD_WEBHOOKS_SECRET : SECRET
-    const secret = isRequired ? settings.required(name, reading) : settings.optional(name, reading)
+    if (member === 'secret' && !settings.isSet(name) && !PLAUSIBLE_NAME.test(name)) {
+      // Perhaps the secret itself, pasted where its name belongs: it must not reach the log.
+      settings.complain({
+        name: `${policyName} webhooks.${webhook.name}.authentication.${member}`,
+        expectation:
+          'the NAME of an app setting that is set; what is there is not repeated, since it may be the secret',
+        example: 'ALERTMANAGER_TOKEN',
+      })
+      return []
+    }
+    const secret = member === 'secret' ? settings.required(name, reading) : settings.optional(name, reading)
     if (secret === undefined) return []
-    const owner = owners.get(secret)
-    owners.set(secret, owner ?? webhook.name)
-    if (owner === undefined || owner === webhook.name) return [secret]
+    const material = materialOf(secret)
+    const owner = material.map((bytes) => owners.get(bytes)).find((name) => name !== undefined && name !== webhook.name)
+    for (const bytes of material) owners.set(bytes, owners.get(bytes) ?? webhook.name)
+    if (owner === undefined) return [secret]
     settings.complain({
       name,
       expectation: `a secret of webhook '${webhook.name}' alone: webhook '${owner}' has the same`,
@@ -52,7 +81,10 @@ export function readWebhooks(settings: Settings, webhooks: readonly Webhook[]): 
     const { secret, nextSecret } = authentication
     return {
       ...webhook,
-      secrets: [...read(secret, webhook, true), ...(nextSecret === undefined ? [] : read(nextSecret, webhook, false))],
+      secrets: [
+        ...read(secret, webhook, 'secret'),
+        ...(nextSecret === undefined ? [] : read(nextSecret, webhook, 'nextSecret')),
+      ],
     }
   })
 }

@@ -87,7 +87,7 @@ export interface AuthorizationFailure {
 }
 
 /** What a grant can allow. */
-export type Action = 'reconnect' | 'read' | 'force'
+export type Action = 'reconnect' | 'read' | 'force' | 'pause'
 
 export type AvailabilityFailure =
   | { readonly reason: 'switched_off' }

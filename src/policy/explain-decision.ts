@@ -47,7 +47,7 @@ function refusedAction(
   backend: Backend,
   index: ReturnType<typeof createGrantIndex>,
 ): Action | undefined {
-  if (action === 'read') return isGranted(caller, action, backend, index) ? undefined : action
+  if (action === 'read' || action === 'pause') return isGranted(caller, action, backend, index) ? undefined : action
   const permit = authorize(caller, { backend, apiVersion: '', dryRun: false, force: action === 'force' }, index)
   return permit.ok ? undefined : permit.error.action
 }

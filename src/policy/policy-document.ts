@@ -41,13 +41,13 @@ export interface PolicyProblem {
 /** Parses the policy document (contract, section 8): plain JSON, a byte order mark allowed. Every problem is reported, not just the first. */
 export function parsePolicy(text: string): Result<PolicyDocument, readonly PolicyProblem[]> {
   const json = text.replace(/^\uFEFF/, '')
-  let unknown: unknown
+  let document: unknown
   try {
-    unknown = JSON.parse(json)
+    document = JSON.parse(json)
   } catch (cause) {
     return err([problemAt([], `${memberAt([]).expectation}${whereItStops(cause)}`)])
   }
-  const validated = POLICY.safeParse(unknown)
+  const validated = POLICY.safeParse(document)
   const problems = findNameFaults(json).map(({ path, fault }) =>
     problemAt(
       path,
@@ -59,12 +59,23 @@ export function parsePolicy(text: string): Result<PolicyDocument, readonly Polic
   if (!validated.success || problems.length > 0)
     return err([...new Map(problems.map((problem) => [`${problem.path} ${problem.expectation}`, problem])).values()])
   const { grants, webhooks, limits, deliverWithin } = validated.data
+  const unknown = grants.flatMap(({ principal }, index) =>
+    isOfUnknownWebhook(principal, webhooks) ? [problemAt(['grants', index, 'principal'], UNKNOWN_WEBHOOK)] : [],
+  )
+  if (unknown.length > 0) return err(unknown)
   return ok({
     grants: grants.map((grant, index) => ({ index, ...grant })),
     webhooks: Object.entries(webhooks).map(([name, webhook]) => ({ name, ...webhook })),
     limits,
     deliverWithin,
   })
+}
+
+const UNKNOWN_WEBHOOK = "'webhook:' and the name of a webhook that this document has"
+
+/** A grant that nobody can use is a spelling mistake, or a webhook that was removed: the document then says less than it seems to. */
+function isOfUnknownWebhook(principal: Principal, webhooks: Validated['webhooks']): boolean {
+  return principal.startsWith('webhook:') && !Object.hasOwn(webhooks, principal.slice('webhook:'.length))
 }
 
 /** The parser's message quotes the text; only the place is taken from it, for the faults where it names one. */

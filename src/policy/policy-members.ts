@@ -48,8 +48,8 @@ export const MEMBERS = {
   },
   'grants.actions': {
     description:
-      "What: 'reconnect' (also with dry run), 'read' (operations), 'force' (do not join a reconnect that is on its way). Default: reconnect.",
-    expectation: "a list of one or more of 'reconnect', 'read', 'force'",
+      "What: 'reconnect' (also with dry run), 'read' (operations), 'force' (do not join a reconnect that is on its way), 'pause' (hold back alerts). Default: reconnect.",
+    expectation: "a list of one or more of 'reconnect', 'read', 'force', 'pause'",
     example: ['reconnect', 'read'],
   },
   webhooks: {
@@ -67,6 +67,38 @@ export const MEMBERS = {
     description: 'The shape of what the sender posts.',
     expectation: "'azure-monitor', 'alertmanager', 'grafana', 'event-grid' or 'generic'",
     example: 'azure-monitor',
+  },
+  'webhooks.*.mode': {
+    description:
+      "'dry-run': alerts are decided and recorded, and nothing is sent. Default: 'on'. RECONNECT_MODE overrules.",
+    expectation: "'on' or 'dry-run'",
+    example: 'dry-run',
+  },
+  'webhooks.*.effect': {
+    description:
+      'How later notifications of this sender tell whether a reconnect helped. Defaults depend on the format.',
+    expectation: 'an object with any of confirmWithin, resolveLag, settle and confirms',
+    example: { confirmWithin: 'PT45M', resolveLag: 'PT15M', settle: 'PT10M', confirms: true },
+  },
+  'webhooks.*.effect.confirmWithin': {
+    description: 'How long after a reconnect was due the sender is given to report recovery: an ISO 8601 duration.',
+    expectation: 'a positive ISO 8601 duration of at most 7 days',
+    example: 'PT45M',
+  },
+  'webhooks.*.effect.resolveLag': {
+    description: 'How much later than the recovery the sender says resolved: an ISO 8601 duration.',
+    expectation: 'an ISO 8601 duration of at most 24 hours; PT0S is allowed',
+    example: 'PT15M',
+  },
+  'webhooks.*.effect.settle': {
+    description: 'How long after a reconnect was due a firing alert may still be of the time before it.',
+    expectation: 'an ISO 8601 duration of at most 24 hours; PT0S is allowed',
+    example: 'PT10M',
+  },
+  'webhooks.*.effect.confirms': {
+    description: "Whether this sender sends 'resolved', so that silence means that the reconnect did not help.",
+    expectation: "true or false; a 'generic' sender never confirms, so only false there",
+    example: true,
   },
   'webhooks.*.authentication': {
     description: 'How the sender proves itself.',
@@ -148,8 +180,18 @@ export const MEMBERS = {
   },
   limits: {
     description: 'What alerts may cause. People and tools are not limited by it.',
-    expectation: 'an object with perBackend',
-    example: { perBackend: { count: 6, window: 'PT1H' } },
+    expectation: 'an object with perBackend, notHelping or both',
+    example: { perBackend: { count: 6, window: 'PT1H' }, notHelping: { count: 3 } },
+  },
+  'limits.notHelping': {
+    description: 'After so many reconnects in a row that did not help a backend, its alerts are exhausted. Default: 3.',
+    expectation: 'an object with count',
+    example: { count: 3 },
+  },
+  'limits.notHelping.count': {
+    description: 'Reconnects of one backend in a row whose verdict is not-recovered.',
+    expectation: 'a whole number from 1 to 1000',
+    example: 3,
   },
   'limits.perBackend': {
     description:

@@ -9,6 +9,9 @@ import { MEMBERS, type Shape } from './policy-members.ts'
 /** Longer than any wait that still has to do with the incident; a queue message lives as long by default (Azure Queue storage). */
 const MAX_WINDOW_MS = 7 * 86_400_000
 
+/** A sender whose notices come later than a day after the fact confirms nothing about one reconnect. */
+const MAX_LAG_MS = 86_400_000
+
 /** The names that a webhook's path and its principal can carry. */
 const WEBHOOK_NAME = /^[a-z0-9-]{1,63}$/
 const SETTING_NAME = /^[A-Z][A-Z0-9_]*$/
@@ -58,7 +61,7 @@ const GRANT = z.strictObject({
   scope: SCOPE,
   actions: described(
     'grants.actions',
-    z._default(z.array(z.enum(['reconnect', 'read', 'force'])).check(z.minLength(1)), ['reconnect']),
+    z._default(z.array(z.enum(['reconnect', 'read', 'force', 'pause'])).check(z.minLength(1)), ['reconnect']),
   ),
 })
 
@@ -81,19 +84,25 @@ const HMAC = z
   .check(z.refine(isReplayBounded, { path: ['toleranceSeconds'] }))
 z.globalRegistry.add(HMAC, { dependentRequired: { toleranceSeconds: ['timestampHeader'] } })
 
+/** With neither, every application that can get a token for this API would be a sender. */
+const namesSender = (entra: { role?: string; appIds?: readonly string[] }) =>
+  entra.role !== undefined || entra.appIds !== undefined
+const ENTRA = z
+  .strictObject({
+    type: z.literal('entra'),
+    role: z.exactOptional(text('webhooks.*.authentication.role', ROLE)),
+    appIds: z.exactOptional(
+      described('webhooks.*.authentication.appIds', z.array(z.string().check(z.refine(isGuid))).check(z.minLength(1))),
+    ),
+  })
+  .check(z.refine(namesSender, { error: "'role', 'appIds' or both: otherwise every application is a sender" }))
+// Besides the type: one member at least, and there are no others than these two.
+z.globalRegistry.add(ENTRA, { minProperties: 2 })
+
 const AUTHENTICATION = described(
   'webhooks.*.authentication',
   z.discriminatedUnion('type', [
-    z.strictObject({
-      type: z.literal('entra'),
-      role: z.exactOptional(text('webhooks.*.authentication.role', ROLE)),
-      appIds: z.exactOptional(
-        described(
-          'webhooks.*.authentication.appIds',
-          z.array(z.string().check(z.refine(isGuid))).check(z.minLength(1)),
-        ),
-      ),
-    }),
+    ENTRA,
     HMAC,
     z.strictObject({ type: z.literal('standard-webhooks'), ...secrets }),
     z.strictObject({ type: z.literal('bearer'), ...secrets }),
@@ -120,8 +129,29 @@ const BACKEND = described(
     z.refine((template) => template.includes('{') || parseBackendResourceId(template).ok),
   ),
 )
+const isDurationUpTo = (maxMs: number) => (text: string) => {
+  const duration = parseIsoDuration(text)
+  return duration.ok && duration.value.ms <= maxMs
+}
+const isWindow = (text: string): boolean => {
+  const duration = parseIsoDuration(text)
+  return duration.ok && duration.value.ms > 0 && duration.value.ms <= MAX_WINDOW_MS
+}
+/** `generic` alerts are never resolved, so such a sender cannot confirm. */
+const effect = (confirms: z.ZodMiniType<boolean>) =>
+  described(
+    'webhooks.*.effect',
+    z.strictObject({
+      confirmWithin: z.exactOptional(textWhere('webhooks.*.effect.confirmWithin', isWindow)),
+      resolveLag: z.exactOptional(textWhere('webhooks.*.effect.resolveLag', isDurationUpTo(MAX_LAG_MS))),
+      settle: z.exactOptional(textWhere('webhooks.*.effect.settle', isDurationUpTo(MAX_LAG_MS))),
+      confirms: z.exactOptional(described('webhooks.*.effect.confirms', confirms)),
+    }),
+  )
+const EFFECT = effect(z.boolean())
 const MATCHED = z.string().check(z.minLength(1), z.maxLength(1000))
 const common = {
+  mode: z.exactOptional(described('webhooks.*.mode', z.enum(['on', 'dry-run']))),
   authentication: AUTHENTICATION,
   after: z.exactOptional(textWhere('webhooks.*.after', (text) => parseAfter(text).ok)),
   match: z.exactOptional(
@@ -137,18 +167,24 @@ const common = {
 const WEBHOOK = described(
   'webhooks.*',
   z.discriminatedUnion('format', [
-    z.strictObject({ format: z.enum(['azure-monitor', 'event-grid']), ...common, backend: z.exactOptional(BACKEND) }),
+    z.strictObject({
+      format: z.enum(['azure-monitor', 'event-grid']),
+      ...common,
+      effect: z.exactOptional(EFFECT),
+      backend: z.exactOptional(BACKEND),
+    }),
     // Neither sender says where its alert comes from, so there is no default template.
-    z.strictObject({ format: z.enum(['alertmanager', 'grafana']), ...common, backend: BACKEND }),
+    z.strictObject({
+      format: z.enum(['alertmanager', 'grafana']),
+      ...common,
+      effect: z.exactOptional(EFFECT),
+      backend: BACKEND,
+    }),
     // A generic alert carries whole resource ids: a template would be ignored.
-    z.strictObject({ format: z.literal('generic'), ...common }),
+    z.strictObject({ format: z.literal('generic'), ...common, effect: z.exactOptional(effect(z.literal(false))) }),
   ]),
 )
 
-const isWindow = (text: string): boolean => {
-  const duration = parseIsoDuration(text)
-  return duration.ok && duration.value.ms > 0 && duration.value.ms <= MAX_WINDOW_MS
-}
 const PER_BACKEND = described(
   'limits.perBackend',
   z.strictObject({
@@ -157,6 +193,11 @@ const PER_BACKEND = described(
   }),
 )
 const DEFAULT_PER_BACKEND = { count: 6, window: 'PT1H' }
+const NOT_HELPING = described(
+  'limits.notHelping',
+  z.strictObject({ count: described('limits.notHelping.count', z.int().check(z.minimum(1), z.maximum(1000))) }),
+)
+const DEFAULT_NOT_HELPING = { count: 3 }
 
 /**
  * The whole document of the contract's section 8. Objects are strict: a misspelled member is a problem, not a permission that silently
@@ -170,9 +211,13 @@ export const POLICY = described(
     webhooks: described('webhooks', z._default(z.record(z.string().check(z.regex(WEBHOOK_NAME)), WEBHOOK), {})),
     limits: described(
       'limits',
-      z._default(z.strictObject({ perBackend: z._default(PER_BACKEND, DEFAULT_PER_BACKEND) }), {
-        perBackend: DEFAULT_PER_BACKEND,
-      }),
+      z._default(
+        z.strictObject({
+          perBackend: z._default(PER_BACKEND, DEFAULT_PER_BACKEND),
+          notHelping: z._default(NOT_HELPING, DEFAULT_NOT_HELPING),
+        }),
+        { perBackend: DEFAULT_PER_BACKEND, notHelping: DEFAULT_NOT_HELPING },
+      ),
     ),
     deliverWithin: z._default(textWhere('deliverWithin', isWindow), 'PT6H'),
   }),

@@ -8,7 +8,11 @@ import { assertAccepted, assertRefused, startConversation, type Knock } from './
 
 const room = await startConversation({ after })
 const { info, azure } = room.sandbox
-const VERSIONS = ['2021-08-01', '2022-08-01', '2023-05-01-preview', '2024-05-01', '2025-03-01-preview']
+/** Contract, section 3: from the published specifications (Azure/azure-rest-api-specs). */
+const VERSIONS =
+  '2019-12-01-preview 2019-12-01 2020-06-01-preview 2020-12-01 2021-01-01-preview 2021-04-01-preview 2021-08-01 2021-12-01-preview 2022-04-01-preview 2022-08-01 2022-09-01-preview 2023-03-01-preview 2023-05-01-preview 2023-09-01-preview 2024-05-01 2024-06-01-preview 2024-10-01-preview 2025-03-01-preview 2025-09-01-preview 2026-03-01-preview'.split(
+    ' ',
+  )
 const LIMIT_BYTES = 64 * 1024
 
 beforeEach(() => azure.journal.clear())

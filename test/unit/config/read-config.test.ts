@@ -8,6 +8,12 @@ import { CLIENT, CONNECTION, configOf, namesOf, problemsOf, TENANT } from './set
 
 const POLICY = JSON.stringify({ grants: [{ principal: 'role:a', scope: GROUP_ID }] })
 
+/** Written down a second time, from the specifications: contract, section 3. */
+const API_VERSIONS =
+  '2019-12-01-preview 2019-12-01 2020-06-01-preview 2020-12-01 2021-01-01-preview 2021-04-01-preview 2021-08-01 2021-12-01-preview 2022-04-01-preview 2022-08-01 2022-09-01-preview 2023-03-01-preview 2023-05-01-preview 2023-09-01-preview 2024-05-01 2024-06-01-preview 2024-10-01-preview 2025-03-01-preview 2025-09-01-preview 2026-03-01-preview'.split(
+    ' ',
+  )
+
 describe('readConfig', () => {
   it('needs tenant, audience and storage and has the documented default for everything else', () => {
     assert.deepEqual(configOf({}), {
@@ -18,13 +24,20 @@ describe('readConfig', () => {
         scopes: ['Reconnect.Invoke', 'user_impersonation'],
       },
       appServiceAuthentication: false,
-      policy: { grants: [], webhooks: [], limits: { perBackend: { count: 6, window: 'PT1H' } }, deliverWithin: 'PT6H' },
+      policy: {
+        grants: [],
+        webhooks: [],
+        limits: { perBackend: { count: 6, window: 'PT1H' }, notHelping: { count: 3 } },
+        deliverWithin: 'PT6H',
+      },
       webhooks: [],
       mode: 'on',
       deadlineMs: 30_000,
+      consoleClientId: CLIENT,
+      storagePrefix: '',
       arm: {
         endpoint: 'https://management.azure.com',
-        apiVersions: ['2021-08-01', '2022-08-01', '2023-05-01-preview', '2024-05-01', '2025-03-01-preview'],
+        apiVersions: API_VERSIONS,
         defaultApiVersion: '2024-05-01',
         credential: { kind: 'developer' },
       },
@@ -55,6 +68,9 @@ describe('readConfig', () => {
         'AzureWebJobsStorage__tableServiceUri',
         'AzureWebJobsStorage__credential',
         'AzureWebJobsStorage__clientId',
+        'AzureWebJobsStorage__managedIdentityResourceId',
+        'RECONNECT_STORAGE_PREFIX',
+        'RECONNECT_CONSOLE_CLIENT_ID',
       ].map((name, at) => [name, at % 2 === 0 ? '' : ' \n']),
     )
     assert.deepEqual(configOf(empty), configOf({}))
@@ -64,6 +80,20 @@ describe('readConfig', () => {
       'ENTRA_AUDIENCE',
       'AzureWebJobsStorage',
     ])
+  })
+
+  it('signs in to the console with its own client id, else with the first audience that is a GUID, else not at all', () => {
+    assert.equal(configOf({ RECONNECT_CONSOLE_CLIENT_ID: TENANT.toUpperCase() }).consoleClientId, TENANT)
+    assert.equal(
+      configOf({ ENTRA_AUDIENCE: `https://a.example, ${TENANT.toUpperCase()}, ${CLIENT}` }).consoleClientId,
+      TENANT,
+    )
+    assert.equal('consoleClientId' in configOf({ ENTRA_AUDIENCE: 'https://a.example' }), false)
+  })
+
+  it('puts a prefix in front of the names in storage where one is set', () => {
+    for (const prefix of ['a', 'slot2', 'a'.repeat(20)])
+      assert.equal(configOf({ RECONNECT_STORAGE_PREFIX: prefix }).storagePrefix, prefix)
   })
 
   it('is frozen to the bottom', () => {
@@ -182,12 +212,22 @@ describe('readConfig', () => {
     AzureWebJobsStorage__tableServiceUri: [
       'http://streconnect.table.core.windows.net',
       'http://127.0.0.1:10002',
-      'https://streconnect.table.core.windows.net/devstoreaccount1',
+      'https://streconnect.table.core.windows.net/a/b',
+      'https://streconnect.table.core.windows.net/?sv=1',
       'streconnect',
       'https://u:p@streconnect.table.core.windows.net',
     ],
-    AzureWebJobsStorage__credential: ['managedIdentity', 'clientsecret', 'true'],
+    AzureWebJobsStorage__credential: ['clientsecret', 'workloadidentity', 'true'],
     AzureWebJobsStorage__clientId: ['my-identity', `{${TENANT}}`],
+    AzureWebJobsStorage__managedIdentityResourceId: [
+      'id-reconnect',
+      GROUP_ID,
+      `${GROUP_ID}/providers/Microsoft.ManagedIdentity/userAssignedIdentities`,
+      `${GROUP_ID}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/..`,
+      `${GROUP_ID}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-a/x`,
+    ],
+    RECONNECT_STORAGE_PREFIX: ['Staging', '1a', 'a-b', 'a'.repeat(21), 'ä'],
+    RECONNECT_CONSOLE_CLIENT_ID: ['console', `{${TENANT}}`],
   }
   for (const [name, values] of Object.entries(refused)) {
     for (const value of values) {

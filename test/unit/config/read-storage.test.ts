@@ -6,6 +6,8 @@ import { openTables } from '../../../src/ledger/tables.ts'
 import { CLIENT, configOf, CONNECTION, namesOf, problemsOf } from './settings-of-a-test.ts'
 
 const NAME = 'AzureWebJobsStorage'
+const RESOURCE_ID =
+  '/subscriptions/11111111-2222-3333-4444-555555555555/resourcegroups/rg-apim/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-reconnect'
 const TABLES = 'https://streconnect.table.core.windows.net'
 
 /** Without the connection string that the other tests have. */
@@ -108,6 +110,24 @@ describe('storage by identity', () => {
       TABLES,
       { kind: 'managed-identity', clientId: CLIENT },
     ],
+    [
+      'as a user-assigned one that is named by its resource id',
+      { [`${NAME}__accountName`]: 'streconnect', [`${NAME}__managedIdentityResourceId`]: RESOURCE_ID },
+      TABLES,
+      { kind: 'managed-identity', resourceId: RESOURCE_ID },
+    ],
+    [
+      'as a managed identity, however the setting is spelled',
+      { [`${NAME}__accountName`]: 'streconnect', [`${NAME}__credential`]: 'ManagedIdentity' },
+      TABLES,
+      { kind: 'managed-identity' },
+    ],
+    [
+      'an account whose table service has it in the path, as in emulators',
+      { [`${NAME}__accountName`]: 'other', [`${NAME}__tableServiceUri`]: 'https://127.0.0.1:10002/devstoreaccount1/' },
+      'https://127.0.0.1:10002/devstoreaccount1',
+      { kind: 'developer' },
+    ],
     // As the Functions host: its own storage has its own setting for that.
     [
       'not as the identity that asks ARM',
@@ -126,6 +146,17 @@ describe('storage by identity', () => {
       }),
     )
   }
+
+  it('refuses two names for one identity, as the host does', () => {
+    assert.deepEqual(
+      problemsWithout({
+        [`${NAME}__accountName`]: 'streconnect',
+        [`${NAME}__clientId`]: CLIENT,
+        [`${NAME}__managedIdentityResourceId`]: RESOURCE_ID,
+      }),
+      [`${NAME}__managedIdentityResourceId`],
+    )
+  })
 
   it('gives way to a connection string that is set as well, as in the host', () => {
     assert.equal(configOf({ [`${NAME}__accountName`]: 'streconnect' }).storage.kind, 'connection-string')

@@ -115,6 +115,59 @@ describe('the secrets of webhooks', () => {
   })
 })
 
+describe('one secret in two spellings', () => {
+  const bytes = randomBytes(32)
+  const key = bytes.toString('base64')
+  const SPELLINGS: readonly [string, string][] = [
+    ['with the prefix of Standard Webhooks', `whsec_${key}`],
+    ['without padding', key.replace(/=+$/, '')],
+    ['in the alphabet for URLs', bytes.toString('base64url')],
+    ['in hexadecimal digits', bytes.toString('hex')],
+    ['as itself', key],
+  ]
+  for (const [what, spelling] of SPELLINGS) {
+    it(`is refused where two webhooks have it: ${what}`, () => {
+      const webhooks = { a: bearer('ONE'), b: bearer('TWO') }
+      const found = problems(webhooks, { ONE: key, TWO: spelling })
+      assert.deepEqual(namesOf(found), ['TWO'])
+      assert.match(found[0]?.expectation ?? '', /webhook 'a' has the same/)
+      assert.deepEqual(namesOf(problems({ a: standard, b: bearer('TWO') }, { KEY: `whsec_${key}`, TWO: spelling })), [
+        'TWO',
+      ])
+    })
+  }
+
+  it('is refused where one is the text and the other the key of the same bytes', () => {
+    const text = 'k3jhw87fhKJh3782jsd92-xyz'
+    const hmac = { format: 'generic', authentication: { type: 'hmac', secret: 'TEXT' } }
+    const settings = { TEXT: text, KEY: Buffer.from(text).toString('base64') }
+    assert.deepEqual(namesOf(problems({ a: hmac, b: standard }, settings)), ['KEY'])
+  })
+
+  it('may be the current and the next secret of one webhook', () => {
+    assert.deepEqual(problems({ a: bearer('ONE', 'TWO') }, { ONE: key, TWO: `whsec_${key}` }), [])
+  })
+})
+
+describe('a secret that stands where its name belongs', () => {
+  for (const secret of ['JBSWY3DPEHPK3PXPJBSWY3DP', 'A1B2C3D4E5F60718293A4B5C6D7E8F90', 'QXJQWKZPLMVNBTRY']) {
+    it(`is not repeated: ${secret}`, () => {
+      const found = problems({ a: bearer(secret) })
+      assert.deepEqual(namesOf(found), ['RECONNECT_POLICY webhooks.a.authentication.secret'])
+      assert.ok(!JSON.stringify(found).includes(secret))
+    })
+  }
+
+  it('is told from a name that is set, however it looks', () => {
+    assert.deepEqual(problems({ a: bearer('JBSWY3DPEHPK3PXPJBSWY3DP') }, { JBSWY3DPEHPK3PXPJBSWY3DP: SECRET }), [])
+  })
+
+  it('is told from plain names, which are repeated', () => {
+    for (const name of ['ALERTMANAGER_TOKEN', 'GRAFANA_HMAC_2', 'HMAC256', 'A', 'A1_', 'TOKEN__V2'])
+      assert.deepEqual(namesOf(problems({ a: bearer(name) })), [name])
+  })
+})
+
 describe('a secret of Standard Webhooks', () => {
   it('is 24 to 64 bytes in Base64, with or without its prefix', () => {
     for (const size of [24, 32, 64]) {

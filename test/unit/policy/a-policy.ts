@@ -37,8 +37,12 @@ export const SAMPLE = {
   deliverWithin: 'PT6H',
 }
 
+/** The grants, in a document that has the webhooks that they name. */
 export function grantsOf(...grants: { principal: string; scope: string; actions?: string[] }[]): readonly Grant[] {
-  const policy = parsePolicy(JSON.stringify({ grants }))
+  const names = grants.flatMap(({ principal }) => /^webhook:([a-z0-9-]{1,63})$/.exec(principal)?.[1] ?? [])
+  const webhook = { format: 'generic', authentication: { type: 'bearer', secret: 'S' } }
+  const webhooks = Object.fromEntries(names.map((name) => [name, webhook]))
+  const policy = parsePolicy(JSON.stringify({ grants, webhooks }))
   assert.ok(policy.ok, JSON.stringify(policy))
   return policy.value.grants
 }

@@ -26,7 +26,10 @@ describe('parsePolicy', () => {
       webhooks,
       Object.entries(SAMPLE.webhooks).map(([name, webhook]) => ({ name, ...webhook })),
     )
-    assert.deepEqual({ limits, deliverWithin }, { limits: SAMPLE.limits, deliverWithin: 'PT6H' })
+    assert.deepEqual(
+      { limits, deliverWithin },
+      { limits: { ...SAMPLE.limits, notHelping: { count: 3 } }, deliverWithin: 'PT6H' },
+    )
   })
 
   it('reads the example that is published', () => {
@@ -36,7 +39,12 @@ describe('parsePolicy', () => {
   it('takes an empty document for a policy that allows nothing, with the documented limits', () => {
     assert.deepEqual(parsePolicy('{}'), {
       ok: true,
-      value: { grants: [], webhooks: [], limits: { perBackend: { count: 6, window: 'PT1H' } }, deliverWithin: 'PT6H' },
+      value: {
+        grants: [],
+        webhooks: [],
+        limits: { perBackend: { count: 6, window: 'PT1H' }, notHelping: { count: 3 } },
+        deliverWithin: 'PT6H',
+      },
     })
   })
 
@@ -48,7 +56,7 @@ describe('parsePolicy', () => {
 
   it('takes every documented proof, and a webhook called constructor', () => {
     const proofs = [
-      { type: 'entra' },
+      { type: 'entra', role: 'R' },
       { type: 'entra', appIds: [SUBSCRIPTION] },
       { type: 'hmac', secret: 'A', header: 'X-Signature' },
       { type: 'standard-webhooks', secret: 'A1_' },
@@ -62,6 +70,33 @@ describe('parsePolicy', () => {
         [],
         JSON.stringify(authentication),
       )
+    }
+  })
+
+  it('takes every action, a dry run of one webhook, and what tells whether a reconnect helped', () => {
+    const effect = { confirmWithin: 'PT45M', resolveLag: 'PT0S', settle: 'PT10M', confirms: true }
+    const document = {
+      grants: [{ principal: 'role:a', scope: GROUP_ID, actions: ['reconnect', 'read', 'force', 'pause'] }],
+      webhooks: {
+        a: { format: 'azure-monitor', authentication: { type: 'entra', role: 'R' }, mode: 'dry-run', effect },
+        g: { format: 'generic', authentication: { type: 'entra', role: 'R' }, mode: 'on', effect: { confirms: false } },
+      },
+      limits: { notHelping: { count: 5 } },
+    }
+    const policy = parsePolicy(JSON.stringify(document))
+    assert.ok(policy.ok, JSON.stringify(policy))
+    assert.deepEqual(policy.value.webhooks[0], { name: 'a', ...document.webhooks.a })
+    assert.deepEqual(policy.value.limits, { perBackend: { count: 6, window: 'PT1H' }, notHelping: { count: 5 } })
+  })
+
+  it('refuses a grant to a webhook that the document does not have, also to one called constructor', () => {
+    for (const name of ['azure-montior', 'constructor']) {
+      const problems = problemsOf(sampleWith(['grants', 2, 'principal'], `webhook:${name}`))
+      assert.deepEqual(
+        problems.map(({ path }) => path),
+        ['grants[2].principal'],
+      )
+      assert.match(problems[0]?.expectation ?? '', /the name of a webhook that this document has/)
     }
   })
 

@@ -78,7 +78,9 @@ describe('policy.schema.json', () => {
     )
     fc.assert(
       fc.property(principal, (parts) => {
-        const document = { grants: [{ principal: parts.join(''), scope: GROUP_ID }] }
+        const name = parts[0] === 'webhook' && /^[a-z0-9-]{1,63}$/.test(parts[2]) ? parts[2] : 'w'
+        const webhooks = { [name]: { format: 'generic', authentication: { type: 'bearer', secret: 'S' } } }
+        const document = { grants: [{ principal: parts.join(''), scope: GROUP_ID }], webhooks }
         assert.equal(accepts(document), parses(document))
       }),
       { numRuns: 1000 },

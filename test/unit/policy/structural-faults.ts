@@ -167,6 +167,22 @@ export const STRUCTURAL_FAULTS: readonly StructuralFault[] = [
     '.parameter',
   ),
   authentication('an app id that is no GUID', { type: 'entra', appIds: ['AzNS'] }, '.appIds[0]'),
+  authentication('a sender from Entra that is not told from others', { type: 'entra' }, ''),
+  ...at('a mode that a webhook cannot have', ['webhooks', 'grafana', 'mode'], 'off', 'dry_run', true, null),
+  ...at('an effect that is no object', ['webhooks', 'grafana', 'effect'], 'PT5M', [], null),
+  ...at('an unknown member in effect', ['webhooks', 'grafana', 'effect'], { within: 'PT5M' }).map((fault) => ({
+    ...fault,
+    reportedAt: 'webhooks.grafana.effect.within',
+  })),
+  ...['confirmWithin', 'resolveLag', 'settle', 'confirms'].map((member) => ({
+    what: `a ${member} of another type`,
+    path: ['webhooks', 'grafana', 'effect'],
+    value: { [member]: 5 },
+    reportedAt: `webhooks.grafana.effect.${member}`,
+  })),
+  ...at('a count of reconnects that did not help', ['limits', 'notHelping'], { count: 0 }, { count: '3' }, {}).map(
+    (fault) => ({ ...fault, reportedAt: 'limits.notHelping.count' }),
+  ),
   authentication('no app ids', { type: 'entra', appIds: [] }, '.appIds'),
   authentication('an app role with a space', { type: 'entra', role: 'a b' }, '.role'),
   ...at('a limit without count', ['limits', 'perBackend', 'count'], undefined, 0, -1, 1.5, '6', 1001, null),
