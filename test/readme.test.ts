@@ -365,7 +365,7 @@ describe('what else is named', () => {
     for (const [names = '', homes = ''] of rows) {
       for (const dependency of quoted(names)) {
         const users = sources.filter((name) =>
-          new RegExp(`^import (?!type).*from '${dependency}(?:/[^']*)?'|await import\\('${dependency}'\\)`, 'm').test(
+          new RegExp(`^import (?!type)[^']*from '${dependency}(?:/[^']*)?'|await import\\('${dependency}'\\)`, 'm').test(
             readFileSync(join(PROJECT_ROOT, 'src', name), 'utf8'),
           ),
         )
