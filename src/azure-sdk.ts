@@ -3,7 +3,7 @@
  * request needs it, or by the warm-up.
  */
 export { createClientPool } from './arm/client-pool.ts'
-export { createCredential } from './arm/credential.ts'
 export { sendReconnect } from './arm/send-reconnect.ts'
 export { openQueue } from './delivery/open-queue.ts'
 export { openTables } from './ledger/tables.ts'
+export { createCredential } from './managed-identity/credential.ts'

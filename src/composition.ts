@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { createArm } from './arm/arm.ts'
+import { armScope, createArm } from './arm/arm.ts'
 import type { ConfigProblem } from './config/config.ts'
 import { loadConfig } from './config/load-config.ts'
 import { createDeliveryQueue } from './delivery/delivery-queue.ts'
+import { createOwnTokens } from './managed-identity/own-tokens.ts'
 import { createPace } from './delivery/pace.ts'
 import { parseIsoDuration, type Duration } from './domain/duration.ts'
 import { describeFailure, type Challenge } from './http/failure-reply.ts'
@@ -62,14 +63,17 @@ function compose(): Result<App, readonly ConfigProblem[]> {
   }
   const { entra, appServiceAuthentication, policy, mode, deadlineMs, publicUrl, storage, webhooks } = config.value
   const loadSdk = (): Promise<typeof import('./azure-sdk.ts')> => import('./azure-sdk.ts')
-  const arm = createArm(config.value.arm, systemClock, loadSdk)
+  const ownTokens = createOwnTokens(async () => (await loadSdk()).createCredential, systemClock)
+  const armTokens = ownTokens.source(config.value.arm.credential, armScope(config.value.arm))
+  const arm = createArm(config.value.arm, armTokens, systemClock, loadSdk)
   const storageClock = createStorageClock(systemClock)
   const store = createTableStore({
     clock: systemClock,
     storageClock,
     open: async () => {
-      const { openTables, createCredential } = await loadSdk()
-      return openTables(storage, createCredential)
+      const { openTables } = await loadSdk()
+      await ownTokens.storageReady(storage)
+      return openTables(storage, ownTokens.storageCredential)
     },
   })
   const records = createRecords(store, systemClock, consoleLog, createSweep(store, systemClock, consoleLog))
@@ -97,8 +101,9 @@ function compose(): Result<App, readonly ConfigProblem[]> {
   const enqueue = createDeliveryQueue({
     clock: systemClock,
     open: async () => {
-      const { openQueue, createCredential } = await loadSdk()
-      return openQueue(storage, createCredential)
+      const { openQueue } = await loadSdk()
+      await ownTokens.storageReady(storage)
+      return openQueue(storage, ownTokens.storageCredential)
     },
   })
   const grants = createGrantIndex(policy.grants)
@@ -127,6 +132,7 @@ function compose(): Result<App, readonly ConfigProblem[]> {
     history: createHistory(store, storageClock.now),
     storageAnswers: createStorageProbe(store, systemClock),
     async warm() {
+      void ownTokens.storageReady(storage)
       await arm.preload()
       const deadline = createDeadline(systemClock, deadlineMs)
       await authenticator.keysKnown(deadline).finally(deadline.dispose)

@@ -69,6 +69,7 @@ describe('what is evaluated when', () => {
       'node:module',
       'src/functions/routes.ts',
       'src/index.ts',
+      'src/shared/once.ts',
       'src/warm-up.ts',
     ])
   })
@@ -81,6 +82,7 @@ describe('what is evaluated when', () => {
       '@azure/core-rest-pipeline',
       '@azure/data-tables',
       '@azure/identity',
+      '@azure/msal-node',
       '@azure/storage-queue',
       'undici',
       'src/azure-sdk.ts',
@@ -128,7 +130,11 @@ describe('the rules notice', () => {
     ['tests in src', 'src/domain/x.ts', "import { aBackend } from '../../test/support/builders.ts'"],
     ['the sandbox in src', 'src/composition.ts', "import { startHost } from '../sandbox/host/host.ts'"],
     ['the SDK outside arm', 'src/reconnect/x.ts', "import { ApiManagementClient } from '@azure/arm-apimanagement'"],
-    ['the credential outside arm', 'src/composition.ts', "import { ManagedIdentityCredential } from '@azure/identity'"],
+    [
+      'the credential outside managed-identity',
+      'src/composition.ts',
+      "import { ManagedIdentityCredential } from '@azure/identity'",
+    ],
     ['jose outside identity', 'src/policy/x.ts', "import { jwtVerify } from 'jose/jwt/verify'"],
     ['tables outside their file', 'src/ledger/x.ts', "import { TableClient } from '@azure/data-tables'"],
     ['the ledger in the story', 'src/reconnect/x.ts', "import { createLedger } from '../ledger/ledger.ts'"],

@@ -365,9 +365,10 @@ describe('what else is named', () => {
     for (const [names = '', homes = ''] of rows) {
       for (const dependency of quoted(names)) {
         const users = sources.filter((name) =>
-          new RegExp(`^import (?!type)[^']*from '${dependency}(?:/[^']*)?'|await import\\('${dependency}'\\)`, 'm').test(
-            readFileSync(join(PROJECT_ROOT, 'src', name), 'utf8'),
-          ),
+          new RegExp(
+            `^import (?!type)[^']*from '${dependency}(?:/[^']*)?'|await import\\('${dependency}'\\)`,
+            'm',
+          ).test(readFileSync(join(PROJECT_ROOT, 'src', name), 'utf8')),
         )
         assert.ok(users.length > 0, dependency)
         const strangers = users.filter(

@@ -1,67 +1,60 @@
-import type { TokenCredential } from '@azure/identity'
 import type { ArmConfig } from '../config/config.ts'
 import type { ArmFailure } from '../domain/failure.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { ArmTrace, Forward, Forwarded, RequestIds } from '../reconnect/ports.ts'
+import type { TokenSource } from '../managed-identity/token-source.ts'
 import type { Clock } from '../shared/clock.ts'
+import { once } from '../shared/once.ts'
 import { err, ok } from '../shared/result.ts'
 import type { ArmAnswer } from './answer.ts'
 import type { createClientPool } from './client-pool.ts'
-import type { createCredential } from './credential.ts'
 import { decideRetry, MAX_ATTEMPTS, MIN_ATTEMPT_MS } from './decide-retry.ts'
 import { interpretReconnect } from './interpret-reconnect.ts'
 import type { sendReconnect } from './send-reconnect.ts'
-import { createTokenSource } from './token-source.ts'
 
 /** The modules of this room that need the SDK: handed in, because they are read late. */
 export interface ArmSdk {
   readonly createClientPool: typeof createClientPool
-  readonly createCredential: typeof createCredential
   readonly sendReconnect: typeof sendReconnect
 }
 
-/** What they are used for, once they are read. */
-interface Sdk {
-  readonly credential: TokenCredential
-  readonly send: (permit: AuthorizedReconnect, ids: RequestIds, timeoutMs: number) => Promise<ArmAnswer>
-}
+type Send = (permit: AuthorizedReconnect, ids: RequestIds, timeoutMs: number) => Promise<ArmAnswer>
 
 export interface Arm {
   readonly forward: Forward
-  /** Reads the SDK and the credential's module; asks nobody for anything. */
+  /** Reads the SDK. Sends nothing, to ARM or to the identity endpoint. */
   preload(): Promise<void>
+}
+
+/** The scope that the SDK itself would ask for. */
+export function armScope({ endpoint }: Pick<ArmConfig, 'endpoint'>): string {
+  return `${endpoint}/.default`
 }
 
 /**
  * Sends a reconnect: token → POST → interpret → wait and POST again while that may help and fits. Bounded by the deadline whatever the
- * identity endpoint or ARM do; at most three POSTs, at most one after an unknown outcome.
+ * identity endpoint or ARM do. At most three POSTs; at most one after an unknown outcome; one with a new token after a 401.
  */
 export function createArm(
-  { endpoint, credential }: ArmConfig,
+  config: Pick<ArmConfig, 'endpoint'>,
+  tokens: TokenSource,
   clock: Clock,
   loadSdk: () => Promise<ArmSdk>,
   random: () => number = Math.random,
 ): Arm {
-  // What the SDK itself would ask for.
-  const tokenScope = `${endpoint}/.default`
-  let reading: Promise<Sdk> | undefined
-  const sdk = (): Promise<Sdk> => (reading ??= read())
-  const tokens = createTokenSource(async () => (await sdk()).credential, tokenScope, clock)
-
-  async function read(): Promise<Sdk> {
-    const { createClientPool, createCredential, sendReconnect } = await loadSdk()
-    const clients = createClientPool({ endpoint, tokenScope, currentToken: () => tokens.current() })
-    return {
-      credential: createCredential(credential),
-      send: (permit, ids, timeoutMs) => sendReconnect(permit, ids, { clients, clock, timeoutMs }),
-    }
-  }
+  const sdk = once(async (): Promise<Send> => {
+    const { createClientPool, sendReconnect } = await loadSdk()
+    const { endpoint } = config
+    const clients = createClientPool({ endpoint, tokenScope: armScope(config), currentToken: () => tokens.current() })
+    return (permit, ids, timeoutMs) => sendReconnect(permit, ids, { clients, clock, timeoutMs })
+  })
 
   async function forward(
     ...[permit, ids, deadline, maxAttempts = MAX_ATTEMPTS]: Parameters<Forward>
   ): Promise<Forwarded> {
     let attempts = 0
     let ambiguous = false
+    let renewed = false
     let trace: ArmTrace | undefined
     const ended = (result: Forwarded['result'], retryAfterMs?: number): Forwarded => ({
       result,
@@ -71,10 +64,10 @@ export function createArm(
       ...(trace === undefined ? {} : { arm: trace }),
     })
 
-    const token = await tokens.get(deadline)
+    let token = await tokens.get(deadline)
     if (!token.ok) return ended(err({ reason: 'identity_unavailable', detail: token.error }))
 
-    const { send } = await sdk()
+    const send = await sdk()
     if (deadline.remainingMs() < MIN_ATTEMPT_MS)
       return ended(err({ reason: 'deadline_exceeded', detail: 'the token came too late' }))
     for (;;) {
@@ -92,6 +85,7 @@ export function createArm(
         attempts,
         maxAttempts,
         ambiguous,
+        canRenewToken: !renewed && interpretation.repeat === 'with_new_token' && tokens.drop(token.value),
         remainingMs: deadline.remainingMs(),
         random: random(),
       })
@@ -99,6 +93,11 @@ export function createArm(
       if (interpretation.repeat === 'once') ambiguous = true
       if (waitMs === undefined) return ended(err(honest(interpretation.result.error, before)), interpretation.waitMs)
       await clock.sleep(waitMs, deadline.signal)
+      if (interpretation.repeat !== 'with_new_token') continue
+      renewed = true
+      token = await tokens.get(deadline)
+      if (!token.ok) return ended(err({ reason: 'identity_unavailable', detail: `after a 401: ${token.error}` }))
+      if (deadline.remainingMs() < MIN_ATTEMPT_MS) return ended(interpretation.result)
     }
   }
 

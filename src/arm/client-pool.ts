@@ -1,5 +1,6 @@
 import { ApiManagementClient } from '@azure/arm-apimanagement'
 import type { AccessToken } from '@azure/identity'
+import { uncached } from '../managed-identity/uncached.ts'
 import { createPooledHttpClient } from './http-client.ts'
 
 /** SDK clients: one per subscription and API version, because both are fixed when a client is made. */
@@ -20,7 +21,11 @@ export interface ClientPoolOptions {
 export function createClientPool({ endpoint, tokenScope, currentToken }: ClientPoolOptions): ClientPool {
   const clients = new Map<string, ApiManagementClient>()
   const httpClient = createPooledHttpClient()
-  const credential = { getToken: () => Promise.resolve(currentToken() ?? null) }
+  async function getToken(): Promise<AccessToken | null> {
+    const token = currentToken()
+    return token === undefined ? null : uncached(token)
+  }
+  const credential = { getToken }
 
   function create(subscriptionId: string, apiVersion: string): ApiManagementClient {
     const client = new ApiManagementClient(credential, subscriptionId, {

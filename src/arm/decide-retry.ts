@@ -15,6 +15,8 @@ export interface RetrySituation {
   readonly maxAttempts?: number
   /** An earlier POST may have been processed: the one repetition that it allowed was this one. */
   readonly ambiguous: boolean
+  /** After a 401: the refused token was dropped, and this is the first time for this request. */
+  readonly canRenewToken?: boolean
   readonly remainingMs: number
   /** 0 ≤ random < 1: spreads the callers that failed together. */
   readonly random: number
@@ -23,10 +25,14 @@ export interface RetrySituation {
 /** Milliseconds to wait before another POST, or undefined: stop. A wait that does not fit is not begun. */
 export function decideRetry(
   interpretation: Interpretation,
-  { attempts, maxAttempts = MAX_ATTEMPTS, ambiguous, remainingMs, random }: RetrySituation,
+  { attempts, maxAttempts = MAX_ATTEMPTS, ambiguous, canRenewToken = false, remainingMs, random }: RetrySituation,
 ): number | undefined {
   const { repeat, waitMs } = interpretation
-  if (repeat === 'no' || ambiguous || attempts >= maxAttempts) return undefined
+  if (repeat === 'no' || ambiguous) return undefined
+  // Contract, section 5: not counted among the attempts of a delivery. At once: ARM is not overloaded, and the token takes its time.
+  if (repeat === 'with_new_token')
+    return canRenewToken && attempts < MAX_ATTEMPTS && MIN_ATTEMPT_MS <= remainingMs ? 0 : undefined
+  if (attempts >= maxAttempts) return undefined
   const backoffMs = FIRST_BACKOFF_MS * 2 ** (attempts - 1) * (0.5 + random)
   const throttled = !interpretation.result.ok && interpretation.result.error.reason === 'arm_throttled'
   // What ARM asked for is never undercut, only spread; without a word of its own, throttling waits at least a second.

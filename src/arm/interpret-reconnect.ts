@@ -8,9 +8,9 @@ export interface Interpretation {
   readonly result: Result<void, ArmFailure>
   /**
    * `no`: final. `again`: certainly not processed, so it may be repeated. `once`: it may have been processed, so it is repeated
-   * once at most: a second reconnect does no harm, a lost one does.
+   * once at most: a second reconnect does no harm, a lost one does. `with_new_token`: not processed, since the token was refused.
    */
-  readonly repeat: 'no' | 'again' | 'once'
+  readonly repeat: 'no' | 'again' | 'once' | 'with_new_token'
   /** What ARM asked us to wait. */
   readonly waitMs?: number
 }
@@ -43,7 +43,10 @@ export function interpretReconnect(answer: ArmAnswer, scope: string, nowEpochMs:
 
   if (status === 202 && isEmptyOrJson(body)) return ACCEPTED
   if (status === 401 || status === 403)
-    return { result: err({ reason: 'arm_refused_identity', status, scope, detail }), repeat: 'no' }
+    return {
+      result: err({ reason: 'arm_refused_identity', status, scope, detail }),
+      repeat: status === 401 ? 'with_new_token' : 'no',
+    }
   if (status === 429) {
     const error = envelope ?? {
       code: 'TooManyRequests',

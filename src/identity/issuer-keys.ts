@@ -8,8 +8,8 @@ import { quote } from './credential-refusal.ts'
 import { ISSUER_TIMEOUT_MS } from './fetch-json.ts'
 import type { IssuerDocuments } from './issuer-documents.ts'
 import type { SigningKeys } from './signing-keys.ts'
-import { createSingleFlight } from './single-flight.ts'
-import { within } from './within.ts'
+import { createSingleFlight } from '../shared/single-flight.ts'
+import { TIMED_OUT, within } from '../shared/within.ts'
 
 /** Entra rotates its keys without notice and asks for a look about once a day. */
 export const REFRESH_AFTER_MS = 24 * 3_600_000
@@ -113,11 +113,7 @@ export function createIssuerKeys(documents: IssuerDocuments, clock: Clock, log: 
   async function waitFor(errand: () => Promise<void>, last: () => Attempt | undefined, deadline: Deadline) {
     const before = last()
     if (coolingDown(before) && before.failure !== undefined) return unavailable(before.failure, before.nextAtEpochMs)
-    const done = await within(
-      errand().then(() => true),
-      deadline,
-    )
-    if (done === undefined)
+    if ((await within(errand(), deadline.remainingMs(), clock, deadline.signal)) === TIMED_OUT)
       return unavailable('the issuer did not answer within the deadline', clock.now() + ISSUER_TIMEOUT_MS)
     const after = last()
     return after?.failure === undefined ? undefined : unavailable(after.failure, after.nextAtEpochMs)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, describe, it } from 'node:test'
-import { SANDBOX_POLICY } from '../../sandbox/policy.ts'
+import { sandboxPolicy } from '../support/sandbox-policy.ts'
 import { SANDBOX_WEBHOOKS, WEBHOOK_SECRETS, type SandboxWebhook } from '../../sandbox/webhooks.ts'
 import { startConversation } from './conversation.ts'
 import {
@@ -175,7 +175,7 @@ describe('two secrets per webhook', () => {
       authentication: { type: 'basic', username: 'am', secret: 'NOW', nextSecret: 'NEXT' },
     }
     const own = await startConversation(t, {
-      policy: { ...SANDBOX_POLICY, webhooks: { alertmanager: webhook } },
+      policy: sandboxPolicy({ webhooks: { alertmanager: webhook } }),
       env: secrets,
     })
     const withPassword = (password: string) =>
@@ -335,7 +335,7 @@ describe('the payload selects, the policy permits', { concurrency: 4 }, () => {
   it('match narrows which alerts act at all', async (t) => {
     const webhook = { ...SANDBOX_WEBHOOKS.alertmanager, match: { alertname: ['Apim*', 'Exact'], severity: 'critical' } }
     const own = await startConversation(t, {
-      policy: { ...SANDBOX_POLICY, webhooks: { alertmanager: webhook } },
+      policy: sandboxPolicy({ webhooks: { alertmanager: webhook } }),
       env: { ALERTMANAGER_TOKEN: WEBHOOK_SECRETS.ALERTMANAGER_TOKEN },
     })
     const told = async (labels: object) =>

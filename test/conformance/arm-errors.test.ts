@@ -179,12 +179,13 @@ describe('ARM said 429: relayed with its Retry-After', { concurrency: true }, ()
 })
 
 describe('ARM refused our identity: 502 UpstreamAuthorizationFailed', { concurrency: true }, () => {
-  const cases: [string, () => string, number][] = [
-    ['403, because the role is missing', () => LOCKED, 403],
-    ['403', () => faulty({ kind: '403' }), 403],
-    ['401', () => faulty({ kind: '401' }), 401],
+  const cases: [string, () => string, number, number][] = [
+    ['403, because the role is missing', () => LOCKED, 403, 1],
+    ['403', () => faulty({ kind: '403' }), 403, 1],
+    // Once more with a new token, which is refused as well.
+    ['401', () => faulty({ kind: '401' }), 401, 2],
   ]
-  for (const [what, backendOf, armStatus] of cases) {
+  for (const [what, backendOf, armStatus, posts] of cases) {
     it(`${what}: says which action the managed identity lacks on which scope; ARM’s text goes to the log only`, async () => {
       const backend = backendOf()
       const { answer, message, decision } = await assertBecomes(backend, {
@@ -192,7 +193,7 @@ describe('ARM refused our identity: 502 UpstreamAuthorizationFailed', { concurre
         code: 'UpstreamAuthorizationFailed',
         reason: 'arm_refused_identity',
         fault: 'us',
-        posts: 1,
+        posts,
       })
       assert.ok(message.includes(`'${RECONNECT_ACTION}'`) && message.includes(`'${backend}'`), message)
       assert.deepEqual(Object.keys(answer.json().error as object), ['code', 'message'])

@@ -5,8 +5,8 @@ import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { API_AUDIENCE, API_CLIENT_ID, OPERATOR, STRANGER, TENANT_ID, TOOL } from '../../sandbox/azure/directory.ts'
 import { RECONNECTABLE_BACKENDS } from '../../sandbox/azure/resources.ts'
 import type { TokenRequest } from '../../sandbox/azure/tokens.ts'
-import { SANDBOX_POLICY } from '../../sandbox/policy.ts'
 import { sendBytes } from '../sandbox/raw-http.ts'
+import { sandboxPolicy } from '../support/sandbox-policy.ts'
 import { respondJson, startScriptedServer } from '../support/scripted-server.ts'
 import {
   createSigningKey,
@@ -30,15 +30,14 @@ const TOOLS_BACKENDS = [1, 2, 3].map((number) => sibling(ORDERS, `tools-${number
 const room = await startConversation(
   { after },
   {
-    policy: {
+    policy: sandboxPolicy({
       grants: [
-        ...SANDBOX_POLICY.grants,
         ...TOOLS_BACKENDS.map((scope) => ({ principal: `app:${TOOL.clientId}`, scope })),
         { principal: `group:${GROUP.toUpperCase()}`, scope: PAYMENTS },
         { principal: `user:${PERSON}`, scope: PAYMENTS },
         { principal: 'role:olivia@contoso.example', scope: PAYMENTS },
       ],
-    },
+    }),
   },
 )
 const { info, azure } = room.sandbox

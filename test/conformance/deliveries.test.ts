@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SANDBOX_POLICY } from '../../sandbox/policy.ts'
+import { sandboxPolicy } from '../support/sandbox-policy.ts'
 import { SANDBOX_WEBHOOKS, WEBHOOK_SECRETS } from '../../sandbox/webhooks.ts'
 import type { SandboxOptions } from '../../sandbox/create-sandbox.ts'
 import { startStorageProxy } from '../support/storage-proxy.ts'
@@ -24,7 +25,7 @@ import {
 const room = await startConversation({ after })
 const secrets = { ALERTMANAGER_TOKEN: WEBHOOK_SECRETS.ALERTMANAGER_TOKEN }
 const withPolicy = (change: object): SandboxOptions => ({
-  policy: { ...SANDBOX_POLICY, webhooks: { alertmanager: SANDBOX_WEBHOOKS.alertmanager }, ...change },
+  policy: { ...sandboxPolicy({ webhooks: { alertmanager: SANDBOX_WEBHOOKS.alertmanager } }), ...change },
   env: secrets,
 })
 const bearer = { authorization: `Bearer ${WEBHOOK_SECRETS.ALERTMANAGER_TOKEN}` }
@@ -101,10 +102,12 @@ describe('ARM is not well', { concurrency: 4 }, () => {
       .replace('apim-prod', 'apim-locked')
     const own = await startConversation(
       t,
-      withPolicy({
-        grants: [...SANDBOX_POLICY.grants, { principal: 'webhook:generic', scope: locked }],
-        webhooks: { generic: { format: 'generic', authentication: SANDBOX_WEBHOOKS.alertmanager.authentication } },
-      }),
+      withPolicy(
+        sandboxPolicy({
+          grants: [{ principal: 'webhook:generic', scope: locked }],
+          webhooks: { generic: { format: 'generic', authentication: SANDBOX_WEBHOOKS.alertmanager.authentication } },
+        }),
+      ),
     )
     const posted = await post(own, 'generic', { headers: bearer, body: JSON.stringify({ backends: [locked] }) })
     const operation = await operationWhen(own, posted.alerts[0]?.operation, isFinal)

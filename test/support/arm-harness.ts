@@ -1,6 +1,7 @@
 import { after } from 'node:test'
 import type { ServerIdentity } from '../../sandbox/azure/certificates.ts'
-import { createArm, type Arm } from '../../src/arm/arm.ts'
+import { armScope, createArm, type Arm } from '../../src/arm/arm.ts'
+import { createOwnTokens } from '../../src/managed-identity/own-tokens.ts'
 import type { Forwarded } from '../../src/reconnect/ports.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { createDeadline } from '../../src/shared/deadline.ts'
@@ -34,28 +35,26 @@ export async function serveArm(
 }
 
 export function armAt(endpoint: string): Arm {
-  const config = { endpoint, apiVersions: [], defaultApiVersion: '', credential: { kind: 'managed-identity' } } as const
-  return createArm(
-    config,
-    systemClock,
-    () => import('../../src/azure-sdk.ts'),
-    () => 0,
-  )
+  const loadSdk = () => import('../../src/azure-sdk.ts')
+  const ownTokens = createOwnTokens(async () => (await loadSdk()).createCredential, systemClock)
+  const tokens = ownTokens.source({ kind: 'managed-identity' }, armScope({ endpoint }))
+  return createArm({ endpoint }, tokens, systemClock, loadSdk, () => 0)
 }
 
 export interface ForwardOptions {
   readonly deadlineMs?: number
   readonly permit?: ReturnType<typeof aPermit>
+  readonly maxAttempts?: number | undefined
 }
 
 /** One reconnect by an app that has just started: no token, no connection. */
 export async function forward(
   endpoint: string,
-  { deadlineMs = 5_000, permit = aPermit() }: ForwardOptions = {},
+  { deadlineMs = 5_000, permit = aPermit(), maxAttempts }: ForwardOptions = {},
 ): Promise<Forwarded & { readonly tookMs: number }> {
   const deadline = createDeadline(systemClock, deadlineMs)
   const startedMs = performance.now()
-  const forwarded = await armAt(endpoint).forward(permit, IDS, deadline)
+  const forwarded = await armAt(endpoint).forward(permit, IDS, deadline, maxAttempts)
   deadline.dispose()
   return { ...forwarded, tookMs: performance.now() - startedMs }
 }

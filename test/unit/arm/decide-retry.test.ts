@@ -42,6 +42,16 @@ test('a final answer is never asked about again', () => {
     assert.equal(decideRetry(answered(status), FIRST), undefined)
 })
 
+test('a refused token is answered with a new one at once, where one can be had, an attempt fits and no outcome is open', () => {
+  const refused = answered(401)
+  assert.equal(decideRetry(refused, FIRST), undefined)
+  assert.equal(decideRetry(refused, { ...FIRST, canRenewToken: true }), 0)
+  assert.equal(decideRetry(refused, { ...FIRST, canRenewToken: true, maxAttempts: 1 }), 0)
+  assert.equal(decideRetry(refused, { ...FIRST, canRenewToken: true, attempts: MAX_ATTEMPTS }), undefined)
+  assert.equal(decideRetry(refused, { ...FIRST, canRenewToken: true, ambiguous: true }), undefined)
+  assert.equal(decideRetry(refused, { ...FIRST, canRenewToken: true, remainingMs: MIN_ATTEMPT_MS - 1 }), undefined)
+})
+
 test('a wait is never so short that it makes a hot loop, and never so long that an attempt no longer fits', () => {
   fc.assert(
     fc.property(interpretation, situation, (meaning, given) => {

@@ -52,7 +52,7 @@ describe('a success', () => {
 
 describe('a refusal of our identity', () => {
   for (const status of [401, 403]) {
-    test(`(${status}) is final, names our scope, and keeps ARM's words in the detail`, () => {
+    test(`(${status}) names our scope, and keeps ARM's words in the detail`, () => {
       const text =
         "The client '9a8b' with object id '9a8b' does not have authorization to perform action 'x' over scope '/subscriptions/1'"
       const interpretation = interpret(
@@ -64,7 +64,7 @@ describe('a refusal of our identity', () => {
         scope: SCOPE,
         detail: `AuthorizationFailed: ${text}`,
       })
-      assert.equal(interpretation.repeat, 'no')
+      assert.equal(interpretation.repeat, status === 401 ? 'with_new_token' : 'no')
     })
   }
 

@@ -16,7 +16,7 @@ import { startIssuer, type LoopbackIssuer } from './loopback-issuer.ts'
 /** 15 January 2027, 08:00:00 UTC, in seconds. */
 export const NOW = 1_800_000_000
 
-/** A clock that stands still until a test moves it. Nobody in this room sleeps by it. */
+/** A clock that stands still until a test moves it. Nothing wakes by it: who waits in this room has a deadline by the system's clock. */
 export class FakeClock implements Clock {
   #nowEpochMs = NOW * 1000
   now(): number {
@@ -25,8 +25,11 @@ export class FakeClock implements Clock {
   advance(ms: number): void {
     this.#nowEpochMs += ms
   }
-  sleep(): Promise<void> {
-    throw new Error('the identity room does not sleep')
+  sleep(_: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal?.aborted === true) resolve()
+      signal?.addEventListener('abort', () => resolve())
+    })
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
 import { TIMED_OUT, within } from '../../../src/shared/within.ts'
 import { createFakeClock } from '../../support/fake-clock.ts'
@@ -26,6 +27,19 @@ test('waits as long as it is told and no longer', async () => {
   assert.equal(ended, false)
   await clock.advance(1)
   assert.equal(await waiting, TIMED_OUT)
+})
+
+test('waits no longer than until the signal aborts, and leaves no listener on it', async () => {
+  const clock = createFakeClock()
+  const given = new AbortController()
+  const waiting = within(never(), 1_000, clock, given.signal)
+  given.abort()
+  assert.equal(await waiting, TIMED_OUT)
+  assert.equal(await within(never(), 1_000, clock, given.signal), TIMED_OUT)
+  const { signal } = new AbortController()
+  assert.equal(await within(Promise.resolve('done'), 1_000, clock, signal), 'done')
+  assert.equal(getEventListeners(signal, 'abort').length, 0)
+  assert.equal(clock.sleeping(), 0)
 })
 
 test('work that fails after the wait is over disturbs nobody', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AccessToken, TokenCredential } from '@azure/identity'
-import { createTokenSource, type TokenSource } from '../../../src/arm/token-source.ts'
+import { createTokenSource, type TokenSource } from '../../../src/managed-identity/token-source.ts'
 import { aDeadline } from '../../support/builders.ts'
 import { createFakeClock, START_EPOCH_MS, type FakeClock } from '../../support/fake-clock.ts'
 
@@ -115,6 +115,60 @@ describe('refusing', () => {
     credential.next = async () => aToken('b', HOUR_MS)
     assert.equal((await tokens.get(aDeadline(clock))).ok, true)
     assert.equal(credential.scopes.length, 2)
+  })
+})
+
+describe('a token that was refused', () => {
+  test('is not given out again, and a new one is requested once', async () => {
+    const { clock, credential, tokens } = setUp(async () => aToken('a', HOUR_MS))
+    const first = await tokens.get(aDeadline(clock))
+    assert.ok(first.ok)
+    credential.next = async () => aToken('b', HOUR_MS)
+    assert.equal(tokens.drop(first.value), true)
+    assert.equal(tokens.current()?.token, 'a', 'who is about to send is not left without any')
+    const results = await Promise.all(Array.from({ length: 10 }, () => tokens.get(aDeadline(clock))))
+    assert.ok(results.every((result) => result.ok && result.value.token === 'b'))
+    assert.equal(credential.scopes.length, 2)
+  })
+
+  test('counts once: a late refusal of the old token does not drop the new one', async () => {
+    const { clock, credential, tokens } = setUp(async () => aToken('a', HOUR_MS))
+    const first = await tokens.get(aDeadline(clock))
+    assert.ok(first.ok)
+    tokens.drop(first.value)
+    credential.next = async () => aToken('b', HOUR_MS)
+    await tokens.get(aDeadline(clock))
+    assert.equal(tokens.drop(first.value), true)
+    const result = await tokens.get(aDeadline(clock))
+    assert.ok(result.ok && result.value.token === 'b')
+    assert.equal(credential.scopes.length, 2)
+  })
+
+  test('may be one that the platform gives out again, also with an earlier end', async () => {
+    const { clock, credential, tokens } = setUp(async () => aToken('a', HOUR_MS))
+    const first = await tokens.get(aDeadline(clock))
+    assert.ok(first.ok)
+    tokens.drop(first.value)
+    credential.next = async () => aToken('a', HOUR_MS - 1)
+    for (let call = 0; call < 3; call += 1) assert.equal((await tokens.get(aDeadline(clock))).ok, true)
+    assert.equal(credential.scopes.length, 2)
+  })
+
+  test('so shortly after another is kept: a new one would be refused as well', async () => {
+    const { clock, credential, tokens } = setUp(async () => aToken('a', HOUR_MS))
+    const get = async (): Promise<AccessToken> => {
+      const token = await tokens.get(aDeadline(clock))
+      assert.ok(token.ok)
+      return token.value
+    }
+    tokens.drop(await get())
+    credential.next = async () => aToken('b', 2 * HOUR_MS)
+    assert.equal(tokens.drop(await get()), false)
+    assert.equal((await get()).token, 'b')
+    await clock.advance(30_000)
+    assert.equal(tokens.drop(await get()), true)
+    await get()
+    assert.equal(credential.scopes.length, 3)
   })
 })
 
