@@ -4,6 +4,6 @@
  */
 export { createClientPool } from './arm/client-pool.ts'
 export { sendReconnect } from './arm/send-reconnect.ts'
-export { openQueue } from './delivery/open-queue.ts'
-export { openTables } from './ledger/tables.ts'
+export { openQueues } from './delivery/open-queue.ts'
 export { createCredential } from './managed-identity/credential.ts'
+export { openTables } from './storage/tables.ts'

@@ -2,47 +2,55 @@ import { randomBytes } from 'node:crypto'
 import { armScope, createArm } from './arm/arm.ts'
 import type { ConfigProblem } from './config/config.ts'
 import { loadConfig } from './config/load-config.ts'
+import { createAlertBatches } from './coordination/alert-batch.ts'
+import { createCoordinator, createSlotBreaker } from './coordination/coordinator.ts'
 import { createDeliveryQueue } from './delivery/delivery-queue.ts'
-import { createOwnTokens } from './managed-identity/own-tokens.ts'
-import { createPace } from './delivery/pace.ts'
+import { createRateLimiter } from './delivery/rate-limiter.ts'
 import { parseIsoDuration, type Duration } from './domain/duration.ts'
 import { describeFailure, type Challenge } from './http/failure-reply.ts'
 import { createAuthenticator, type Authenticator } from './identity/authenticator.ts'
 import { createWebhookAuthenticator, type WebhookAuthenticator } from './identity/webhook-authenticator.ts'
-import { createAcceptances } from './ledger/acceptances.ts'
-import { createJoinCounter } from './ledger/join-counter.ts'
-import { createLedger } from './ledger/ledger.ts'
-import { createHistory, type History } from './ledger/history.ts'
-import { createRecords } from './ledger/records.ts'
-import { createStorageProbe } from './ledger/storage-probe.ts'
-import { createStorageClock } from './ledger/storage-clock.ts'
-import { createSweep } from './ledger/sweep.ts'
-import { createTableStore } from './ledger/table-store.ts'
+import { createOwnTokens } from './managed-identity/own-tokens.ts'
+import { createExpiry } from './operations/expire.ts'
+import { createHistory } from './operations/history.ts'
+import { createHistoryCopies } from './operations/history-copies.ts'
+import { createJoinCounter } from './operations/join-counter.ts'
+import { createOperationLog } from './operations/operation-log.ts'
+import { createPageTokens } from './operations/page-token.ts'
 import { createGrantIndex } from './policy/grant-index.ts'
-import type { ApiVersions } from './reconnect/parse-command.ts'
 import type { DeliveryPorts } from './reconnect/deliver.ts'
+import type { ApiVersions } from './reconnect/parse-command.ts'
+import type { ReadPorts } from './reconnect/read-operations.ts'
 import type { AlertPorts } from './reconnect/receive-alerts.ts'
 import type { ReconnectPorts } from './reconnect/reconnect.ts'
-import { systemClock } from './shared/clock.ts'
+import { systemClock, type Clock } from './shared/clock.ts'
 import { createDeadline } from './shared/deadline.ts'
 import { consoleLog } from './shared/log.ts'
+import { once } from './shared/once.ts'
 import { err, ok, type Result } from './shared/result.ts'
+import { createOperationId, isOperationOf, parseOperationId } from './storage/keys.ts'
+import { queueNames } from './storage/names.ts'
+import { createStorageProbe } from './storage/readiness.ts'
+import { createTableStore } from './storage/table-store.ts'
 
-/** The rooms, wired to each other. */
+/** The rooms, wired to each other. Each function adds the audit of its own invocation. */
 export interface App {
-  readonly ports: Omit<ReconnectPorts, 'record'>
-  readonly alerts: Omit<AlertPorts, 'record'>
-  readonly deliveries: Omit<DeliveryPorts, 'record'>
+  readonly clock: Clock
+  readonly reconnectPorts: Omit<ReconnectPorts, 'audit'>
+  readonly alertPorts: Omit<AlertPorts, 'audit'>
+  readonly deliveryPorts: Omit<DeliveryPorts, 'audit'>
+  readonly readPorts: ReadPorts
   readonly webhooks: WebhookAuthenticator
   readonly authenticator: Authenticator
   readonly apiVersions: ApiVersions
   readonly challenge: Challenge
   readonly publicUrl: string | undefined
   readonly deadlineMs: number
-  readonly history: History
-  /** For /health/ready. */
+  readonly parseOperationId: typeof parseOperationId
+  readonly isOperationOf: typeof isOperationOf
+  /** For /health/ready: whether tables and queues take writes. */
   readonly storageAnswers: () => Promise<boolean>
-  /** Reads what the first request needs: the SDK and the issuer's keys. */
+  /** Reads what the first request needs: the SDK and the issuer's keys. Creates the queues that the host polls. */
   warm(): Promise<void>
 }
 
@@ -56,91 +64,93 @@ export function composition(): Result<App, readonly ConfigProblem[]> {
 function compose(): Result<App, readonly ConfigProblem[]> {
   const config = loadConfig()
   if (!config.ok) {
-    for (const problem of config.error) {
+    for (const problem of config.error)
       consoleLog.error(JSON.stringify({ event: 'reconnect.configuration', ...problem }))
-    }
     return err(config.error)
   }
   const { entra, appServiceAuthentication, policy, mode, deadlineMs, publicUrl, storage, webhooks } = config.value
+  const { storagePrefix } = config.value
+  const clock = systemClock
+  const log = consoleLog
   const loadSdk = (): Promise<typeof import('./azure-sdk.ts')> => import('./azure-sdk.ts')
-  const ownTokens = createOwnTokens(async () => (await loadSdk()).createCredential, systemClock)
+  const ownTokens = createOwnTokens(async () => (await loadSdk()).createCredential, clock)
   const armTokens = ownTokens.source(config.value.arm.credential, armScope(config.value.arm))
-  const arm = createArm(config.value.arm, armTokens, systemClock, loadSdk)
-  const storageClock = createStorageClock(systemClock)
-  const store = createTableStore({
-    clock: systemClock,
-    storageClock,
-    open: async () => {
-      const { openTables } = await loadSdk()
-      await ownTokens.storageReady(storage)
-      return openTables(storage, ownTokens.storageCredential)
-    },
+  const arm = createArm(config.value.arm, armTokens, clock, loadSdk)
+
+  const openTables = once(async () => {
+    const sdk = await loadSdk()
+    await ownTokens.storageReady(storage)
+    return sdk.openTables(storage, storagePrefix, ownTokens.storageCredential)
   })
-  const records = createRecords(store, systemClock, consoleLog, createSweep(store, systemClock, consoleLog))
+  const openQueues = once(async () => {
+    const sdk = await loadSdk()
+    await ownTokens.storageReady(storage)
+    return sdk.openQueues(storage, queueNames(storagePrefix), ownTokens.storageCredential)
+  })
+  const store = createTableStore({ open: openTables, clock })
+  const queue = createDeliveryQueue({ open: openQueues, clock })
+  const breaker = createSlotBreaker(clock)
+  const copies = createHistoryCopies(store, clock, log)
+  const expire = createExpiry(store, clock, log)
+  const copy: typeof copies.write = (operation) => {
+    expire()
+    copies.write(operation)
+  }
+
   const { count, window } = policy.limits.perBackend
-  const limit = { count, window, windowMs: durationOf(window).ms }
-  const ledger = createLedger({
-    store,
-    records,
-    storageClock,
-    clock: systemClock,
-    deadlineMs,
-    describe: describeFailure,
-    limit,
-  })
   const deliverWithin = durationOf(policy.deliverWithin)
-  const joins = createJoinCounter(store, systemClock, consoleLog, randomBytes(4).toString('hex'))
-  const acceptances = createAcceptances({
-    store,
-    records,
-    joins,
-    storageClock,
-    clock: systemClock,
-    deliverWithinMs: deliverWithin.ms,
-  })
-  const enqueue = createDeliveryQueue({
-    clock: systemClock,
-    open: async () => {
-      const { openQueue } = await loadSdk()
-      await ownTokens.storageReady(storage)
-      return openQueue(storage, ownTokens.storageCredential)
-    },
-  })
+  const limit = { count, windowMs: durationOf(window).ms }
+  const coordinator = createCoordinator({ store, breaker, clock, deadlineMs, limit, copy })
+  const operations = createOperationLog({ store, breaker, clock, copy })
+  const countJoined = createJoinCounter(store, clock, log, randomBytes(4).toString('hex'))
+  const batches = createAlertBatches({ store, breaker, clock, deliverWithinMs: deliverWithin.ms, copy, countJoined })
+
   const grants = createGrantIndex(policy.grants)
-  const authenticator = createAuthenticator({ entra, appServiceAuthentication, clock: systemClock, log: consoleLog })
-  const shared = { grants, mode, clock: systemClock }
+  const authenticator = createAuthenticator({ entra, appServiceAuthentication, clock, log })
+  const { authenticate } = authenticator
   const apiVersion = config.value.arm.defaultApiVersion
+  const shared = { grants, mode, clock, operations, describe: describeFailure }
   return ok({
-    ports: { ...shared, authenticate: authenticator.authenticate, ledger, forward: arm.forward },
-    alerts: { ...shared, ledger, acceptances, enqueue, apiVersion },
-    deliveries: {
+    clock,
+    reconnectPorts: { ...shared, authenticate, coordinator, createOperationId, forward: arm.forward },
+    alertPorts: { ...shared, batches, createOperationId, enqueue: queue.accept, apiVersion },
+    deliveryPorts: {
       ...shared,
-      deliveries: ledger,
-      enqueue,
+      webhooks: new Set(webhooks.map(({ name }) => name)),
+      coordinator,
+      enqueue: queue.retry,
       forward: arm.forward,
-      pace: createPace(systemClock),
+      rateLimiter: createRateLimiter(clock),
       deliverWithin,
+      limit: { count, window },
       apiVersion,
       random: Math.random,
     },
-    webhooks: createWebhookAuthenticator({ webhooks, authenticate: authenticator.authenticate, clock: systemClock }),
+    readPorts: { authenticate, grants, history: createHistory(store, createPageTokens(store), clock.now), clock },
+    webhooks: createWebhookAuthenticator({ webhooks, authenticate, clock }),
     authenticator,
-    apiVersions: { supported: config.value.arm.apiVersions, fallback: config.value.arm.defaultApiVersion },
+    apiVersions: { supported: config.value.arm.apiVersions, fallback: apiVersion },
     challenge: { authorizationUri: `${entra.authority}/${entra.tenantId}` },
     publicUrl,
     deadlineMs,
-    history: createHistory(store, storageClock.now),
-    storageAnswers: createStorageProbe(store, systemClock),
+    parseOperationId,
+    isOperationOf,
+    storageAnswers: createStorageProbe([store.probe, queue.create], clock),
     async warm() {
       void ownTokens.storageReady(storage)
       await arm.preload()
-      const deadline = createDeadline(systemClock, deadlineMs)
+      await queue.create().catch((fault: unknown) => log.warn(describeWarmUp(fault)))
+      const deadline = createDeadline(clock, deadlineMs)
       await authenticator.keysKnown(deadline).finally(deadline.dispose)
     },
   })
 }
 
-/** The policy's durations have been checked when it was read. */
+function describeWarmUp(fault: unknown): string {
+  return JSON.stringify({ event: 'reconnect.storage', detail: `the queues could not be created yet: ${String(fault)}` })
+}
+
+/** The policy's durations were checked when it was read. */
 function durationOf(text: string): Duration {
   const duration = parseIsoDuration(text)
   if (!duration.ok) throw new TypeError(`'${text}' is no duration`)

@@ -77,10 +77,11 @@ export function createArm(
         attempts === 1 && maxAttempts > 1
           ? Math.max(MIN_ATTEMPT_MS, deadline.remainingMs() / 2)
           : deadline.remainingMs()
+      const sentAtEpochMs = clock.now()
       const answer = await send(permit, ids, timeoutMs)
       trace = traceOf(answer) ?? trace
       const interpretation = interpretReconnect(answer, permit.command.backend.resourceId, clock.now())
-      if (interpretation.result.ok) return ended(ok({ acceptedAtEpochMs: clock.now() }))
+      if (interpretation.result.ok) return ended(ok({ sentAtEpochMs }))
       const waitMs = decideRetry(interpretation, {
         attempts,
         maxAttempts,

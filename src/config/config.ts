@@ -1,6 +1,7 @@
+import type { Mode } from '../domain/mode.ts'
 import type { PolicyDocument, Webhook } from '../policy/policy-document.ts'
 
-export type Mode = 'on' | 'dry-run' | 'off'
+export type { Mode }
 
 /** Where the app runs and what is allowed, validated and frozen. */
 export interface Config {

@@ -2,52 +2,53 @@ import type { ArmFailure, AvailabilityFailure } from '../domain/failure.ts'
 
 /** What becomes of a delivery that ARM did not accept. */
 export type DeliveryDecision =
-  { readonly kind: 'retry'; readonly delayMs: number } | { readonly kind: 'failed' } | { readonly kind: 'abandoned' }
+  | { readonly kind: 'retry'; readonly delayMs: number }
+  | { readonly kind: 'failed' }
+  | { readonly kind: 'abandoned' }
 
-/** Everything that a delivery can meet short of its end. */
+/** Everything that a delivery can meet under its lease, short of its end. */
 export type DeliveryTrouble =
-  ArmFailure | Extract<AvailabilityFailure, { reason: 'switched_off' | 'in_flight_elsewhere' | 'storage_unavailable' }>
+  | ArmFailure
+  | Extract<AvailabilityFailure, { reason: 'switched_off' | 'write_budget_spent' }>
 
 export interface DeliverySituation {
   readonly acceptedAtEpochMs: number
   readonly nowEpochMs: number
   readonly deliverWithinMs: number
-  /** Tries before the one that met this trouble. */
+  /** Attempts before this one. */
   readonly tries: number
-  /** What ARM asked us to wait. */
+  /** What ARM asked to wait, or how long the write budget lasts. */
   readonly retryAfterMs?: number
   /** 0 ≤ random < 1: spreads those that failed together. */
   readonly random: number
 }
 
 const FIRST_BACKOFF_MS = 2_000
-/** In an incident nobody wants to wait much longer than this once ARM is back. */
+/** Once ARM is back, a delivery is at most this late. */
 const MAX_BACKOFF_MS = 120_000
-/** Somebody has switched reconnects off and will switch them on again; nothing is sent meanwhile. */
+/** Reconnects are switched off on purpose; nothing is sent meanwhile. */
 const SWITCHED_OFF_DELAY_MS = 60_000
+/** Contract, section 5: no delivery waits longer for its next try, whatever `Retry-After` says. */
+export const MAX_DELAY_MS = 15 * 60_000
 
 /**
  * Retry after `Retry-After`, else after an exponential back-off with jitter, until `deliverWithin` has passed since the alert was accepted
- * (contract, section 5). Refusals are final. Pure: whoever asks acts on it.
+ * (contract, section 5). Refusals are final. Pure.
  */
-export function decideDelivery(
-  trouble: DeliveryTrouble,
-  { acceptedAtEpochMs, nowEpochMs, deliverWithinMs, tries, retryAfterMs, random }: DeliverySituation,
-): DeliveryDecision {
+export function decideDelivery(trouble: DeliveryTrouble, situation: DeliverySituation): DeliveryDecision {
   if (isFinal(trouble)) return { kind: 'failed' }
+  const { acceptedAtEpochMs, nowEpochMs, deliverWithinMs, tries, retryAfterMs, random } = situation
   const leftMs = acceptedAtEpochMs + deliverWithinMs - nowEpochMs
   if (leftMs <= 0) return { kind: 'abandoned' }
   const backoffMs =
     trouble.reason === 'switched_off'
       ? SWITCHED_OFF_DELAY_MS
       : Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(tries, 10))
-  // What ARM asked for is never undercut, only spread.
-  const delayMs =
-    retryAfterMs === undefined
-      ? backoffMs * (0.5 + random / 2)
-      : retryAfterMs + random * Math.min(5_000, retryAfterMs / 4)
-  // A wait beyond the end is cut there: then the alert is reported as abandoned, and not later.
-  return { kind: 'retry', delayMs: Math.min(delayMs, leftMs) }
+  const spreadMs = retryAfterMs === undefined ? 0 : random * Math.min(5_000, retryAfterMs / 4)
+  // What ARM asked for is spread, and cut only at the longest wait there is.
+  const delayMs = retryAfterMs === undefined ? backoffMs * (0.5 + random / 2) : retryAfterMs + spreadMs
+  // A wait beyond the end is cut there: the alert is reported as abandoned then, and not later.
+  return { kind: 'retry', delayMs: Math.min(delayMs, MAX_DELAY_MS, leftMs) }
 }
 
 /** ARM said that it will not, and asking again would not change it. 408 is a time-out, whatever its number. */
@@ -67,8 +68,7 @@ function isFinal(trouble: DeliveryTrouble): boolean {
     case 'deadline_exceeded':
     case 'identity_unavailable':
     case 'switched_off':
-    case 'in_flight_elsewhere':
-    case 'storage_unavailable':
+    case 'write_budget_spent':
       return false
   }
 }

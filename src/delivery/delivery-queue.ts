@@ -1,83 +1,87 @@
-import type { QueueClient } from '@azure/storage-queue'
-import type { AcceptedAlert } from '../domain/accepted-alert.ts'
+import type { QueuedAlert } from '../domain/queued-alert.ts'
 import type { Enqueue } from '../reconnect/ports.ts'
-import { DONE, type Clock } from '../shared/clock.ts'
+import { boundedCall } from '../shared/bounded-call.ts'
+import { createCircuitBreaker } from '../shared/circuit-breaker.ts'
+import type { Clock } from '../shared/clock.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 import { toMessage } from './message.ts'
+import type { Queues } from './open-queue.ts'
 
-/**
- * One call to the queue service, in turns that are waited for one after the other: a process that a storm keeps from reading its answers
- * must not take itself for a queue that is away.
- */
-const CALL_TIMEOUT_MS = 1_500
-const TURN_MS = 250
-const MAX_TRIES = 2
-/** A second try is begun only while there is time for it: senders wait a few seconds, and a 503 costs them more. */
-const TRY_AGAIN_WITHIN_MS = 2_000
-/** After the queue has failed, who comes next is told so at once for this long: a storm must not wait for one time-out after the other. */
-const REST_MS = 1_000
-/** A message lives until it is delivered: whether it is too old is for the delivery to say, which reports it. */
+/** For a sender that waits: two tries within four seconds, the second only while there is time for it. */
+const ACCEPT: Patience = { limitMs: 1_500, tries: 2, tryAgainWithinMs: 2_000 }
+/** For a delivery, for which only its lease waits: one try. A second one after a time-out would double the message. */
+const RETRY: Patience = { limitMs: 8_000, tries: 1, tryAgainWithinMs: 0 }
+/** After the queue has failed, the next sender is told so at once for this long: a storm must not wait for one time-out after the other. */
+const OPEN_MS = 1_000
+/** A message lives until it is delivered; the delivery reports one that is too old. */
 const FOR_EVER = -1
 
-/** Stores messages for `reconnect-deliver`. A message whose answer was lost may be stored twice, which its delivery minds nothing. */
+interface Patience {
+  readonly limitMs: number
+  readonly tries: number
+  readonly tryAgainWithinMs: number
+}
+
+/** The queue of deliveries. A message whose answer was lost may be stored twice; its delivery tolerates that. */
+export interface DeliveryQueue {
+  /** For the request that brings the alert: answers within four seconds. */
+  readonly accept: Enqueue
+  /** For a delivery that is put off. */
+  readonly retry: Enqueue
+  /** Creates both queues: the host polls them, and each poll of a missing one is a warning in its log. */
+  create(): Promise<void>
+}
+
 export function createDeliveryQueue({
   open,
   clock,
 }: {
-  readonly open: () => Promise<QueueClient>
+  readonly open: () => Promise<Queues>
   readonly clock: Clock
-}): Enqueue {
-  let opening: Promise<QueueClient> | undefined
-  let failed: { readonly detail: string; readonly untilEpochMs: number } | undefined
-  const queue = (): Promise<QueueClient> =>
-    (opening ??= open().catch((fault: unknown) => {
-      opening = undefined
-      throw fault
-    }))
+}): DeliveryQueue {
+  const breaker = createCircuitBreaker({ clock, openAfterFaults: 1, openMs: OPEN_MS })
 
-  async function waitInTurns(done: AbortSignal): Promise<void> {
-    for (let waitedMs = 0; waitedMs < CALL_TIMEOUT_MS && !done.aborted; waitedMs += TURN_MS)
-      await clock.sleep(TURN_MS, done)
-  }
-
-  async function bounded<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const timeout = new AbortController()
-    const done = new AbortController()
-    void waitInTurns(done.signal).then(() => timeout.abort())
-    try {
-      return await call(timeout.signal)
-    } finally {
-      done.abort(DONE)
-    }
-  }
-
-  async function send(text: string, delayMs: number): Promise<void> {
-    const client = await queue()
+  async function send(text: string, delayMs: number, limitMs: number): Promise<void> {
+    const { deliver } = await boundedCall({ clock, limitMs }, open)
     const options = { visibilityTimeout: Math.ceil(delayMs / 1_000), messageTimeToLive: FOR_EVER }
+    const bounded = (call: (abortSignal: AbortSignal) => Promise<unknown>) => boundedCall({ clock, limitMs }, call)
     try {
-      await bounded((abortSignal) => client.sendMessage(text, { ...options, abortSignal }))
+      await bounded((abortSignal) => deliver.sendMessage(text, { ...options, abortSignal }))
     } catch (fault) {
       if ((fault as { code?: unknown }).code !== 'QueueNotFound') throw fault
-      await bounded((abortSignal) => client.createIfNotExists({ abortSignal }))
-      await bounded((abortSignal) => client.sendMessage(text, { ...options, abortSignal }))
+      await bounded((abortSignal) => deliver.createIfNotExists({ abortSignal }))
+      await bounded((abortSignal) => deliver.sendMessage(text, { ...options, abortSignal }))
     }
   }
 
-  return async function enqueue(alert: AcceptedAlert, delayMs = 0): Promise<Result<void, string>> {
-    const text = toMessage(alert)
-    const beganAt = clock.now()
-    if (failed !== undefined && beganAt < failed.untilEpochMs) return err(failed.detail)
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await send(text, delayMs)
-        failed = undefined
-        return ok(undefined)
-      } catch (fault) {
-        if (tries < MAX_TRIES && clock.now() - beganAt < TRY_AGAIN_WITHIN_MS) continue
-        const detail = fault instanceof Error ? `${fault.name}: ${fault.message}` : String(fault)
-        failed = { detail, untilEpochMs: clock.now() + REST_MS }
-        return err(detail)
+  function enqueueWith({ limitMs, tries, tryAgainWithinMs }: Patience, isSender: boolean): Enqueue {
+    return async function enqueue(alert: QueuedAlert, delayMs = 0): Promise<Result<void, string>> {
+      const text = toMessage(alert)
+      const beganAtEpochMs = clock.now()
+      const opened = isSender ? breaker.opened() : undefined
+      if (opened !== undefined) return err(opened.detail)
+      for (let tried = 1; ; tried += 1) {
+        try {
+          await send(text, delayMs, limitMs)
+          breaker.succeeded()
+          return ok(undefined)
+        } catch (fault) {
+          if (tried < tries && clock.now() - beganAtEpochMs < tryAgainWithinMs) continue
+          const detail = fault instanceof Error ? `${fault.name}: ${fault.message}` : String(fault)
+          breaker.failed(detail)
+          return err(detail)
+        }
       }
     }
+  }
+
+  return {
+    accept: enqueueWith(ACCEPT, true),
+    retry: enqueueWith(RETRY, false),
+    async create() {
+      const { deliver, poison } = await boundedCall({ clock, limitMs: RETRY.limitMs }, open)
+      for (const queue of [deliver, poison])
+        await boundedCall({ clock, limitMs: RETRY.limitMs }, (abortSignal) => queue.createIfNotExists({ abortSignal }))
+    },
   }
 }

@@ -1,14 +1,16 @@
-import type { AcceptedAlert } from '../domain/accepted-alert.ts'
 import { parseBackendResourceId } from '../domain/backend-id.ts'
 import { parseAfter, type Duration } from '../domain/duration.ts'
 import type { Operation, OperationId } from '../domain/operation.ts'
+import type { QueuedAlert, SentOutcome } from '../domain/queued-alert.ts'
 import { isGuid } from '../domain/segments.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
+import { asObject, member, parseJson } from '../shared/json.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 
 /**
- * One message per operation (docs/storage.md): JSON in Base64, because queue storage hands back control characters as nothing and lone surrogates
- * changed. No member is called as one of the host's own (`id`, `dequeueCount`, …), which the trigger's metadata would then show instead.
+ * A message of the queue, as stored (`docs/storage.md`). Members are added, never renamed: messages live as long as `deliverWithin` and pass
+ * from one version of the app to the next. No member is named like one of the host's trigger metadata (`id`, `dequeueCount`, …), which it
+ * would replace there.
  */
 interface Message {
   readonly version: 1
@@ -20,24 +22,29 @@ interface Message {
   readonly rule?: string
   readonly acceptedAt: string
   readonly tries: number
+  readonly generation: number
   readonly correlation: string
+  readonly sent?: StoredOutcome
 }
 
-/** As cut when the alert was read: a row that is too large would look like storage that is away. */
+interface StoredOutcome {
+  readonly owner: string
+  readonly due: string
+  readonly attempts: number
+  readonly ambiguous?: true
+  readonly armStatus?: number
+  readonly armRequest?: string
+  readonly armCorrelation?: string
+}
+
+/** Texts from outside, as they were cut when the alert was read: a longer one would make a row that storage refuses. */
 const MAX_ID_CHARS = 256
 const OPERATION_ID = /^[A-Za-z0-9_-]{51}$/
 const WEBHOOK = /^[a-z0-9-]{1,63}$/
 const TIMESTAMP = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$/
 
-export function toMessage({
-  operation,
-  backend,
-  after,
-  trigger,
-  acceptedAtEpochMs,
-  tries,
-  correlationId,
-}: AcceptedAlert): string {
+export function toMessage(alert: QueuedAlert): string {
+  const { operation, backend, after, trigger, acceptedAtEpochMs, tries, generation, correlationId, sent } = alert
   const message: Message = {
     version: 1,
     operation: operation.id,
@@ -48,7 +55,9 @@ export function toMessage({
     ...(trigger.alertRule === undefined ? {} : { rule: trigger.alertRule }),
     acceptedAt: new Date(acceptedAtEpochMs).toISOString(),
     tries,
+    generation,
     correlation: correlationId,
+    ...(sent === undefined ? {} : { sent: toStoredOutcome(sent) }),
   }
   return Buffer.from(JSON.stringify(message)).toString('base64')
 }
@@ -60,28 +69,34 @@ export interface MessageFault {
 }
 
 /**
- * Reads what the trigger hands over: the message's JSON, as an object or as its text. Whoever can write to the queue can ask for what the
- * webhooks are granted, so the target passes the same grammar as everything from outside; members of later versions are ignored.
+ * Reads what the trigger hands over: the message's JSON, as an object or as its text. Its target passes the same grammar as everything from
+ * outside, because whoever can write to the queue can ask for what the webhooks are granted. Members of later versions are ignored.
  */
-export function parseMessage(value: unknown): Result<AcceptedAlert, MessageFault> {
-  const read = members(value)
+export function parseMessage(value: unknown): Result<QueuedAlert, MessageFault> {
+  const read = asObject(typeof value === 'string' ? parseJson(value) : value)
   if (read === undefined) return err({ member: 'message' })
   const id = text(read, 'operation', (given) => OPERATION_ID.test(given)) as OperationId | undefined
-  const fault = (member: string): Result<never, MessageFault> =>
-    err({ member, ...(id === undefined ? {} : { operationId: id }) })
+  const fault = (name: string): Result<never, MessageFault> =>
+    err({ member: name, ...(id === undefined ? {} : { operationId: id }) })
   if (id === undefined) return fault('operation')
   const backend = parseBackendResourceId(text(read, 'backend') ?? '')
   if (!backend.ok) return fault('backend')
   const webhook = text(read, 'webhook', (given) => WEBHOOK.test(given))
   if (webhook === undefined) return fault('webhook')
-  const after = read['after'] === undefined ? undefined : parseAfter(read['after'])
+  const after = member(read, 'after') === undefined ? undefined : parseAfter(member(read, 'after'))
   if (after?.ok === false) return fault('after')
-  const acceptedAt = text(read, 'acceptedAt', (given) => TIMESTAMP.test(given) && !Number.isNaN(Date.parse(given)))
+  const acceptedAt = text(read, 'acceptedAt', isTimestamp)
   if (acceptedAt === undefined) return fault('acceptedAt')
-  const { tries } = read
-  if (typeof tries !== 'number' || !Number.isSafeInteger(tries) || tries < 0) return fault('tries')
+  const tries = count(member(read, 'tries'))
+  if (tries === undefined) return fault('tries')
+  // Messages of the first release have no generation; there the tries told one message of an operation from the next.
+  const generation = member(read, 'generation') === undefined ? tries : count(member(read, 'generation'))
+  if (generation === undefined) return fault('generation')
   const correlationId = text(read, 'correlation', isGuid)
   if (correlationId === undefined) return fault('correlation')
+  const outcome = member(read, 'sent')
+  const sent = outcome === undefined ? undefined : parseOutcome(outcome)
+  if (outcome !== undefined && sent === undefined) return fault('sent')
   const alertId = text(read, 'alert')?.slice(0, MAX_ID_CHARS)
   const alertRule = text(read, 'rule')?.slice(0, MAX_ID_CHARS)
   const trigger: AlertTrigger = {
@@ -90,20 +105,21 @@ export function parseMessage(value: unknown): Result<AcceptedAlert, MessageFault
     ...(alertId === undefined ? {} : { alertId }),
     ...(alertRule === undefined ? {} : { alertRule }),
   }
-  const operation = accepted(id, backend.value.resourceId, after?.value, acceptedAt, trigger)
   return ok({
-    operation,
+    operation: asAccepted(id, backend.value.resourceId, after?.value, acceptedAt, trigger),
     trigger,
     backend: backend.value,
     ...(after === undefined ? {} : { after: after.value }),
     acceptedAtEpochMs: Date.parse(acceptedAt),
     tries,
+    generation,
     correlationId,
+    ...(sent === undefined ? {} : { sent }),
   })
 }
 
 /** The row as it was written when the alert was accepted. */
-function accepted(
+function asAccepted(
   id: OperationId,
   backend: string,
   after: Duration | undefined,
@@ -123,15 +139,47 @@ function accepted(
   }
 }
 
-function members(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const parsed: unknown = typeof value === 'string' ? JSON.parse(value) : value
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
-      ? (parsed as Record<string, unknown>)
-      : undefined
-  } catch {
-    return undefined
+function toStoredOutcome({ ownerToken, dueEpochMs, attempts, ambiguous, arm }: SentOutcome): StoredOutcome {
+  return {
+    owner: ownerToken,
+    due: new Date(dueEpochMs).toISOString(),
+    attempts,
+    ...(ambiguous ? { ambiguous: true } : {}),
+    ...(arm === undefined ? {} : { armStatus: arm.status }),
+    ...(arm?.requestId === undefined ? {} : { armRequest: arm.requestId }),
+    ...(arm?.correlationId === undefined ? {} : { armCorrelation: arm.correlationId }),
   }
+}
+
+function parseOutcome(value: unknown): SentOutcome | undefined {
+  const read = asObject(value)
+  if (read === undefined) return undefined
+  const ownerToken = text(read, 'owner', isGuid)
+  const due = text(read, 'due', isTimestamp)
+  const attempts = count(member(read, 'attempts'))
+  const status = count(member(read, 'armStatus'))
+  if (ownerToken === undefined || due === undefined || attempts === undefined) return undefined
+  const requestId = text(read, 'armRequest')?.slice(0, MAX_ID_CHARS)
+  const correlationId = text(read, 'armCorrelation')?.slice(0, MAX_ID_CHARS)
+  const ids = {
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(correlationId === undefined ? {} : { correlationId }),
+  }
+  return {
+    ownerToken,
+    dueEpochMs: Date.parse(due),
+    attempts,
+    ambiguous: member(read, 'ambiguous') === true,
+    ...(status === undefined ? {} : { arm: { status, ...ids } }),
+  }
+}
+
+function isTimestamp(given: string): boolean {
+  return TIMESTAMP.test(given) && !Number.isNaN(Date.parse(given))
+}
+
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 }
 
 function text(
@@ -139,6 +187,6 @@ function text(
   name: string,
   isValid: (text: string) => boolean = () => true,
 ): string | undefined {
-  const value = Object.hasOwn(read, name) ? read[name] : undefined
+  const value = member(read, name)
   return typeof value === 'string' && isValid(value) ? value : undefined
 }

@@ -7,6 +7,8 @@ export interface ReconnectCommand {
   readonly apiVersion: string
   /** Absent: ARM's own default of two minutes. */
   readonly after?: Duration
+  /** The caller's own words: at most 200 printable ASCII characters. */
+  readonly reason?: string
   /** Decide everything, send nothing. */
   readonly dryRun: boolean
   /** Do not join a reconnect that is already on its way; needs action `force`. */

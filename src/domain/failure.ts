@@ -94,7 +94,9 @@ export type AvailabilityFailure =
   | { readonly reason: 'configuration_invalid' }
   /** Another request for this backend was in flight until our time ran out; it may yet succeed. */
   | { readonly reason: 'in_flight_elsewhere' }
-  /** The ledger cannot be read. (Reconnects go on without it.) */
+  /** ARM's write budget of the subscription is spent for the moment; the delivery waits. */
+  | { readonly reason: 'write_budget_spent' }
+  /** Operations cannot be read or stored. (Reconnects of people and tools go on.) */
   | { readonly reason: 'storage_unavailable'; readonly detail: string }
 
 /** Why an accepted alert came to an end without a reconnect of its own. */
@@ -199,6 +201,7 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
   switched_off: 'us',
   configuration_invalid: 'us',
   in_flight_elsewhere: 'dependency',
+  write_budget_spent: 'dependency',
   storage_unavailable: 'dependency',
   // Somebody has to look at the backend, or at the rule.
   loop_guard: 'us',
@@ -221,4 +224,15 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
 
 export function faultOf(failure: RecordedFailure): Fault {
   return FAULTS[failure.reason]
+}
+
+/** The fact behind the reason that an operator would ask for; undefined where the reason says everything. */
+export function detailOf(failure: RecordedFailure): string | undefined {
+  if ('error' in failure) return `${failure.error.code}: ${failure.error.message}`
+  if ('detail' in failure) return failure.detail
+  if ('action' in failure) return `action ${failure.action}`
+  if ('segment' in failure) return failure.segment
+  if ('header' in failure) return failure.header
+  if ('parameter' in failure) return failure.parameter
+  return 'fault' in failure ? failure.fault : undefined
 }

@@ -1,8 +1,10 @@
+import type { Caller } from './caller.ts'
+import type { ReconnectCommand } from './command.ts'
 import type { Trigger } from './trigger.ts'
 
 declare const opaque: unique symbol
 
-/** Opaque, URL-safe and unguessable: it names an operation to whoever may read it. */
+/** Opaque, URL-safe and unguessable (contract, section 7). */
 export type OperationId = string & { readonly [opaque]: true }
 
 export const OPERATION_STATES = [
@@ -30,24 +32,191 @@ export interface Operation {
   readonly due?: string
   readonly requestedAt: string
   readonly updatedAt: string
-  /** ARM may have accepted more often than was asked, or nobody knows whether it did. */
+  /** ARM may have accepted more than once, or the outcome of an attempt is unknown. */
   readonly ambiguous?: true
+  /** The caller's own words, at most 200 printable ASCII characters. */
+  readonly reason?: string
   readonly caller: { readonly kind: string; readonly id: string; readonly name?: string }
   readonly trigger: Trigger
   /** Alerts that joined this operation without an operation of their own. */
   readonly joinedCount?: number
   /** POSTs that may have reached ARM. */
   readonly attempts: number
-  /** While an alert is `accepted`: the tries behind the latest of its messages. Not shown. */
-  readonly delivery?: number
   readonly arm?: { readonly status: number; readonly requestId?: string; readonly correlationId?: string }
-  readonly error?: { readonly code: string; readonly message: string }
+  readonly error?: OperationError
+}
+
+export interface OperationError {
+  readonly code: string
+  readonly message: string
+}
+
+/** An operation as storage keeps it; what is not in {@link Operation} is never shown. */
+export interface StoredOperation extends Operation {
+  /** While an alert is `accepted`: the number of its latest queue message. Earlier messages are dropped. */
+  readonly generation?: number
+  /** While a POST may be on its way to ARM: the owner token of the lease under which it is sent. */
+  readonly sendingBy?: string
+  /** RFC 3339. Whether the next message is stored is not certain: copies of the latest known one wait until then. */
+  readonly notBefore?: string
+}
+
+/** What ARM was asked and what it said, as far as the operation keeps it. */
+export interface SentFacts {
+  readonly attempts: number
+  readonly ambiguous: boolean
+  readonly arm?: { readonly status: number; readonly requestId?: string; readonly correlationId?: string }
+}
+
+/** The reconnect that covers an operation: ARM accepted it, and the gateway reconnects at `dueEpochMs`. */
+export interface Scheduled {
+  readonly operationId: OperationId
+  readonly dueEpochMs: number
+}
+
+/** How an operation goes on or ends. */
+export type Transition =
+  | { readonly to: 'joined'; readonly scheduled: Scheduled }
+  | { readonly to: 'forwarded'; readonly dueEpochMs: number; readonly sent: SentFacts }
+  | { readonly to: 'failed'; readonly error: OperationError; readonly sent?: SentFacts }
+  | { readonly to: 'dry-run'; readonly dueEpochMs: number }
+  | { readonly to: 'exhausted' | 'abandoned'; readonly error: OperationError; readonly sent?: SentFacts }
+  /** The lease is held and a POST may leave from now on. */
+  | { readonly to: 'sending'; readonly ownerToken: string; readonly generation?: number }
+  /** ARM has not accepted, and a later message of the queue stands for the operation. */
+  | { readonly to: 'waiting'; readonly error: OperationError; readonly sent?: SentFacts; readonly generation: number; readonly notBeforeEpochMs?: number }
+
+/** Contract, section 7. One long text must not make a row that storage refuses. */
+export const MAX_ERROR_MESSAGE_CHARS = 1_024
+const MAX_NAME_CHARS = 256
+
+/** An operation as it begins: authorized, and nothing known of what will become of it. */
+export function startOperation(
+  { command, caller }: { readonly command: ReconnectCommand; readonly caller: Caller },
+  id: OperationId,
+  nowEpochMs: number,
+  trigger: Trigger = { kind: 'http' },
+): Operation {
+  const now = toRfc3339(nowEpochMs)
+  return {
+    id,
+    backend: command.backend.resourceId,
+    state: 'accepted',
+    ...(command.after === undefined ? {} : { after: command.after.text }),
+    requestedAt: now,
+    updatedAt: now,
+    ...(command.reason === undefined ? {} : { reason: command.reason }),
+    caller: {
+      kind: caller.kind,
+      id: caller.id,
+      ...(caller.name === undefined ? {} : { name: caller.name.slice(0, MAX_NAME_CHARS) }),
+    },
+    trigger,
+    attempts: 0,
+  }
+}
+
+/** The only way in which an operation changes. What an earlier attempt cost is added up. */
+export function advance(from: StoredOperation, transition: Transition, nowEpochMs: number): StoredOperation {
+  const { error: _, generation, sendingBy: __, notBefore: ___, ...rest } = from
+  const next = { ...rest, updatedAt: toRfc3339(nowEpochMs) }
+  switch (transition.to) {
+    case 'joined': {
+      const { operationId, dueEpochMs } = transition.scheduled
+      return { ...next, state: 'joined', joined: operationId, due: toRfc3339(dueEpochMs) }
+    }
+    case 'dry-run':
+      return { ...next, state: 'dry-run', due: toRfc3339(transition.dueEpochMs) }
+    case 'forwarded':
+      return { ...next, state: 'forwarded', due: toRfc3339(transition.dueEpochMs), ...costs(from, transition.sent) }
+    case 'failed':
+    case 'exhausted':
+    case 'abandoned':
+      return { ...next, state: transition.to, error: bounded(transition.error), ...costs(from, transition.sent) }
+    case 'sending':
+      return {
+        ...next,
+        state: 'accepted',
+        ...(from.error === undefined ? {} : { error: from.error }),
+        sendingBy: transition.ownerToken,
+        ...numbered(Math.max(generation ?? 0, transition.generation ?? 0)),
+      }
+    case 'waiting':
+      return {
+        ...next,
+        state: 'accepted',
+        error: bounded(transition.error),
+        ...costs(from, transition.sent),
+        ...numbered(transition.generation),
+        ...(transition.notBeforeEpochMs === undefined ? {} : { notBefore: toRfc3339(transition.notBeforeEpochMs) }),
+      }
+  }
 }
 
 /**
- * Whether a message with so many tries behind it has nothing left to do: the operation has ended, or a later message stands for it. Copies of a message
- * (queues deliver at least once) would otherwise multiply with every try.
+ * Whether `to` may replace `from` in storage (invariant 3 of docs/coordination.md): a final state stays, except `failed` or `abandoned` when
+ * ARM's 202 is in hand.
  */
-export function isOvertaken({ state, delivery = 0 }: Operation, tries: number): boolean {
-  return state !== 'accepted' || delivery > tries
+export function mayReplace(from: OperationState, to: OperationState): boolean {
+  if (from === 'accepted') return true
+  return to === 'forwarded' && (from === 'failed' || from === 'abandoned')
+}
+
+/**
+ * Whether a message of this generation has nothing left to do: the operation has ended, or a later message stands for it (invariant 8). That a
+ * POST is on its way is never a reason.
+ */
+export function isOvertaken({ state, generation = 0 }: StoredOperation, messageGeneration: number): boolean {
+  return state !== 'accepted' || generation > messageGeneration
+}
+
+/** Whether a message of this generation is to come back later without an attempt. */
+export function isTooEarly({ generation = 0, notBefore }: StoredOperation, messageGeneration: number, nowEpochMs: number): boolean {
+  return notBefore !== undefined && messageGeneration <= generation && nowEpochMs < Date.parse(notBefore)
+}
+
+/** As it is shown: without what only storage needs. */
+export function toShown({ generation: _, sendingBy: __, notBefore: ___, ...shown }: StoredOperation): Operation {
+  return shown
+}
+
+/** What remains when storage refuses the operation: every text in it has a bound of a few hundred characters. */
+export function toMinimal(operation: StoredOperation): StoredOperation {
+  const { reason: _, error, caller, trigger, ...kept } = operation
+  return {
+    ...kept,
+    caller: { kind: caller.kind, id: caller.id },
+    trigger: trigger.kind === 'http' ? trigger : { kind: 'webhook', webhook: trigger.webhook },
+    ...(error === undefined ? {} : { error: { code: error.code.slice(0, 128), message: 'The message could not be stored.' } }),
+  }
+}
+
+export function toRfc3339(epochMs: number): string {
+  return new Date(epochMs).toISOString()
+}
+
+function costs(from: StoredOperation, sent: SentFacts | undefined): Pick<Operation, 'attempts' | 'ambiguous' | 'arm'> {
+  if (sent === undefined) return {} as Pick<Operation, 'attempts'>
+  const { attempts, ambiguous, arm } = sent
+  return {
+    attempts: from.attempts + attempts,
+    ...(ambiguous || from.ambiguous === true ? { ambiguous: true } : {}),
+    ...(arm === undefined ? {} : { arm: pickTrace(arm) }),
+  }
+}
+
+function pickTrace({ status, requestId, correlationId }: NonNullable<SentFacts['arm']>): NonNullable<Operation['arm']> {
+  return {
+    status,
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(correlationId === undefined ? {} : { correlationId }),
+  }
+}
+
+function bounded({ code, message }: OperationError): OperationError {
+  return { code, message: message.slice(0, MAX_ERROR_MESSAGE_CHARS) }
+}
+
+function numbered(generation: number): { readonly generation?: number } {
+  return generation === 0 ? {} : { generation }
 }

@@ -1,72 +1,75 @@
 import type { HttpRequest } from '@azure/functions'
 import { printable } from '../audit/redact.ts'
-import { writeAudit } from '../audit/write-audit.ts'
-import { composition } from '../composition.ts'
 import type { Failure } from '../domain/failure.ts'
 import { toAlertsReply } from '../http/alerts-reply.ts'
-import { checkFraming, checkMediaType, EVENT_TYPES, JSON_TYPES, MAX_ALERT_BODY_BYTES, readBody } from '../http/body.ts'
+import {
+  checkFraming,
+  checkMediaType,
+  EVENT_TYPES,
+  JSON_TYPES,
+  MAX_ALERT_BODY_BYTES,
+  readBody,
+} from '../http/body.ts'
 import { toFailureReply } from '../http/failure-reply.ts'
-import { readRequestIds } from '../http/request-ids.ts'
+import type { Reply } from '../http/reply.ts'
 import { toHandshakeReply } from '../http/webhook-handshake.ts'
-import { toAlertEvent } from '../reconnect/alert-event.ts'
 import type { WebhookCredentials } from '../reconnect/ports.ts'
 import { receiveAlerts } from '../reconnect/receive-alerts.ts'
-import { createDeadline } from '../shared/deadline.ts'
-import type { Handle } from './routes.ts'
+import { outcomeOf } from '../reconnect/reconnect.ts'
+import { httpFunction, type Invocation } from './invocation.ts'
 
 /** A sender is answered long before; this bounds what the issuer's keys and storage may take. */
 const DEADLINE_MS = 10_000
 
-/** `POST /alerts/{webhook}`, and `OPTIONS` for the handshake of CloudEvents. */
-export const alertReceive: Handle = async (request, context) => {
-  const ids = readRequestIds(request.headers)
-  const webhookName = printable(request.params['webhook'] ?? '', 64)
-  const app = composition()
-  const refuse = (failure: Failure) => {
-    writeAudit(
-      context,
-      toAlertEvent({
-        ...ids,
-        trigger: { kind: 'webhook', webhook: webhookName },
-        outcome: 'refused',
-        failure,
-        durationMs: 0,
-      }),
-    )
-    return toFailureReply(failure, ids.correlationId, app.ok ? app.value.challenge : undefined)
-  }
-  if (!app.ok) return refuse({ reason: 'configuration_invalid' })
+const webhookOf = (request: HttpRequest): string => request.params['webhook'] ?? ''
+const triggerOf = (request: HttpRequest) =>
+  ({ kind: 'webhook', webhook: printable(webhookOf(request), 64) }) as const
 
-  const { alerts, webhooks, challenge, deadlineMs } = app.value
-  const deadline = createDeadline(alerts.clock, Math.min(DEADLINE_MS, deadlineMs))
-  try {
-    if (request.method === 'OPTIONS') {
-      const webhook = await webhooks.verifyHandshake(request.params['webhook'] ?? '', credentialsOf(request), deadline)
-      if (!webhook.ok) return refuse(webhook.error)
-      const answer = toHandshakeReply(webhook.value.format, request.headers, ids.correlationId)
-      return answer.ok ? answer.value : refuse(answer.error)
-    }
+/** `POST /alerts/{webhook}`, and `OPTIONS` for the handshake of CloudEvents (contract, section 5). */
+export const alertReceive = httpFunction(
+  { deadlineMs: ({ deadlineMs }) => Math.min(DEADLINE_MS, deadlineMs), trigger: triggerOf },
+  async (invocation) => {
+    const { app, request, ids, deadline, audit } = invocation
+    if (request.method === 'OPTIONS') return shakeHands(invocation)
+    const credentials = credentialsOf(request)
+    const read = () => readBody(request, MAX_ALERT_BODY_BYTES)
     const post = {
       ids,
-      webhookName,
+      webhookName: triggerOf(request).webhook,
       checkFraming: () => checkFraming(request.headers, MAX_ALERT_BODY_BYTES),
-      verify: () =>
-        webhooks.verifyPost(
-          request.params['webhook'] ?? '',
-          credentialsOf(request),
-          () => readBody(request, MAX_ALERT_BODY_BYTES),
-          deadline,
-        ),
+      verify: () => app.webhooks.verifyPost(webhookOf(request), credentials, read, deadline),
       checkMediaType: (format: string) =>
         checkMediaType(request.headers, format === 'event-grid' ? EVENT_TYPES : JSON_TYPES),
     }
-    const received = await receiveAlerts(post, { ...alerts, record: (event) => writeAudit(context, event) })
-    return toAlertsReply(received, ids.correlationId, challenge)
-  } finally {
-    deadline.dispose()
+    const received = await receiveAlerts(post, { ...app.alertPorts, audit })
+    return toAlertsReply(received, ids.correlationId, app.challenge)
+  },
+)
+
+async function shakeHands({ app, request, ids, deadline, audit }: Invocation): Promise<Reply> {
+  const startedAtEpochMs = app.clock.now()
+  const tell = (outcome: 'handshake' | 'refused' | 'failed', failure?: Failure): void =>
+    audit({
+      ...ids,
+      mode: app.alertPorts.mode,
+      trigger: triggerOf(request),
+      outcome,
+      ...(failure === undefined ? {} : { failure }),
+      durationMs: app.clock.now() - startedAtEpochMs,
+    })
+  const webhook = await app.webhooks.verifyHandshake(webhookOf(request), credentialsOf(request), deadline)
+  const answer = webhook.ok ? toHandshakeReply(webhook.value.format, request.headers, ids.correlationId) : webhook
+  if (answer.ok) {
+    tell('handshake')
+    return answer.value
   }
+  tell(outcomeOf(answer.error) === 'refused' ? 'refused' : 'failed', answer.error)
+  return toFailureReply(answer.error, ids.correlationId, app.challenge)
 }
 
 function credentialsOf(request: HttpRequest): WebhookCredentials {
-  return { header: (name) => request.headers.get(name) ?? undefined, query: (name) => request.query.getAll(name) }
+  return {
+    header: (name) => request.headers.get(name) ?? undefined,
+    query: (name) => request.query.getAll(name),
+  }
 }

@@ -1,65 +1,44 @@
-import { writeAudit } from '../audit/write-audit.ts'
-import { composition, type App } from '../composition.ts'
-import { checkFraming, MAX_RECONNECT_BODY_BYTES, readJsonBody } from '../http/body.ts'
-import { toFailureReply } from '../http/failure-reply.ts'
-import { toReconnectReply } from '../http/reconnect-reply.ts'
-import { readRequestIds } from '../http/request-ids.ts'
-import { toAuditEvent } from '../reconnect/audit-event.ts'
-import { parseReconnectCommand } from '../reconnect/parse-command.ts'
-import { reconnect, type ReconnectRequest } from '../reconnect/reconnect.ts'
-import { answerReserveMs, createDeadline, type Deadline } from '../shared/deadline.ts'
-import { err, type Result } from '../shared/result.ts'
-import type { Handle } from './routes.ts'
 import type { HttpRequest } from '@azure/functions'
 import type { ReconnectCommand } from '../domain/command.ts'
 import type { RequestFailure } from '../domain/failure.ts'
+import { checkFraming, MAX_RECONNECT_BODY_BYTES, readJsonBody } from '../http/body.ts'
+import { toReconnectReply } from '../http/reconnect-reply.ts'
+import { readCredentials } from '../http/request-credentials.ts'
+import { parseReconnectCommand, type ApiVersions } from '../reconnect/parse-command.ts'
+import { reconnect } from '../reconnect/reconnect.ts'
+import { answerReserveMs, recordShareMs } from '../shared/deadline.ts'
+import type { Result } from '../shared/result.ts'
+import { httpFunction } from './invocation.ts'
 
-export const backendReconnect: Handle = async (request, context) => {
-  const ids = readRequestIds(request.headers)
-  const app = composition()
-  if (!app.ok) {
-    const failure = { reason: 'configuration_invalid' } as const
-    writeAudit(context, toAuditEvent({ ids, trail: {}, result: err(failure), durationMs: 0 }))
-    return toFailureReply(failure, ids.correlationId, undefined)
-  }
-
-  const { ports, deadlineMs, challenge, publicUrl } = app.value
-  const deadline = createDeadline(ports.clock, deadlineMs - answerReserveMs(deadlineMs))
-  try {
-    const decision = await reconnect(toRequest(request, app.value, deadline, ids), {
-      ...ports,
-      record: (event) => writeAudit(context, event),
-    })
+/** `POST …/backends/{backendId}/reconnect`: ARM's own route (contract, section 3). */
+export const backendReconnect = httpFunction(
+  { deadlineMs: ({ deadlineMs }) => deadlineMs - answerReserveMs(deadlineMs), trigger: () => ({ kind: 'http' }) },
+  async ({ app, request, ids, deadline, audit }) => {
+    const { reconnectPorts, apiVersions, challenge, publicUrl, deadlineMs } = app
+    const asked = {
+      ids,
+      deadline,
+      recordWithinMs: recordShareMs(deadlineMs),
+      checkFraming: () => checkFraming(request.headers, MAX_RECONNECT_BODY_BYTES),
+      credentials: readCredentials(request.headers),
+      readCommand: () => readCommand(request, apiVersions),
+    }
+    const decision = await reconnect(asked, { ...reconnectPorts, audit })
     return toReconnectReply(decision, { ids, challenge, publicUrl })
-  } finally {
-    deadline.dispose()
-  }
-}
+  },
+)
 
-function toRequest(request: HttpRequest, app: App, deadline: Deadline, ids: ReconnectRequest['ids']): ReconnectRequest {
+async function readCommand(
+  request: HttpRequest,
+  versions: ApiVersions,
+): Promise<Result<ReconnectCommand, RequestFailure>> {
+  const body = await readJsonBody(request, MAX_RECONNECT_BODY_BYTES)
+  if (!body.ok) return body
   const header = (name: string): string | undefined => request.headers.get(name) ?? undefined
-  return {
-    ids,
-    deadline,
-    checkFraming: () => checkFraming(request.headers, MAX_RECONNECT_BODY_BYTES),
-    credentials: { authorization: header('authorization'), clientPrincipal: header('x-ms-client-principal') },
-    readCommand: async (): Promise<Result<ReconnectCommand, RequestFailure>> => {
-      const body = await readJsonBody(request, MAX_RECONNECT_BODY_BYTES)
-      if (!body.ok) return body
-      const apiVersions = [...request.query]
-        .filter(([name]) => name.toLowerCase() === 'api-version')
-        .map(([, value]) => value)
-      return parseReconnectCommand(
-        // Only the parts that the host matched and decoded; the URL is not read a second time, by other rules.
-        {
-          path: request.params,
-          apiVersions,
-          dryRun: header('x-reconnect-dry-run'),
-          force: header('x-reconnect-force'),
-          body: body.value,
-        },
-        app.apiVersions,
-      )
-    },
-  }
+  const apiVersions = [...request.query]
+    .filter(([name]) => name.toLowerCase() === 'api-version')
+    .map(([, value]) => value)
+  const flags = { dryRun: header('x-reconnect-dry-run'), force: header('x-reconnect-force') }
+  // Only the parts that the host matched and decoded; the URL is not read a second time, by other rules.
+  return parseReconnectCommand({ path: request.params, apiVersions, ...flags, body: body.value }, versions)
 }

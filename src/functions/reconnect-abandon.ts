@@ -1,15 +1,9 @@
-import { writeAudit } from '../audit/write-audit.ts'
-import { composition } from '../composition.ts'
 import { abandon } from '../reconnect/deliver.ts'
+import { auditTo, queueFunction } from './invocation.ts'
 import { readMessage } from './read-message.ts'
-import { reportUnreadable } from './unreadable-message.ts'
-import type { HandleMessage } from './routes.ts'
 
-/** Queue `reconnects-poison`: what the host has given up. An accepted alert is delivered or reported (contract, section 5). */
-export const reconnectAbandon: HandleMessage = async (message, context) => {
-  const app = composition()
-  if (!app.ok) throw new Error('the configuration of this app is invalid: the message stays in the queue')
-  const alert = readMessage(message)
-  if (!alert.ok) return reportUnreadable(alert.error, context, app.value)
-  await abandon(alert.value, { ...app.value.deliveries, record: (event) => writeAudit(context, event) })
-}
+/** Queue `reconnects-poison`: what the host gave up. An accepted alert is delivered or reported (contract, section 5). */
+export const reconnectAbandon = queueFunction(async (message, app, deadline, context) => {
+  const alert = await readMessage(message, app, context)
+  if (alert !== undefined) await abandon(alert, deadline, { ...app.deliveryPorts, audit: auditTo(context) })
+})

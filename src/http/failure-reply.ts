@@ -56,6 +56,7 @@ export const WIRE: Readonly<
   switched_off: UNAVAILABLE,
   configuration_invalid: { status: 503, code: 'ConfigurationInvalid' },
   in_flight_elsewhere: UNAVAILABLE,
+  write_budget_spent: UNAVAILABLE,
   storage_unavailable: UNAVAILABLE,
   identity_unavailable: UNAVAILABLE,
   arm_refused_identity: { status: 502, code: 'UpstreamAuthorizationFailed' },
@@ -199,6 +200,8 @@ function messageOf(failure: Own): string {
       return 'The configuration of this app is invalid. Its log names every setting that is wrong; /health/ready names the check.'
     case 'in_flight_elsewhere':
       return 'Another request for this backend was on its way to Azure Resource Manager until the time for this one ran out. Nothing was sent. Try again.'
+    case 'write_budget_spent':
+      return "Azure Resource Manager's write budget for this subscription is spent at the moment. The delivery waits."
     case 'storage_unavailable':
       return 'Storage does not answer at the moment, so nothing can be looked up or kept for later. Try again.'
     case 'identity_unavailable':

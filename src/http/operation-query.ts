@@ -2,7 +2,7 @@ import { parseBackendResourceId } from '../domain/backend-id.ts'
 import type { RequestFailure } from '../domain/failure.ts'
 import { OPERATION_STATES, type OperationState } from '../domain/operation.ts'
 import { parseServiceScope } from '../domain/scope.ts'
-import type { OperationQuery, Position } from '../ledger/history.ts'
+import type { OperationQuery } from '../domain/operation-query.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 
 export const DEFAULT_TOP = 50
@@ -10,8 +10,8 @@ export const MAX_TOP = 200
 
 /** RFC 3339, 5.6, in UTC or with an offset. `Date.parse` alone would accept nearly anything. */
 const TIMESTAMP = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})$/
-/** As `keys.ts` writes them: a partition of ours, and a row in it. */
-const POSITION = /^([0-9a-f]{32}|[0-9]{4}-[0-9]{2})(?:\/((?:op-)?[0-9a-f]{12}-[0-9a-f]{16,32}))?$/
+/** As `operations/page-token.ts` seals them. */
+const SKIP_TOKEN = /^[A-Za-z0-9_-]{1,256}$/
 
 type Parsed<T> = Result<T, RequestFailure>
 
@@ -45,9 +45,8 @@ export function parseOperationQuery(query: URLSearchParams): Parsed<OperationQue
       return undefined
     },
     $skiptoken(text) {
-      const position = parsePosition(text)
-      if (position === undefined) return 'the value of a nextLink'
-      result.position = position
+      if (!SKIP_TOKEN.test(text)) return 'the value of a nextLink'
+      result.skipToken = text
       return undefined
     },
   }
@@ -67,18 +66,9 @@ function timestamp(text: string, keep: (epochMs: number) => void): string | unde
   return undefined
 }
 
-function parsePosition(text: string): Position | undefined {
-  const [, partition, after] = POSITION.exec(Buffer.from(text, 'base64url').toString('latin1')) ?? []
-  return partition === undefined ? undefined : { partition, ...(after === undefined ? {} : { after }) }
-}
-
 /** The address of the next page: the same question, from there on. */
-export function toNextLink(
-  query: URLSearchParams,
-  { partition, after }: Position,
-  publicUrl: string | undefined,
-): string {
+export function toNextLink(query: URLSearchParams, skipToken: string, publicUrl: string | undefined): string {
   const next = new URLSearchParams(query)
-  next.set('$skiptoken', Buffer.from(after === undefined ? partition : `${partition}/${after}`).toString('base64url'))
+  next.set('$skiptoken', skipToken)
   return `${publicUrl ?? ''}/operations?${next.toString()}`
 }

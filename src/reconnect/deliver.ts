@@ -1,133 +1,182 @@
-import type { AuditEvent, DecisionOutcome } from '../audit/event.ts'
-import type { Mode } from '../config/config.ts'
-import { decideDelivery, type DeliveryDecision, type DeliveryTrouble } from '../delivery/decide-delivery.ts'
-import type { AcceptedAlert } from '../domain/accepted-alert.ts'
+import { decideDelivery, type DeliveryTrouble } from '../delivery/decide-delivery.ts'
 import { webhookCaller } from '../domain/caller.ts'
+import type { DecisionFacts } from '../domain/decision.ts'
 import { DEFAULT_AFTER_MS, type Duration } from '../domain/duration.ts'
-import type { ArmFailure, RecordedFailure } from '../domain/failure.ts'
-import { isOvertaken, type Operation } from '../domain/operation.ts'
+import { detailOf, type ArmFailure, type RecordedFailure } from '../domain/failure.ts'
+import type { Mode } from '../domain/mode.ts'
+import { advance, type StoredOperation, type Transition } from '../domain/operation.ts'
+import type { QueuedAlert, SentOutcome } from '../domain/queued-alert.ts'
 import { authorize, type AuthorizedReconnect } from '../policy/authorize.ts'
 import type { GrantIndex } from '../policy/grant-index.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
-import type { Result } from '../shared/result.ts'
-import { toAlertEvent } from './alert-event.ts'
-import { detailOf } from './audit-event.ts'
-import type { Deliveries, EndedUnsent, Enqueue, Forward, Forwarded, Pace } from './ports.ts'
+import { TIMED_OUT, within } from '../shared/within.ts'
+import { mayHaveActed } from './may-have-acted.ts'
+import type {
+  Coordinator,
+  DescribeFailure,
+  Enqueue,
+  Forward,
+  Forwarded,
+  Lease,
+  LeaseEnd,
+  OperationLog,
+  RateLimiter,
+  RowEnd,
+} from './ports.ts'
 
 export interface DeliveryPorts {
   readonly grants: GrantIndex
+  /** Names of the webhooks that the policy has now. */
+  readonly webhooks: ReadonlySet<string>
   readonly mode: Mode
-  readonly deliveries: Deliveries
+  readonly coordinator: Coordinator
+  readonly operations: OperationLog
+  /** Stores a later message of the operation. */
   readonly enqueue: Enqueue
   readonly forward: Forward
-  readonly pace: Pace
+  readonly rateLimiter: RateLimiter
   readonly deliverWithin: Duration
+  readonly limit: { readonly count: number; readonly window: string }
   /** Of ARM's API, for what alerts cause. */
   readonly apiVersion: string
-  readonly record: (event: AuditEvent) => void
+  readonly describe: DescribeFailure
+  readonly audit: (facts: DecisionFacts) => void
   readonly clock: Clock
   readonly random: () => number
 }
 
-/** A longer wait for ARM's write budget is not sat out in the worker: the messages of other subscriptions would wait behind it. */
-const MAX_PACE_WAIT_MS = 1_000
-/** What could not be written down, although everything else is done, comes again after this long. */
-const WRITE_AGAIN_MS = 30_000
-/** Per POST: ARM's own retries within a request would spend its budget unseen; a delivery is retried by the queue. */
+/** Thrown at the host after the audit event: it shows the same message again, and nothing was stored for it (invariant 7). */
+export class MessageComesBack extends Error {
+  override readonly name = 'MessageComesBack'
+}
+
+/** Retries within a request would spend ARM's budget unseen; a delivery is retried by the queue. A second POST follows a 401 only. */
 const ONE_POST = 1
+/** A shorter wait for the write budget is sat out under the lease. */
+const MAX_BUDGET_WAIT_MS = 1_000
+/** ARM's acceptance is written down within this time, else a message carries it. */
+const RECORD_WITHIN_MS = 8_000
+const OUTCOME_MESSAGE_DELAY_MS = 5_000
+/** As host.json says (`visibilityTimeout`): when a message is shown again that comes back. */
+const COMES_BACK_AFTER_MS = 30_000
+/** A message that keeps coming back is reported and dropped so long after `deliverWithin`. */
+const GRACE_MS = 24 * 3_600_000
 
 /**
- * Brings an accepted alert to its end, or to a later try: over? → expired? → mode → authorize again → pace → join or send → write down.
- * Throws only when the message could not be kept for later: the host then delivers it again. May be called twice with the same message, late,
- * or beside itself in another instance.
+ * Brings an accepted alert to its end, or to a later attempt:
+ * authorize again → acquire the lease → expired? → mode → write budget → forward → complete, or store the next message and release.
+ * Returns when the message may be deleted: its end or its successor is stored (invariant 6). Throws {@link MessageComesBack} otherwise.
+ * May be called twice with the same message, late, and beside itself in another instance.
  */
-export async function deliver(alert: AcceptedAlert, deadline: Deadline, ports: DeliveryPorts): Promise<void> {
-  const { deliveries, clock, pace } = ports
-  const task = createTask(alert, ports)
-  const current = await deliveries.find(alert.operation)
-  if (current === undefined)
-    return task.putOff({ reason: 'storage_unavailable', detail: 'the operation cannot be read' })
-  if (isOvertaken(current, alert.tries)) return task.record({ outcome: 'duplicate', operation: current })
-  task.current = current
-  const leftMs = alert.acceptedAtEpochMs + ports.deliverWithin.ms - clock.now()
-  if (leftMs <= 0) return task.abandon()
-  if (ports.mode === 'off') return task.putOff({ reason: 'switched_off' })
+export async function deliver(alert: QueuedAlert, deadline: Deadline, ports: DeliveryPorts): Promise<void> {
+  const story = tell(alert, ports)
+  if (alert.sent !== undefined) return recordSent(alert, alert.sent, story, ports)
+  const permit = permitFor(alert, ports)
+  if (!permit.ok) return story.finish({ to: 'failed', error: ports.describe(permit.error) }, permit.error)
 
-  const { backend, after } = alert
-  const command = {
-    backend,
-    apiVersion: ports.apiVersion,
-    ...(after === undefined ? {} : { after }),
-    dryRun: false,
-    force: false,
-  }
-  const permit = authorize(webhookCaller(alert.trigger.webhook), command, ports.grants)
-  if (!permit.ok) return task.end('failed', { state: 'failed', failure: permit.error })
-  if (ports.mode === 'dry-run') return task.end('dry-run', { state: 'dry-run', afterMs: after?.ms ?? DEFAULT_AFTER_MS })
-
-  const waitMs = pace.waitMs(backend.subscriptionId)
-  if (waitMs > MAX_PACE_WAIT_MS) return task.again(Math.min(pace.turnMs(backend.subscriptionId), leftMs), alert.tries)
-  return join(permit.value, deadline, task, alert, ports)
-}
-
-/** What lands in the poison queue was tried as often as the host tries: it is given up, and said so. */
-export async function abandon(alert: AcceptedAlert, ports: DeliveryPorts): Promise<void> {
-  const task = createTask(alert, ports)
-  const current = await ports.deliveries.find(alert.operation)
-  if (current === undefined) throw new Error('the operation cannot be read: the message stays in the poison queue')
-  if (isOvertaken(current, alert.tries)) return task.record({ outcome: 'duplicate', operation: current })
-  const failure = { reason: 'delivery_poisoned', detail: current.error?.message ?? 'no try has left a word' } as const
-  const { operation, recorded } = await ports.deliveries.end(current, { state: 'abandoned', failure })
-  if (!recorded)
-    throw new Error('the end of the operation could not be written down: the message stays in the poison queue')
-  return task.record({ outcome: 'abandoned', operation, failure })
-}
-
-async function join(
-  permit: AuthorizedReconnect,
-  deadline: Deadline,
-  task: Task,
-  alert: AcceptedAlert,
-  { deliveries, forward, pace }: DeliveryPorts,
-): Promise<void> {
-  const { subscriptionId } = alert.backend
-  const send = async (): Promise<Forwarded> => {
-    await pace.take(subscriptionId)
-    const forwarded = await forward(permit, { correlationId: alert.correlationId }, deadline, ONE_POST)
-    if (!forwarded.result.ok && isOfSubscription(forwarded.result.error))
-      pace.throttled(subscriptionId, forwarded.retryAfterMs ?? 0)
-    return forwarded
-  }
-  let later: Later | undefined
-  const delivered = await deliveries.deliver(
-    { permit, accepted: task.current, tries: alert.tries },
-    deadline,
-    send,
-    async (failure, retryAfterMs) => {
-      later = await task.keep(failure, retryAfterMs)
-      return later.decision.kind === 'failed' ? 'failed' : { tries: alert.tries + (later.kept?.ok === true ? 1 : 0) }
-    },
-  )
-  switch (delivered.kind) {
-    case 'over':
-      return task.record({ outcome: 'duplicate', operation: task.current })
+  const turn = await ports.coordinator.acquireForDelivery(permit.value, alert, deadline)
+  switch (turn.kind) {
+    case 'already_done':
+      return story.duplicate(turn.operation)
     case 'busy':
-      return task.putOff({ reason: 'in_flight_elsewhere' })
-    case 'unavailable':
-      return task.putOff({ reason: 'storage_unavailable', detail: delivered.detail })
+      return story.comesBack({ reason: 'in_flight_elsewhere' })
+    case 'storage_unavailable':
+      return story.comesBack({ reason: 'storage_unavailable', detail: turn.detail })
     case 'joined':
-    case 'exhausted':
-      return task.record({ outcome: delivered.kind, ...delivered })
-    case 'sent': {
-      const { operation, recorded, forwarded } = delivered
-      const { result } = forwarded
-      if (result.ok) return task.record({ outcome: 'forwarded', operation, recorded, forwarded })
-      task.current = operation
-      if (operation.state === 'accepted' && later !== undefined) return task.conclude(later, result.error, forwarded)
-      return task.record({ outcome: 'failed', operation, recorded, forwarded, failure: result.error })
+      return story.finish({ to: 'joined', scheduled: turn.scheduled })
+    case 'limit_reached': {
+      const failure = { reason: 'loop_guard', ...ports.limit } as const
+      return story.finish({ to: 'exhausted', error: ports.describe(failure) }, failure)
+    }
+    case 'lease':
+      try {
+        return await sendUnder(turn.lease, permit.value, alert, deadline, story, ports)
+      } finally {
+        turn.lease.leave()
+      }
+  }
+}
+
+/** A message of the poison queue: the host gave it up. Its operation ends as abandoned, unless another message stands for it. */
+export async function abandon(alert: QueuedAlert, deadline: Deadline, ports: DeliveryPorts): Promise<void> {
+  const story = tell(alert, ports)
+  const permit = permitFor(alert, ports)
+  if (!permit.ok) return story.finish({ to: 'failed', error: ports.describe(permit.error) }, permit.error)
+  const turn = await ports.coordinator.acquireForDelivery(permit.value, alert, deadline)
+  switch (turn.kind) {
+    case 'already_done':
+      return story.duplicate(turn.operation)
+    case 'busy':
+      return story.comesBack({ reason: 'in_flight_elsewhere' })
+    case 'storage_unavailable':
+      return story.comesBack({ reason: 'storage_unavailable', detail: turn.detail })
+    case 'joined':
+      return story.finish({ to: 'joined', scheduled: turn.scheduled })
+    case 'limit_reached':
+    case 'lease': {
+      const lease = turn.kind === 'lease' ? turn.lease : undefined
+      const known = lease?.operation.error?.message ?? 'no earlier attempt left a reason'
+      const failure = { reason: 'delivery_poisoned', detail: known } as const
+      const change = { to: 'abandoned', error: ports.describe(failure) } as const
+      try {
+        return await (lease === undefined ? story.finish(change, failure) : story.end(lease, change, failure))
+      } finally {
+        lease?.leave()
+      }
     }
   }
+}
+
+/** The lease is held: only now anything may end the operation, put it off, or send it. */
+async function sendUnder(
+  lease: Lease,
+  permit: AuthorizedReconnect,
+  alert: QueuedAlert,
+  deadline: Deadline,
+  story: Story,
+  ports: DeliveryPorts,
+): Promise<void> {
+  const { clock, mode, deliverWithin, rateLimiter } = ports
+  const { subscriptionId } = alert.backend
+  if (clock.now() >= alert.acceptedAtEpochMs + deliverWithin.ms) return story.expire(lease)
+  if (mode === 'off') return story.retryLater(lease, { reason: 'switched_off' })
+  if (mode === 'dry-run')
+    return story.end(lease, { to: 'dry-run', dueEpochMs: clock.now() + afterMsOf(alert) }, undefined)
+
+  const waitMs = rateLimiter.take(subscriptionId)
+  if (waitMs > MAX_BUDGET_WAIT_MS) return story.retryLater(lease, { reason: 'write_budget_spent' }, undefined, waitMs)
+  if (waitMs > 0) await clock.sleep(waitMs, deadline.signal)
+
+  const forwarded = await ports.forward(permit, { correlationId: alert.correlationId }, deadline, ONE_POST)
+  const { result, retryAfterMs } = forwarded
+  if (result.ok) return story.accepted(lease, forwarded, result.value.sentAtEpochMs + afterMsOf(alert))
+  if (isOfSubscription(result.error)) rateLimiter.throttled(subscriptionId, retryAfterMs ?? 0)
+  return story.retryLater(lease, result.error, forwarded, retryAfterMs)
+}
+
+/** A message that carries ARM's acceptance: nothing is sent, only written down. */
+async function recordSent(alert: QueuedAlert, sent: SentOutcome, story: Story, ports: DeliveryPorts): Promise<void> {
+  const change = { to: 'forwarded', dueEpochMs: sent.dueEpochMs, sent } as const
+  const end = await ports.coordinator.recordSent(alert.backend, alert.operation, sent, (operation) =>
+    advance(operation, change, ports.clock.now()),
+  )
+  switch (end.kind) {
+    case 'recorded':
+      return story.audit({ outcome: 'forwarded', operation: end.operation, sent })
+    case 'already_done':
+      return story.duplicate(end.operation)
+    case 'not_recorded':
+      return story.comesBack({ reason: 'storage_unavailable', detail: 'the outcome could not be written down' })
+  }
+}
+
+/** The policy of the moment decides, also about webhooks that it no longer has (contract, section 5). */
+function permitFor({ trigger, backend, after }: QueuedAlert, { webhooks, grants, apiVersion }: DeliveryPorts) {
+  const caller = webhookCaller(trigger.webhook)
+  const command = { backend, apiVersion, ...(after === undefined ? {} : { after }), dryRun: false, force: false }
+  const known = webhooks.has(trigger.webhook) ? caller : { ...caller, principals: [] }
+  return authorize(known, command, grants)
 }
 
 /** The budget of a subscription, and not a limit of one API Management service. */
@@ -135,107 +184,155 @@ function isOfSubscription(failure: ArmFailure): boolean {
   return failure.reason === 'arm_throttled' && failure.error.code !== 'ResourceRequestsThrottled'
 }
 
-interface Told {
-  readonly outcome: DecisionOutcome
-  readonly operation: Operation
-  readonly recorded?: boolean
-  readonly failure?: RecordedFailure
-  readonly forwarded?: Forwarded
-  readonly delayMs?: number
+function afterMsOf({ after }: QueuedAlert): number {
+  return after?.ms ?? DEFAULT_AFTER_MS
 }
 
-/** What is to become of a delivery, and whether the message for it is stored. */
-interface Later {
-  readonly decision: DeliveryDecision
-  readonly kept?: Result<void, string>
+type Facts = Pick<DecisionFacts, 'outcome' | 'operation' | 'recorded' | 'failure' | 'sent' | 'delayMs'>
+
+/** One delivery and the few ways in which it ends. Each says so in exactly one audit event, when it is certain. */
+interface Story {
+  audit(facts: Facts): void
+  duplicate(operation: StoredOperation | undefined): void
+  /** Ends the operation without a lease: nothing was sent for it here. */
+  finish(change: Transition, failure?: RecordedFailure): Promise<void>
+  /** Ends the operation under the lease. */
+  end(lease: Lease, change: Transition, failure: RecordedFailure | undefined, forwarded?: Forwarded): Promise<void>
+  /** `deliverWithin` has passed. */
+  expire(lease: Lease, trouble?: DeliveryTrouble, forwarded?: Forwarded): Promise<void>
+  /** ARM accepted. */
+  accepted(lease: Lease, forwarded: Forwarded, dueEpochMs: number): Promise<void>
+  /** ARM did not accept, or was not asked: ends the operation where that is final, else stores the next message and releases. */
+  retryLater(lease: Lease, trouble: DeliveryTrouble, forwarded?: Forwarded, retryAfterMs?: number): Promise<void>
+  comesBack(failure: RecordedFailure): void
 }
 
-interface Task {
-  /** The operation as far as this delivery knows it. */
-  current: Operation
-  record(told: Told): void
-  /** Stores the message of the next try, if there is to be one. */
-  keep(trouble: DeliveryTrouble, retryAfterMs?: number): Promise<Later>
-  /** Ends the delivery as it was decided. */
-  conclude(later: Later, trouble: DeliveryTrouble, forwarded?: Forwarded): Promise<void>
-  putOff(trouble: DeliveryTrouble): Promise<void>
-  again(delayMs: number, tries: number): Promise<void>
-  end(outcome: 'failed' | 'abandoned' | 'dry-run', ending: EndedUnsent): Promise<void>
-  /** `deliverWithin` has passed; `trouble` is the last thing that stood in the way, where it is not written down yet. */
-  abandon(trouble?: DeliveryTrouble): Promise<void>
-}
-
-/** One delivery, and the few ways in which it can end. */
-function createTask(
-  alert: AcceptedAlert,
-  { mode, deliveries, enqueue, deliverWithin, record, clock, random }: DeliveryPorts,
-): Task {
+function tell(alert: QueuedAlert, ports: DeliveryPorts): Story {
+  const { operations, enqueue, describe, clock, deliverWithin } = ports
   const startedAtEpochMs = clock.now()
-  const task: Task = {
-    current: alert.operation,
-    record(told) {
-      const { trigger, tries, correlationId } = alert
-      record(
-        toAlertEvent({
-          ...told,
-          mode,
-          correlationId,
-          caller: webhookCaller(trigger.webhook),
-          trigger,
-          backend: alert.backend.resourceId,
-          tries,
-          durationMs: clock.now() - startedAtEpochMs,
-        }),
+  const { trigger, tries, generation, correlationId } = alert
+
+  const story: Story = {
+    audit: (facts) =>
+      ports.audit({
+        ...facts,
+        mode: ports.mode,
+        correlationId,
+        caller: webhookCaller(trigger.webhook),
+        trigger,
+        backend: alert.backend.resourceId,
+        tries,
+        durationMs: clock.now() - startedAtEpochMs,
+      }),
+
+    duplicate: (operation) => story.audit({ outcome: 'duplicate', operation: operation ?? alert.operation }),
+
+    async finish(change, failure) {
+      const end: RowEnd = await operations.finish(alert.operation.id, alert.operation, (operation) =>
+        advance(operation, change, clock.now()),
       )
+      switch (end.kind) {
+        case 'already_done':
+          return story.duplicate(end.operation)
+        case 'not_recorded':
+          return story.comesBack({ reason: 'storage_unavailable', detail: 'the end could not be written down' })
+        case 'recorded':
+          return story.audit({ outcome: toOutcome(change), operation: end.operation, ...told(failure) })
+      }
     },
-    async keep(trouble, retryAfterMs) {
+
+    async end(lease, change, failure, forwarded) {
+      const operation = advance(lease.operation, change, clock.now())
+      const end = await lease.release(operation, { mayHaveActed: forwarded !== undefined && mayHaveActed(forwarded) })
+      if (end === 'recorded') return story.audit({ outcome: toOutcome(change), operation, ...told(failure, forwarded) })
+      // Another delivery of the operation may be sending (invariant 4), or the end is not stored (invariant 6).
+      return story.comesBack(notWritten(end))
+    },
+
+    expire(lease, trouble, forwarded) {
+      const last = trouble === undefined ? lease.operation.error?.message : (detailOf(trouble) ?? trouble.reason)
+      const detail = last ?? 'it was never tried'
+      const failure = { reason: 'delivery_expired', deliverWithin: deliverWithin.text, detail } as const
+      return story.end(lease, { to: 'abandoned', error: describe(failure), ...sentBy(forwarded) }, failure, forwarded)
+    },
+
+    async accepted(lease, forwarded, dueEpochMs) {
+      const operation = advance(lease.operation, { to: 'forwarded', dueEpochMs, sent: forwarded }, clock.now())
+      const end = await within(lease.complete(operation, dueEpochMs), RECORD_WITHIN_MS, clock)
+      const recorded = end !== TIMED_OUT && end !== 'not_recorded'
+      // Nothing is to be sent again: a message carries what could not be written (invariant 6).
+      const { attempts, ambiguous, arm } = forwarded
+      const sent = { ownerToken: lease.ownerToken, dueEpochMs, attempts, ambiguous, ...(arm === undefined ? {} : { arm }) }
+      const carried = recorded || (await enqueue({ ...alert, sent }, OUTCOME_MESSAGE_DELAY_MS)).ok
+      story.audit({ outcome: 'forwarded', operation, recorded, sent: forwarded })
+      if (!carried) throw new MessageComesBack('ARM accepted, and neither the outcome nor a message of it could be stored')
+    },
+
+    async retryLater(lease, trouble, forwarded, retryAfterMs) {
       const decision = decideDelivery(trouble, {
         acceptedAtEpochMs: alert.acceptedAtEpochMs,
         nowEpochMs: clock.now(),
         deliverWithinMs: deliverWithin.ms,
-        tries: alert.tries,
+        tries,
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-        random: random(),
+        random: ports.random(),
       })
-      return decision.kind === 'retry'
-        ? { decision, kept: await enqueue({ ...alert, tries: alert.tries + 1 }, decision.delayMs) }
-        : { decision }
+      if (decision.kind === 'abandoned') return story.expire(lease, trouble, forwarded)
+      const error = describe(trouble)
+      if (decision.kind === 'failed')
+        return story.end(lease, { to: 'failed', error, ...sentBy(forwarded) }, trouble, forwarded)
+
+      const { delayMs } = decision
+      // The next message first, then the release, then the host deletes this message (invariant 5).
+      const next = { ...alert, generation: generation + 1, tries: tries + (forwarded === undefined ? 0 : 1) }
+      const stored = await enqueue(next, delayMs)
+      // Not certain: this message stays the latest. Copies of it wait as long, so that they do not multiply.
+      const waiting = stored.ok ? { generation: next.generation } : { generation, notBeforeEpochMs: clock.now() + delayMs }
+      const operation = advance(lease.operation, { to: 'waiting', error, ...sentBy(forwarded), ...waiting }, clock.now())
+      await lease.release(operation, { mayHaveActed: forwarded !== undefined && mayHaveActed(forwarded) })
+      story.audit({ outcome: 'deferred', operation, delayMs, ...told(trouble, forwarded) })
+      if (!stored.ok) throw new MessageComesBack(`the next message could not be stored: ${stored.error}`)
     },
-    async conclude({ decision, kept }, trouble, forwarded) {
-      if (decision.kind === 'failed') return task.end('failed', { state: 'failed', failure: trouble })
-      if (decision.kind === 'abandoned') return task.abandon(trouble)
-      // The event after the fact: what could not be kept for later is thrown, and comes again.
-      if (kept !== undefined) mustBeKept(kept)
-      return task.record({
-        outcome: 'deferred',
-        operation: task.current,
-        failure: trouble,
-        delayMs: decision.delayMs,
-        ...(forwarded === undefined ? {} : { forwarded }),
-      })
-    },
-    putOff: async (trouble) => task.conclude(await task.keep(trouble), trouble),
-    again: async (delayMs, tries) => mustBeKept(await enqueue({ ...alert, tries }, delayMs)),
-    async end(outcome, ending) {
-      const { operation, recorded } = await deliveries.end(task.current, ending)
-      // An end that nobody can look up is none: it is told again when storage is back.
-      if (!recorded) return task.again(WRITE_AGAIN_MS, alert.tries)
-      return task.record({ outcome, operation, ...('failure' in ending ? { failure: ending.failure } : {}) })
-    },
-    abandon(trouble) {
-      const detail =
-        trouble === undefined
-          ? (task.current.error?.message ?? 'it was never tried')
-          : (detailOf(trouble) ?? trouble.reason)
-      return task.end('abandoned', {
-        state: 'abandoned',
-        failure: { reason: 'delivery_expired', deliverWithin: deliverWithin.text, detail },
-      })
+
+    comesBack(failure) {
+      const isOver = clock.now() >= alert.acceptedAtEpochMs + deliverWithin.ms + GRACE_MS
+      if (!isOver) {
+        story.audit({ outcome: 'deferred', operation: alert.operation, failure, delayMs: COMES_BACK_AFTER_MS })
+        throw new MessageComesBack(failure.reason)
+      }
+      const detail = detailOf(failure) ?? failure.reason
+      const expired = { reason: 'delivery_expired', deliverWithin: deliverWithin.text, detail } as const
+      story.audit({ outcome: 'abandoned', operation: alert.operation, recorded: false, failure: expired })
     },
   }
-  return task
+  return story
 }
 
-function mustBeKept(kept: Result<void, string>): void {
-  if (!kept.ok) throw new Error(`the message could not be kept for later: ${kept.error}`)
+function toOutcome({ to }: Transition): DecisionFacts['outcome'] {
+  switch (to) {
+    case 'waiting':
+    case 'sending':
+      return 'deferred'
+    case 'forwarded':
+    case 'joined':
+    case 'failed':
+    case 'dry-run':
+    case 'exhausted':
+    case 'abandoned':
+      return to
+  }
+}
+
+function notWritten(end: Exclude<LeaseEnd, 'recorded'>): RecordedFailure {
+  return end === 'lost'
+    ? { reason: 'in_flight_elsewhere' }
+    : { reason: 'storage_unavailable', detail: 'the end could not be written down' }
+}
+
+function told(failure: RecordedFailure | undefined, forwarded?: Forwarded): Pick<Facts, 'failure' | 'sent'> {
+  return { ...(failure === undefined ? {} : { failure }), ...sentBy(forwarded) }
+}
+
+function sentBy(forwarded: Forwarded | undefined): { readonly sent?: Forwarded } {
+  return forwarded === undefined ? {} : { sent: forwarded }
 }

@@ -1,128 +1,148 @@
 import type { WebhookConfig } from '../config/config.ts'
-import type { AcceptedAlert } from '../domain/accepted-alert.ts'
+import type { Backend } from '../domain/backend-id.ts'
 import type { Caller } from '../domain/caller.ts'
-import type { ArmFailure, AuthenticationFailure, Failure, RecordedFailure } from '../domain/failure.ts'
-import type { Operation } from '../domain/operation.ts'
-import type { AlertTrigger, Trigger } from '../domain/trigger.ts'
+import type { ArmFailure, AuthenticationFailure, RecordedFailure } from '../domain/failure.ts'
+import type { Operation, OperationError, OperationId, Scheduled, StoredOperation } from '../domain/operation.ts'
+import type { OperationQuery } from '../domain/operation-query.ts'
+import type { QueuedAlert, SentOutcome } from '../domain/queued-alert.ts'
+import type { AlertTrigger } from '../domain/trigger.ts'
 import type { Credentials } from '../identity/credentials.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import type { Result } from '../shared/result.ts'
 
-/** What the story needs from others. Only `composition.ts` knows who fills these in. */
-export interface Authenticate {
-  (credentials: Credentials, deadline: Deadline): Promise<Result<Caller, AuthenticationFailure>>
+/** What the stories need from others: types only. `composition.ts` alone knows what fills them in. */
+
+export type Authenticate = (credentials: Credentials, deadline: Deadline) => Promise<Result<Caller, AuthenticationFailure>>
+
+/** Sends one reconnect to ARM, with the retries that fit in the deadline, and never more than `maxAttempts` POSTs. */
+export type Forward = (
+  permit: AuthorizedReconnect,
+  ids: RequestIds,
+  deadline: Deadline,
+  maxAttempts?: number,
+) => Promise<Forwarded>
+
+/** One reconnect per backend at a time, among all instances (contract, section 6; docs/coordination.md). */
+export interface Coordinator {
+  /** For people and tools. Without storage the lease is of this process alone. Ends within the deadline and one call to storage. */
+  acquireForRequest(permit: AuthorizedReconnect, operation: Operation, deadline: Deadline): Promise<RequestTurn>
+  /** For a message of the queue: its operation exists already, may be over, and alerts are limited. Sends nothing without storage. */
+  acquireForDelivery(
+    permit: AuthorizedReconnect,
+    message: { readonly operation: Operation; readonly generation: number },
+    deadline: Deadline,
+  ): Promise<DeliveryTurn>
+  /**
+   * Writes down ARM's acceptance that its sender could not write down; sends nothing. `already_done`: the operation has ended, is sent by
+   * another holder, or the message does not come from the holder of its lease.
+   */
+  recordSent(
+    backend: Backend,
+    begun: Operation,
+    sent: SentOutcome,
+    change: (operation: StoredOperation) => StoredOperation,
+  ): Promise<RowEnd>
+  /** For a dry run: what `acquireForRequest` would do now. Changes nothing. */
+  look(permit: AuthorizedReconnect, sinceEpochMs: number, deadline: Deadline): Promise<LookedAt>
 }
 
-/** Sends one reconnect to ARM, with every retry that fits in the deadline, and no more POSTs than that. */
-export interface Forward {
-  (permit: AuthorizedReconnect, ids: RequestIds, deadline: Deadline, maxAttempts?: number): Promise<Forwarded>
-}
-/** One reconnect per backend at a time, and a record of every request (contract, sections 6 and 7). */
-export interface Ledger {
-  /**
-   * Joins a reconnect that is on its way, or calls `send` as the only one to do so, and writes down what became of it. `send` is called
-   * at most once, and never after the deadline's lease.
-   */
-  once(permit: AuthorizedReconnect, deadline: Deadline, send: () => Promise<Forwarded>): Promise<Passage>
-  /** Writes down a request for which nothing is sent: a dry run, or, with a failure, one that is refused. */
-  note(permit: AuthorizedReconnect, failure?: Failure, trigger?: Trigger): Promise<Noted>
+export type RequestTurn =
+  | { readonly kind: 'lease'; readonly lease: Lease }
+  /** A reconnect that ARM accepted covers this request. */
+  | { readonly kind: 'joined'; readonly scheduled: Scheduled }
+  /** Another request for the backend was in flight until the time ran out. */
+  | { readonly kind: 'busy' }
+
+export type DeliveryTurn =
+  | RequestTurn
+  /** Alerts have had this backend reconnected as often as they may. */
+  | { readonly kind: 'limit_reached' }
+  /** The operation has ended, or a later message stands for it. */
+  | { readonly kind: 'already_done'; readonly operation: StoredOperation | undefined }
+  | { readonly kind: 'storage_unavailable'; readonly detail: string }
+
+/** The right to send one reconnect for a backend. Its holder ends it by one of the two, and calls `leave` in a `finally`. */
+export interface Lease {
+  /** Proves to a later message of the queue that this holder sent. Empty: the lease is of this process alone. */
+  readonly ownerToken: string
+  /** The operation as it stands under the lease. */
+  readonly operation: StoredOperation
+  /** ARM accepted. */
+  complete(operation: StoredOperation, dueEpochMs: number): Promise<LeaseEnd>
+  /** ARM refused, or nothing was sent, or the outcome is unknown (`mayHaveActed`): the previous schedule stays. */
+  release(operation: StoredOperation, facts: { readonly mayHaveActed: boolean }): Promise<LeaseEnd>
+  /** Lets the next request of this process go ahead. Does nothing after `complete` or `release`. */
+  leave(): void
 }
 
-/** Takes in what alerts ask for: one operation for many alerts of one backend (contract, sections 5 and 6). */
-export interface Acceptances {
-  /**
-   * Joins an operation that covers this alert too, or begins one: `enqueue` makes it durable, and only then it is written down as accepted.
-   * Nothing is stored when `enqueue` fails.
-   */
+/**
+ * `not_recorded`: storage did not take it. `lost`: the lease was over and another delivery may be sending, so an end without ARM's word was
+ * not written.
+ */
+export type LeaseEnd = 'recorded' | 'not_recorded' | 'lost'
+
+export type LookedAt =
+  | { readonly kind: 'forward' }
+  | { readonly kind: 'join'; readonly dueEpochMs: number }
+  /** Storage cannot be read: a request would be forwarded without it. */
+  | { readonly kind: 'unknown' }
+
+/** Rows of operations that change no lease. */
+export interface OperationLog {
+  /** Writes an operation under an id that only this process writes. False: storage did not take it. */
+  record(operation: Operation): Promise<boolean>
+  /** Rejects with a StorageFault while storage is away. */
+  find(id: OperationId): Promise<StoredOperation | undefined>
+  /** Ends an operation by compare-and-set; `begun` stands in for a missing row. A final state stays. */
+  finish(
+    id: OperationId,
+    begun: StoredOperation,
+    change: (current: StoredOperation) => StoredOperation,
+  ): Promise<RowEnd>
+}
+
+export type RowEnd =
+  | { readonly kind: 'recorded'; readonly operation: StoredOperation }
+  | { readonly kind: 'already_done'; readonly operation: StoredOperation }
+  | { readonly kind: 'not_recorded' }
+
+/** Operations as they are looked up afterwards. Rejects with a StorageFault while storage is away. */
+export interface History {
+  find(id: OperationId): Promise<Operation | undefined>
+  /** Newest first. `mayRead` decides row by row what is shown; of the rest nothing is told. */
+  list(query: OperationQuery, mayRead: (operation: Operation) => boolean): Promise<Listed>
+}
+
+export type Listed =
+  | { readonly kind: 'page'; readonly operations: readonly Operation[]; readonly nextToken?: string }
+  /** The token was not made by this app, or belongs to another query. */
+  | { readonly kind: 'token_invalid' }
+
+/** One operation and one message for many alerts of a backend (contract, sections 5 and 6). */
+export interface AlertBatches {
+  /** Joins an operation that covers this alert too, or begins one: `put` stores its message, and only then its row is written. */
   accept(
     permit: AuthorizedReconnect,
     trigger: AlertTrigger,
-    enqueue: (operation: Operation) => Promise<Result<void, string>>,
+    put: (operation: Operation) => Promise<Result<void, string>>,
   ): Promise<Acceptance>
 }
 
 export type Acceptance =
-  | (Noted & { readonly kind: 'accepted' })
-  /** An operation of an earlier alert covers this one; as it stands now. */
+  | { readonly kind: 'accepted'; readonly operation: Operation; readonly recorded: boolean }
+  /** As the operation stands now. */
   | { readonly kind: 'joined'; readonly operation: Operation }
   | { readonly kind: 'unavailable'; readonly detail: string }
 
-/** Brings accepted operations to their end. */
-export interface Deliveries {
-  /**
-   * As `once` of the ledger, for an operation that exists, and with a limit. Sends nothing that could not be written down. What ARM did not
-   * accept ends as `judge` says, which stores the next message first: then the row can say which message stands for the operation.
-   */
-  deliver(
-    delivery: Delivery,
-    deadline: Deadline,
-    send: () => Promise<Forwarded>,
-    judge: JudgeDelivery,
-  ): Promise<Delivered>
-  /** The operation as it is written down, else as the message tells it. Undefined: storage is away. */
-  find(accepted: Operation): Promise<Operation | undefined>
-  /** Ends an operation for which nothing is sent. False: it could not be written down. */
-  end(operation: Operation, ending: EndedUnsent): Promise<Noted>
-}
+/** Stores a message for `reconnect-deliver`, visible after the delay. Ok: stored. An error: unknown; it may be stored all the same. */
+export type Enqueue = (alert: QueuedAlert, delayMs?: number) => Promise<Result<void, string>>
 
-/** Failed for good; or tried again, by a message with so many tries behind it. Never throws. */
-export interface JudgeDelivery {
-  (failure: ArmFailure, retryAfterMs: number | undefined): Promise<'failed' | { readonly tries: number }>
-}
-
-export type EndedUnsent =
-  | { readonly state: 'failed' | 'abandoned'; readonly failure: RecordedFailure }
-  | { readonly state: 'dry-run'; readonly afterMs: number }
-
-export interface Delivery {
-  readonly permit: AuthorizedReconnect
-  /** As it was accepted: written down anew where it is missing. */
-  readonly accepted: Operation
-  /** Behind the message. */
-  readonly tries: number
-}
-
-export type Delivered =
-  | (Noted & { readonly kind: 'joined'; readonly dueEpochMs: number })
-  | (Noted & { readonly kind: 'sent'; readonly forwarded: Forwarded; readonly dueEpochMs: number })
-  | (Noted & { readonly kind: 'exhausted'; readonly failure: RecordedFailure })
-  /** It had come to its end before, or a later message is its: another one of the queue was faster. */
-  | { readonly kind: 'over' }
-  | { readonly kind: 'busy' }
-  | { readonly kind: 'unavailable'; readonly detail: string }
-
-/** An operation, and whether it could be written down. */
-export interface Noted {
-  readonly operation: Operation
-  readonly recorded: boolean
-}
-
-export type Passage =
-  /** An earlier reconnect covers this one. */
-  | (Noted & { readonly kind: 'joined'; readonly dueEpochMs: number })
-  /** ARM was asked; `dueEpochMs` counts where it accepted. */
-  | (Noted & { readonly kind: 'sent'; readonly forwarded: Forwarded; readonly dueEpochMs: number })
-  /** Another request for the backend was in flight until the time ran out. */
-  | (Noted & { readonly kind: 'busy' })
-
-/** Stores an accepted alert so that it is delivered, that much later: durably when this is ok, and otherwise, as far as anybody can know, not at all. */
-export interface Enqueue {
-  (alert: AcceptedAlert, delayMs?: number): Promise<Result<void, string>>
-}
-
-/** Deliveries to one subscription, no faster than ARM takes them. */
-export interface Pace {
-  /** How long a delivery to this subscription would wait now, in milliseconds. */
-  waitMs(subscriptionId: string): number
-  /**
-   * How long a delivery that does not wait here is to be put off, in milliseconds: each a little longer than the one before it, so that a backlog
-   * comes back as fast as it can be delivered, and not all of it over and over.
-   */
-  turnMs(subscriptionId: string): number
-  /** Takes from the budget, and waits until that is there. */
-  take(subscriptionId: string): Promise<void>
-  /** ARM has throttled: whoever else spends the budget, it is spent until then. */
+/** ARM's write budget per subscription, as far as this process knows it. */
+export interface RateLimiter {
+  /** 0: one call was taken from the budget. Otherwise nothing was taken, and this many milliseconds are to be waited. */
+  take(subscriptionId: string): number
+  /** ARM has throttled the subscription: the budget is spent for so long, at most five minutes. */
   throttled(subscriptionId: string, retryAfterMs: number): void
 }
 
@@ -134,19 +154,17 @@ export interface WebhookCredentials {
   readonly query: (name: string) => readonly string[]
 }
 
-/** What a sender that was believed has sent. */
+/** A request whose sender has proved itself, with the body that the proof covers. */
 export interface VerifiedPost {
   readonly webhook: WebhookConfig
   readonly caller: Caller
   readonly body: Uint8Array
 }
 
-/** A failure in the words of the wire, for the record that the caller may read. */
-export interface DescribeFailure {
-  (failure: RecordedFailure): { readonly code: string; readonly message: string }
-}
+/** A failure in the words of the wire, as the operation keeps it. */
+export type DescribeFailure = (failure: RecordedFailure) => OperationError
 
-/** GUIDs that travel to ARM, so that its activity log and our record can be read together. */
+/** GUIDs that travel to ARM, so that its activity log and the audit can be read together. */
 export interface RequestIds {
   readonly correlationId: string
   readonly clientRequestId?: string
@@ -155,18 +173,18 @@ export interface RequestIds {
 /** What came of asking ARM, and how often it was asked. */
 export interface Forwarded {
   readonly result: Result<ArmAcceptance, ArmFailure>
-  /** POSTs begun, those included that never left. */
+  /** POSTs begun, including those that never left. */
   readonly attempts: number
   /** An attempt before the last one had an unknown outcome: ARM may have accepted more than once. */
   readonly ambiguous: boolean
-  /** What ARM asked us to wait, with its last answer. */
+  /** What ARM asked to wait, with its last answer. */
   readonly retryAfterMs?: number
   readonly arm?: ArmTrace
 }
 
 export interface ArmAcceptance {
-  /** When ARM said 202, in epoch milliseconds. */
-  readonly acceptedAtEpochMs: number
+  /** When the POST began that ARM accepted: due times count from here (invariant 10). */
+  readonly sentAtEpochMs: number
 }
 
 /** The ids that ARM gave an answer, for support cases. */

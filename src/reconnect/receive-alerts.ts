@@ -1,23 +1,25 @@
 import type { Alert, PayloadFault } from '../alerts/alert.ts'
 import { parsePayload } from '../alerts/parse-payload.ts'
 import { readAlerts, type AlertFormat } from '../alerts/read-alerts.ts'
-import type { AuditEvent } from '../audit/event.ts'
-import type { Mode } from '../config/config.ts'
+import type { DecisionFacts } from '../domain/decision.ts'
+import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
 import type { AuthenticationFailure, Failure, RequestFailure } from '../domain/failure.ts'
-import type { Operation, OperationId } from '../domain/operation.ts'
+import type { Mode } from '../domain/mode.ts'
+import { advance, startOperation, type Operation, type OperationId } from '../domain/operation.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { GrantIndex } from '../policy/grant-index.ts'
 import type { Clock } from '../shared/clock.ts'
+import { describeError } from '../shared/describe-error.ts'
 import { err, ok, type Result } from '../shared/result.ts'
-import { toAlertEvent, type AlertEnd } from './alert-event.ts'
 import { areAllDenied, judgeAlert } from './judge-alert.ts'
-import type { Acceptances, Enqueue, Ledger, RequestIds, VerifiedPost } from './ports.ts'
+import type { AlertBatches, DescribeFailure, Enqueue, OperationLog, RequestIds, VerifiedPost } from './ports.ts'
+import { outcomeOf } from './reconnect.ts'
 
-/** A sender's knock. What must not be looked at before it is believed comes as a function. */
+/** A sender's request as plain facts. What must not be looked at before the sender has proved itself comes as a function. */
 export interface AlertPost {
   readonly ids: RequestIds
-  /** As it stands in the path: who is not believed has not proven that there is one of this name. */
+  /** As it stands in the path: an unknown sender has not shown that there is a webhook of this name. */
   readonly webhookName: string
   readonly checkFraming: () => Result<void, RequestFailure>
   readonly verify: () => Promise<Result<VerifiedPost, AuthenticationFailure | RequestFailure>>
@@ -27,19 +29,30 @@ export interface AlertPost {
 export interface AlertPorts {
   readonly grants: GrantIndex
   readonly mode: Mode
-  readonly ledger: Pick<Ledger, 'note'>
-  readonly acceptances: Acceptances
+  readonly operations: OperationLog
+  readonly batches: AlertBatches
+  readonly createOperationId: (backendKey: string, epochMs: number) => OperationId
   readonly enqueue: Enqueue
+  readonly describe: DescribeFailure
   /** Of ARM's API, for what alerts cause. */
   readonly apiVersion: string
-  readonly record: (event: AuditEvent) => void
+  readonly audit: (facts: DecisionFacts) => void
   readonly clock: Clock
 }
 
 /** What the sender is told of one alert (contract, section 5). */
 export interface AlertAnswer {
   readonly backend: string | null
-  readonly outcome: 'accepted' | 'resolved' | 'unmatched' | 'denied' | 'invalid' | 'dry-run' | 'switched-off'
+  readonly outcome:
+    | 'accepted'
+    | 'resolved'
+    | 'unmatched'
+    | 'denied'
+    | 'invalid'
+    | 'paused'
+    | 'exhausted'
+    | 'dry-run'
+    | 'switched-off'
   readonly operation?: OperationId
   readonly reason?: string
 }
@@ -48,45 +61,48 @@ export type Received =
   | { readonly kind: 'alerts'; readonly alerts: readonly AlertAnswer[]; readonly refused?: Failure }
   | { readonly kind: 'validation'; readonly code: string }
 
-/** Alerts of one payload that are taken in at the same time: storage answers in parallel, and nobody else waits behind 500 of them. */
+/** Alerts of one payload that are accepted at the same time: storage answers in parallel, and no other request waits behind 500 of them. */
 const AT_ONCE = 64
 
-/** Takes in what a sender posts. A payload that is refused ends in one audit event, and every alert of one that is not in one of its own. */
+/** Everything of an event but what is the same for the whole request. */
+type Facts = Omit<DecisionFacts, 'correlationId' | 'clientRequestId' | 'mode' | 'durationMs'>
+
+/**
+ * Accepts what a sender posts. A payload that is refused, empty or a handshake ends in one audit event; otherwise each alert ends in one of its
+ * own.
+ */
 export async function receiveAlerts(post: AlertPost, ports: AlertPorts): Promise<Result<Received, Failure>> {
   const startedAtEpochMs = ports.clock.now()
-  const record = (end: Omit<AlertEnd, 'correlationId' | 'durationMs' | 'mode'>): void =>
-    ports.record(
-      toAlertEvent({ ...post.ids, mode: ports.mode, durationMs: ports.clock.now() - startedAtEpochMs, ...end }),
-    )
-  const read = await readPost(post).catch((error: unknown) =>
-    err({ reason: 'defect', detail: describe(error) } as const),
-  )
+  const audit = (facts: Facts): void =>
+    ports.audit({ ...post.ids, mode: ports.mode, ...facts, durationMs: ports.clock.now() - startedAtEpochMs })
+  const trigger = { kind: 'webhook', webhook: post.webhookName } as const
+
+  const read = await readPost(post).catch((error: unknown) => err(defect(error)))
   if (!read.ok) {
-    record({
-      trigger: { kind: 'webhook', webhook: post.webhookName },
-      outcome: read.error.reason === 'defect' ? 'failed' : outcomeOf(read.error),
-      failure: read.error,
-    })
+    audit({ trigger, outcome: outcomeOf(read.error), failure: read.error })
     return read
   }
   const { reading, verified } = read.value
-  if (reading.kind === 'validation') return ok(reading)
+  if (reading.kind === 'validation') {
+    audit({ caller: verified.caller, trigger, outcome: 'handshake' })
+    return ok(reading)
+  }
+  if (reading.alerts.length === 0) audit({ caller: verified.caller, trigger, outcome: 'empty' })
 
   const taken = await mapAtOnce(AT_ONCE, reading.alerts, async (alert) => {
-    const end = await takeIn(alert, verified, post.ids, ports).catch((error: unknown): TakenIn => ({
-      answer: undefined,
-      end: { outcome: 'failed', failure: { reason: 'defect', detail: describe(error) } },
-    }))
-    record({ caller: verified.caller, trigger: toTrigger(alert, verified), ...end.end })
-    return end
+    const one = await accept(alert, verified, post.ids, ports).catch(
+      (error: unknown): Taken => ({ facts: { outcome: 'failed', failure: defect(error) } }),
+    )
+    audit({ caller: verified.caller, trigger: toTrigger(alert, verified), ...one.facts })
+    return one
   })
   const lost = taken.find(({ answer }) => answer === undefined)
-  // Some may be stored: the sender's next try finds them, and joins.
-  if (lost?.end.failure !== undefined) return err(lost.end.failure)
+  // Some may be stored: the sender's next attempt finds them, and joins.
+  if (lost?.facts.failure !== undefined) return err(lost.facts.failure as Failure)
   return ok(summarize(taken))
 }
 
-/** check framing → believe the sender → media type → parse → the format's alerts. */
+/** check framing → verify the sender → media type → parse → the format's alerts. */
 async function readPost(post: AlertPost) {
   const framing = post.checkFraming()
   if (!framing.ok) return framing
@@ -102,121 +118,144 @@ async function readPost(post: AlertPost) {
   return ok({ reading: reading.value, verified: verified.value })
 }
 
-interface TakenIn {
-  /** Undefined: it could not be stored, or it is a defect of ours; the sender is to try again. */
-  readonly answer: AlertAnswer | undefined
-  readonly end: Pick<AlertEnd, 'outcome' | 'backend' | 'detail' | 'operation' | 'joined' | 'recorded'> & {
-    readonly failure?: Failure
-  }
+interface Taken {
+  /** Undefined: it could not be stored, or a defect of this app: the sender is to try again. */
+  readonly answer?: AlertAnswer
+  readonly facts: Omit<Facts, 'trigger' | 'caller'>
 }
 
-/** firing, matched, granted → (mode) → held durably. */
-async function takeIn(
+/** firing, matched, granted → mode → stored durably. */
+async function accept(
   alert: Alert,
   { webhook, caller }: VerifiedPost,
   ids: RequestIds,
   ports: AlertPorts,
-): Promise<TakenIn> {
+): Promise<Taken> {
   const judged = judgeAlert(alert, webhook, caller, ports.grants, ports.apiVersion)
   switch (judged.kind) {
     case 'resolved': {
       const backend = judged.backend?.resourceId
       return {
         answer: { backend: backend ?? null, outcome: 'resolved' },
-        end: { outcome: 'resolved', ...(backend === undefined ? {} : { backend }) },
+        facts: { outcome: 'resolved', ...(backend === undefined ? {} : { backend }) },
       }
     }
-    case 'unmatched':
-      return {
-        answer: { backend: null, outcome: 'unmatched', reason: judged.detail },
-        end: { outcome: 'unmatched', detail: judged.detail },
-      }
+    case 'unmatched': {
+      const { detail } = judged
+      return { answer: { backend: null, outcome: 'unmatched', reason: detail }, facts: { outcome: 'unmatched', detail } }
+    }
     case 'invalid': {
       const { detail } = judged
       return {
         answer: { backend: null, outcome: 'invalid', reason: detail },
-        end: { outcome: 'refused', failure: { reason: 'target_invalid', detail } },
+        facts: { outcome: 'invalid', failure: { reason: 'target_invalid', detail } },
       }
     }
     case 'denied': {
       const backend = judged.backend.resourceId
+      const reason = `webhook:${caller.id} has no grant for this backend`
       return {
-        answer: { backend, outcome: 'denied', reason: `webhook:${caller.id} has no grant for this backend` },
-        end: { outcome: 'refused', backend, failure: judged.failure },
+        answer: { backend, outcome: 'denied', reason },
+        facts: { outcome: 'denied', backend, failure: judged.failure },
       }
     }
     case 'permitted':
+      break
   }
   const { permit } = judged
-  const backend = permit.command.backend.resourceId
   const trigger = toTrigger(alert, { webhook })
-  if (ports.mode === 'on') return hold(permit, trigger, ids, ports)
-  const [outcome, failure] =
-    ports.mode === 'off' ? (['switched-off', { reason: 'switched_off' }] as const) : (['dry-run', undefined] as const)
-  const { operation, recorded } = await ports.ledger.note(permit, failure, trigger)
-  return { answer: { backend, outcome, operation: operation.id }, end: { outcome, backend, operation, recorded } }
+  switch (ports.mode) {
+    case 'on':
+      return store(permit, trigger, ids, ports)
+    case 'dry-run':
+    case 'off':
+      return note(permit, trigger, ports.mode, ports)
+  }
 }
 
 /** Joins an operation that covers the alert too, or stores one. */
-async function hold(
+async function store(
   permit: AuthorizedReconnect,
   trigger: AlertTrigger,
   ids: RequestIds,
-  { acceptances, enqueue }: AlertPorts,
-): Promise<TakenIn> {
+  { batches, enqueue }: AlertPorts,
+): Promise<Taken> {
   const { backend, after } = permit.command
   const { resourceId } = backend
-  const acceptance = await acceptances.accept(permit, trigger, (operation) =>
+  const acceptance = await batches.accept(permit, trigger, (operation) =>
     enqueue({
       operation,
       trigger,
       backend,
       ...(after === undefined ? {} : { after }),
       acceptedAtEpochMs: Date.parse(operation.requestedAt),
+      generation: 0,
       tries: 0,
       correlationId: ids.correlationId,
     }),
   )
-  if (acceptance.kind === 'unavailable') {
-    return {
-      answer: undefined,
-      end: {
-        outcome: 'failed',
-        backend: resourceId,
-        failure: { reason: 'storage_unavailable', detail: acceptance.detail },
-      },
+  switch (acceptance.kind) {
+    case 'unavailable': {
+      const failure = { reason: 'storage_unavailable', detail: acceptance.detail } as const
+      return { facts: { outcome: 'failed', backend: resourceId, failure } }
+    }
+    case 'accepted': {
+      const { operation, recorded } = acceptance
+      return {
+        answer: { backend: resourceId, outcome: 'accepted', operation: operation.id },
+        facts: { outcome: 'accepted', backend: resourceId, operation, recorded },
+      }
+    }
+    case 'joined': {
+      const { operation } = acceptance
+      const isExhausted = operation.state === 'exhausted'
+      return {
+        answer: {
+          backend: resourceId,
+          outcome: isExhausted ? 'exhausted' : 'accepted',
+          operation: operation.id,
+          reason: isExhausted
+            ? 'The limit for alert-triggered reconnects of this backend was reached a moment ago; nothing is sent.'
+            : 'covered by the operation of an earlier alert',
+        },
+        facts: { outcome: isExhausted ? 'exhausted' : 'joined', backend: resourceId, operation, joined: operation.id },
+      }
     }
   }
-  const { operation } = acceptance
-  const answer: AlertAnswer = { backend: resourceId, outcome: 'accepted', operation: operation.id }
-  if (acceptance.kind === 'accepted')
-    return { answer, end: { outcome: 'accepted', backend: resourceId, operation, recorded: acceptance.recorded } }
+}
+
+/** Nothing is sent: the alert is written down as what it would have come to. */
+async function note(
+  permit: AuthorizedReconnect,
+  trigger: AlertTrigger,
+  mode: 'dry-run' | 'off',
+  { operations, createOperationId, describe, clock }: AlertPorts,
+): Promise<Taken> {
+  const { backend, after } = permit.command
+  const now = clock.now()
+  const begun = startOperation(permit, createOperationId(backend.key, now), now, trigger)
+  const failure = { reason: 'switched_off' } as const
+  const operation: Operation = advance(
+    begun,
+    mode === 'off'
+      ? { to: 'failed', error: describe(failure) }
+      : { to: 'dry-run', dueEpochMs: now + (after?.ms ?? DEFAULT_AFTER_MS) },
+    now,
+  )
+  const outcome = mode === 'off' ? 'switched-off' : 'dry-run'
+  const facts = { outcome, backend: backend.resourceId, operation, recorded: await operations.record(operation) } as const
   return {
-    answer: { ...answer, reason: reasonToJoin(operation) },
-    end: {
-      outcome: operation.state === 'exhausted' ? 'exhausted' : 'joined',
-      backend: resourceId,
-      operation,
-      joined: true,
-    },
+    answer: { backend: backend.resourceId, outcome, operation: operation.id },
+    facts: mode === 'off' ? { ...facts, failure } : facts,
   }
 }
 
-function reasonToJoin({ state }: Operation): string {
-  return state === 'exhausted'
-    ? 'covered by an operation that the loop guard has ended'
-    : 'covered by the operation of an earlier alert'
-}
-
-/** 403 when every firing alert was denied; the rest is said alert by alert. */
-function summarize(taken: readonly TakenIn[]): Received {
+/** 403 when every firing alert was denied; everything else is said alert by alert. */
+function summarize(taken: readonly Taken[]): Received {
   const alerts = taken.map(({ answer }) => answer).filter((answer) => answer !== undefined)
-  const denied = taken.find(({ answer }) => answer?.outcome === 'denied')?.end.failure
-  return {
-    kind: 'alerts',
-    alerts,
-    ...(denied !== undefined && areAllDenied(alerts.map(({ outcome }) => outcome)) ? { refused: denied } : {}),
-  }
+  const denied = taken.find(({ answer }) => answer?.outcome === 'denied')?.facts.failure as Failure | undefined
+  const isRefused = denied !== undefined && areAllDenied(alerts.map(({ outcome }) => outcome))
+  return { kind: 'alerts', alerts, ...(isRefused ? { refused: denied } : {}) }
 }
 
 function toTrigger({ alertId, alertRule }: Alert, { webhook }: Pick<VerifiedPost, 'webhook'>): AlertTrigger {
@@ -229,12 +268,19 @@ function toTrigger({ alertId, alertRule }: Alert, { webhook }: Pick<VerifiedPost
 }
 
 function toFailure(fault: PayloadFault): RequestFailure {
-  return fault.kind === 'too_many'
-    ? { reason: 'too_many_alerts', limit: fault.limit }
-    : { reason: 'payload_invalid', expectation: fault.expectation }
+  switch (fault.kind) {
+    case 'too_many':
+      return { reason: 'too_many_alerts', limit: fault.limit }
+    case 'malformed':
+      return { reason: 'payload_invalid', expectation: fault.expectation }
+  }
 }
 
-/** As many at once as that, in order. */
+function defect(error: unknown): Failure {
+  return { reason: 'defect', detail: describeError(error) }
+}
+
+/** At most `atOnce` at a time; the results in the order of the items. */
 async function mapAtOnce<T, R>(atOnce: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
   const entries = items.entries()
@@ -243,12 +289,4 @@ async function mapAtOnce<T, R>(atOnce: number, items: readonly T[], work: (item:
   }
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker))
   return results
-}
-
-function outcomeOf(failure: Failure): 'refused' | 'failed' {
-  return failure.reason === 'keys_unavailable' ? 'failed' : 'refused'
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

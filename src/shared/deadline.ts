@@ -24,9 +24,14 @@ export function createDeadline(clock: Clock, durationMs: number): Deadline {
 }
 
 /**
- * What a request keeps back of its time for writing down what became of it and for the answer: the *whole* request ends within the setting,
- * also when storage hangs.
+ * What a request keeps back of its time for writing down its outcome and for the answer, in milliseconds: the whole request ends within the
+ * setting, also when storage hangs.
  */
 export function answerReserveMs(requestMs: number): number {
   return Math.min(750, requestMs * 0.15)
+}
+
+/** The part of it for writing down the outcome. */
+export function recordShareMs(requestMs: number): number {
+  return answerReserveMs(requestMs) * 0.7
 }

@@ -1,0 +1,251 @@
+import { randomUUID } from 'node:crypto'
+import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
+import { advance, type OperationId, type Scheduled, type StoredOperation } from '../domain/operation.ts'
+import type { AuthorizedReconnect } from '../policy/authorize.ts'
+import type { Coordinator, DeliveryTurn, Lease, LookedAt, RequestTurn } from '../reconnect/ports.ts'
+import { createCircuitBreaker, type CircuitBreaker } from '../shared/circuit-breaker.ts'
+import type { Clock } from '../shared/clock.ts'
+import type { Deadline } from '../shared/deadline.ts'
+import { TIMED_OUT, within } from '../shared/within.ts'
+import { partitionKeyOf } from '../storage/keys.ts'
+import { StorageFault, type BackendStore } from '../storage/store.ts'
+import { createLeases, LEASE_MARGIN_MS, type SharedLease } from './lease.ts'
+import { createSingleFlight } from './single-flight.ts'
+import { covers, decideSlot, type AlertLimit, type AlertSend, type Ask } from './slot.ts'
+
+/** Faults in a row on the slot's own path after which no request waits for storage, and for how long. */
+const OPEN_AFTER_FAULTS = 4
+const OPEN_MS = 5_000
+/** Requests of this process wait so long for a result to be written down before they go on with it. */
+const WAIT_FOR_RECORD_MS = 1_000
+/** Backends whose last reconnect is remembered for the time while storage is away; the oldest are forgotten first. */
+const MAX_REMEMBERED = 10_000
+
+/** What a request brought back for those that waited for it. */
+interface Brought {
+  readonly scheduled: Scheduled
+  /** ARM accepted it while they waited. Otherwise it was only found. */
+  readonly isNew: boolean
+}
+type Leave = (brought?: Brought) => void
+
+export interface CoordinatorOptions {
+  readonly store: BackendStore
+  readonly clock: Clock
+  /** How long a request may take; the lease of its holder outlives it. */
+  readonly deadlineMs: number
+  readonly limit: AlertLimit
+  /** Of the slot's own path; {@link createSlotBreaker} makes it. */
+  readonly breaker: CircuitBreaker
+  /** What was written with the slot; its copy for lists is made in the background. */
+  readonly copy: (operation: StoredOperation) => void
+  readonly random?: () => number
+}
+
+export function createSlotBreaker(clock: Clock): CircuitBreaker {
+  return createCircuitBreaker({ clock, openAfterFaults: OPEN_AFTER_FAULTS, openMs: OPEN_MS })
+}
+
+/**
+ * One reconnect per backend (contract, section 6): first among the requests of this process, then among all instances. While storage is away
+ * it still applies within this process to people and tools; deliveries of alerts wait until storage is back.
+ */
+export function createCoordinator(options: CoordinatorOptions): Coordinator {
+  const { store, clock, deadlineMs, limit, breaker, copy, random = Math.random } = options
+  const flights = createSingleFlight<Brought>(clock)
+  const leases = createLeases({
+    store,
+    breaker,
+    clock,
+    leaseMs: deadlineMs + LEASE_MARGIN_MS,
+    createToken: randomUUID,
+    random,
+  })
+  /** Used only while storage cannot be asked. */
+  const remembered = new Map<string, Scheduled>()
+
+  function remember(key: string, scheduled: Scheduled): void {
+    remembered.delete(key)
+    remembered.set(key, scheduled)
+    if (remembered.size > MAX_REMEMBERED) remembered.delete(remembered.keys().next().value as string)
+  }
+
+  function askFor(permit: AuthorizedReconnect, sinceEpochMs: number, alertLimit?: AlertLimit) {
+    const { after, force } = permit.command
+    const afterMs = after?.ms ?? DEFAULT_AFTER_MS
+    return (waitedFor: OperationId | undefined): Ask => {
+      const nowEpochMs = clock.now()
+      return {
+        nowEpochMs,
+        sinceEpochMs: Math.min(sinceEpochMs, nowEpochMs),
+        wantedByEpochMs: nowEpochMs + afterMs,
+        force,
+        ...(waitedFor === undefined ? {} : { waitedFor }),
+        ...(alertLimit === undefined ? {} : { limit: alertLimit }),
+      }
+    }
+  }
+
+  const sendingUnder =
+    (begun: StoredOperation, generation?: number) =>
+    (from: StoredOperation | undefined, ownerToken: string): StoredOperation =>
+      advance(from ?? begun, { to: 'sending', ownerToken, ...(generation === undefined ? {} : { generation }) }, clock.now())
+
+  /** A lease of all instances, as the stories use it. */
+  function toLease(shared: SharedLease, key: string, leave: Leave, isAlert: boolean): Lease {
+    const send = (): AlertSend => ({ atEpochMs: clock.now(), limit })
+    copy(shared.operation)
+    return {
+      ownerToken: shared.ownerToken,
+      operation: shared.operation,
+      async complete(operation, dueEpochMs) {
+        const scheduled = { operationId: operation.id, dueEpochMs }
+        remember(key, scheduled)
+        copy(operation)
+        const end = shared.complete(operation, scheduled, isAlert ? send() : undefined)
+        await within(end, WAIT_FOR_RECORD_MS, clock)
+        leave({ scheduled, isNew: true })
+        return end
+      },
+      async release(operation, { mayHaveActed }) {
+        copy(operation)
+        const end = await shared.release(operation, isAlert && mayHaveActed ? send() : undefined)
+        leave()
+        return end
+      },
+      leave: () => leave(),
+    }
+  }
+
+  /** Storage cannot be asked: the other requests of this process wait for this one all the same. */
+  function toProcessLease(operation: StoredOperation, key: string, leave: Leave): Lease {
+    return {
+      ownerToken: '',
+      operation,
+      async complete({ id }, dueEpochMs) {
+        const scheduled = { operationId: id, dueEpochMs }
+        remember(key, scheduled)
+        leave({ scheduled, isNew: true })
+        return 'not_recorded'
+      },
+      async release() {
+        leave()
+        return 'not_recorded'
+      },
+      leave: () => leave(),
+    }
+  }
+
+  return {
+    async acquireForRequest(permit, operation, deadline): Promise<RequestTurn> {
+      const { backend, after } = permit.command
+      const ask = askFor(permit, Date.parse(operation.requestedAt))
+      for (;;) {
+        const entered = await flights.enter(backend.key, deadline)
+        if (entered.kind === 'timed_out') return { kind: 'busy' }
+        if (entered.kind === 'waited') {
+          if (entered.result === undefined) continue
+          const { scheduled, isNew } = entered.result
+          if (covers(scheduled, ask(isNew ? scheduled.operationId : undefined))) return { kind: 'joined', scheduled }
+          continue
+        }
+        const leave: Leave = (brought) => entered.leave(brought)
+        const leased = await leases
+          .acquire({
+            partitionKey: partitionKeyOf(backend.key),
+            sending: sendingUnder(operation),
+            ask,
+            afterMs: after?.ms ?? DEFAULT_AFTER_MS,
+            deadline,
+          })
+          .catch((defect: unknown) => {
+            leave()
+            throw defect
+          })
+        switch (leased.kind) {
+          case 'lease':
+            return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, false) }
+          case 'joined':
+            leave({ scheduled: leased.scheduled, isNew: false })
+            return leased
+          case 'storage_unavailable': {
+            const known = remembered.get(backend.key)
+            if (known === undefined || !covers(known, ask(undefined)))
+              return { kind: 'lease', lease: toProcessLease(operation, backend.key, leave) }
+            leave({ scheduled: known, isNew: false })
+            return { kind: 'joined', scheduled: known }
+          }
+          case 'busy':
+          case 'limit_reached':
+          case 'already_done':
+            // The last two are answers to messages of the queue only.
+            leave()
+            return { kind: 'busy' }
+        }
+      }
+    },
+
+    async acquireForDelivery(permit, { operation, generation }, deadline): Promise<DeliveryTurn> {
+      const { backend, after } = permit.command
+      const entered = await goAhead(backend.key, deadline)
+      if (entered === undefined) return { kind: 'busy' }
+      const leave: Leave = (brought) => entered.leave(brought)
+      try {
+        const leased = await leases.acquire({
+          partitionKey: partitionKeyOf(backend.key),
+          sending: sendingUnder(operation, generation),
+          ask: askFor(permit, Date.parse(operation.requestedAt), limit),
+          afterMs: after?.ms ?? DEFAULT_AFTER_MS,
+          deadline,
+          message: { operationId: operation.id, generation },
+        })
+        if (leased.kind === 'lease') return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, true) }
+        leave(leased.kind === 'joined' ? { scheduled: leased.scheduled, isNew: false } : undefined)
+        return leased
+      } catch (defect) {
+        leave()
+        throw defect
+      }
+    },
+
+    async recordSent(backend, begun, { ownerToken, dueEpochMs }, change) {
+      const scheduled = { operationId: begun.id, dueEpochMs }
+      const send = { atEpochMs: clock.now(), limit }
+      try {
+        return await leases.completeLater(partitionKeyOf(backend.key), ownerToken, change, { id: begun.id, scheduled, send })
+      } catch (fault) {
+        if (!(fault instanceof StorageFault)) throw fault
+        return { kind: 'not_recorded' }
+      }
+    },
+
+    async look(permit, sinceEpochMs, deadline): Promise<LookedAt> {
+      if (breaker.isOpen()) return { kind: 'unknown' }
+      const slot = await within(
+        store.readSlot(partitionKeyOf(permit.command.backend.key)).catch(() => undefined),
+        deadline.remainingMs() / 4,
+        clock,
+      )
+      if (slot === TIMED_OUT || slot === undefined) return { kind: 'unknown' }
+      const decision = decideSlot(slot.value, askFor(permit, sinceEpochMs)(undefined))
+      switch (decision.kind) {
+        case 'join':
+          return { kind: 'join', dueEpochMs: decision.scheduled.dueEpochMs }
+        case 'wait':
+          return { kind: 'join', dueEpochMs: decision.inFlight.earliestDueEpochMs }
+        case 'free':
+        case 'limit_reached':
+          return { kind: 'forward' }
+      }
+    },
+  }
+
+  /** Deliveries read storage for themselves: what another request of this process brought back may be older than their message. */
+  async function goAhead(key: string, deadline: Deadline) {
+    for (;;) {
+      const entered = await flights.enter(key, deadline)
+      if (entered.kind === 'leader') return entered
+      if (entered.kind === 'timed_out') return undefined
+    }
+  }
+}

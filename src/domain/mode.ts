@@ -1,0 +1,2 @@
+/** `RECONNECT_MODE` (contract, section 8). */
+export type Mode = 'on' | 'dry-run' | 'off'

@@ -1,0 +1,68 @@
+import type { HttpRequest, InvocationContext } from '@azure/functions'
+import { toAuditEvent } from '../audit/to-audit-event.ts'
+import { writeAudit } from '../audit/write-audit.ts'
+import { composition, type App } from '../composition.ts'
+import type { DecisionFacts } from '../domain/decision.ts'
+import type { Failure } from '../domain/failure.ts'
+import type { Trigger } from '../domain/trigger.ts'
+import { toFailureReply } from '../http/failure-reply.ts'
+import type { Reply } from '../http/reply.ts'
+import { readRequestIds } from '../http/request-ids.ts'
+import type { RequestIds } from '../reconnect/ports.ts'
+import { createDeadline, type Deadline } from '../shared/deadline.ts'
+import type { Handle, HandleMessage } from './routes.ts'
+
+/** One request, with everything that its story needs of the host. */
+export interface Invocation {
+  readonly app: App
+  readonly request: HttpRequest
+  readonly ids: RequestIds
+  readonly deadline: Deadline
+  readonly audit: (facts: DecisionFacts) => void
+}
+
+export interface InvocationOptions {
+  readonly deadlineMs: (app: App) => number
+  readonly trigger: (request: HttpRequest) => Trigger
+}
+
+/** ids → configuration → deadline → story. With a bad configuration the answer is 503 and one audit event (contract, section 8). */
+export function httpFunction(options: InvocationOptions, story: (invocation: Invocation) => Promise<Reply>): Handle {
+  return async (request, context) => {
+    const ids = readRequestIds(request.headers)
+    const audit = auditTo(context)
+    const app = composition()
+    if (!app.ok) {
+      const failure: Failure = { reason: 'configuration_invalid' }
+      audit({ ...ids, trigger: options.trigger(request), outcome: 'failed', failure, durationMs: 0 })
+      return toFailureReply(failure, ids.correlationId, undefined)
+    }
+    const deadline = createDeadline(app.value.clock, options.deadlineMs(app.value))
+    try {
+      return await story({ app: app.value, request, ids, deadline, audit })
+    } finally {
+      deadline.dispose()
+    }
+  }
+}
+
+/** configuration → deadline → story. To throw is to ask the host for the same message again. */
+export function queueFunction(
+  story: (message: unknown, app: App, deadline: Deadline, context: InvocationContext) => Promise<void>,
+): HandleMessage {
+  return async (message, context) => {
+    const app = composition()
+    // The message comes back until the configuration is right; `deliverWithin` is judged then (contract, section 5).
+    if (!app.ok) throw new Error('the configuration of this app is invalid: the message stays in the queue')
+    const deadline = createDeadline(app.value.clock, app.value.deadlineMs)
+    try {
+      await story(message, app.value, deadline, context)
+    } finally {
+      deadline.dispose()
+    }
+  }
+}
+
+export function auditTo(context: InvocationContext): (facts: DecisionFacts) => void {
+  return (facts) => writeAudit(context, toAuditEvent(facts))
+}

@@ -1,0 +1,74 @@
+import { toShown, type Operation, type OperationId, type StoredOperation } from '../domain/operation.ts'
+import type { Clock } from '../shared/clock.ts'
+import type { Log } from '../shared/log.ts'
+import { createBatchWriter } from '../storage/batch-writer.ts'
+import { historyKeysOf } from '../storage/keys.ts'
+import { StorageFault, type HistoryStore } from '../storage/store.ts'
+
+/** Copies of operations for lists across backends, written in the background. */
+export interface HistoryCopies {
+  /** Returns at once. A later version of the same operation replaces one that still waits. */
+  write(operation: StoredOperation): void
+  /** Copies that could not be written yet. */
+  waiting(): number
+}
+
+const FIRST_RETRY_MS = 1_000
+const MAX_RETRY_MS = 60_000
+/** Copies that wait for storage at most. Beyond it the oldest are left out, and the log says how many. */
+const MAX_WAITING = 10_000
+
+/**
+ * A copy may be late; the row beside the slot is the truth. What fails waits and is tried again, and never touches coordination. An instance
+ * that ends takes the copies with it that still wait: they are missing from lists across backends.
+ */
+export function createHistoryCopies(store: Pick<HistoryStore, 'writeCopies'>, clock: Clock, log: Log): HistoryCopies {
+  const writeCopy = createBatchWriter(store.writeCopies)
+  const failed = new Map<OperationId, Operation>()
+  let retrying = false
+
+  async function attempt(operation: Operation): Promise<void> {
+    try {
+      await writeCopy(historyKeysOf(operation.id).partitionKey, operation)
+      if (failed.get(operation.id) === operation) failed.delete(operation.id)
+    } catch (fault) {
+      if (fault instanceof StorageFault && fault.isRefusal) {
+        failed.delete(operation.id)
+        return log.error(JSON.stringify({ event: 'reconnect.storage', detail: 'a copy was refused', operationId: operation.id }))
+      }
+      keep(operation, fault)
+    }
+  }
+
+  function keep(operation: Operation, fault: unknown): void {
+    const waiting = failed.get(operation.id)
+    if (waiting === undefined || waiting.updatedAt <= operation.updatedAt) failed.set(operation.id, operation)
+    if (failed.size > MAX_WAITING) failed.delete(failed.keys().next().value as OperationId)
+    if (retrying) return
+    retrying = true
+    log.warn(JSON.stringify({ event: 'reconnect.storage', detail: `copies wait: ${String(fault)}` }))
+    void retry()
+  }
+
+  async function retry(): Promise<void> {
+    for (let delayMs = FIRST_RETRY_MS; failed.size > 0; delayMs = Math.min(MAX_RETRY_MS, delayMs * 2)) {
+      await clock.sleep(delayMs)
+      // One first: while storage is away, the others are not tried.
+      const [first] = failed.values()
+      if (first !== undefined) await attempt(first)
+      if (first === undefined || failed.get(first.id) === first) continue
+      await Promise.all([...failed.values()].map(attempt))
+    }
+    retrying = false
+  }
+
+  return {
+    waiting: () => failed.size,
+    write(operation) {
+      const shown = toShown(operation)
+      // While others wait, this one waits with them: storage is away, or about to be tried.
+      if (retrying) keep(shown, 'storage is away')
+      else void attempt(shown)
+    },
+  }
+}

@@ -1,0 +1,258 @@
+import type { TableClient, TransactionAction } from '@azure/data-tables'
+import { boundedCall } from '../shared/bounded-call.ts'
+import type { Clock } from '../shared/clock.ts'
+import { fromSlotRow, SLOT_ROW_KEY, toOperationRow, toSlotRow, fromOperationRow, joinedColumn } from './rows.ts'
+import type { OperationRow } from './rows.ts'
+import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from './keys.ts'
+import { isEmpty } from '../coordination/slot.ts'
+import { StorageFault, type Commit, type Committed, type OperationPage, type OperationRange, type Store } from './store.ts'
+import type { Tables } from './tables.ts'
+
+/** One call to storage. Slower is as good as away while a caller waits. */
+const CALL_LIMIT_MS = 2_000
+
+export interface TableStoreOptions {
+  /** Opens the tables, once. */
+  readonly open: () => Promise<Tables>
+  readonly clock: Clock
+}
+
+type Choose = (tables: Tables) => TableClient
+type Call<T> = (table: TableClient, options: CallOptions) => Promise<T>
+
+interface CallOptions {
+  readonly abortSignal: AbortSignal
+}
+
+/** Rows in Azure Table storage. A missing table is created when it is first missed. */
+export function createTableStore({ open, clock }: TableStoreOptions): Store {
+  async function bounded<T>(call: (options: CallOptions) => Promise<T>): Promise<T> {
+    try {
+      return await boundedCall({ clock, limitMs: CALL_LIMIT_MS }, (abortSignal) => call({ abortSignal }))
+    } catch (fault) {
+      throw new StorageFault(fault)
+    }
+  }
+
+  /** One call; once more where the table had to be created. Each step has a limit of its own. */
+  async function call<T>(choose: Choose, work: Call<T>): Promise<T> {
+    const table = choose(await bounded(open))
+    try {
+      return await bounded((options) => work(table, options))
+    } catch (fault) {
+      if (!(fault instanceof StorageFault) || fault.code !== 'TableNotFound') throw fault
+      await bounded((options) => table.createTable(options))
+      return bounded((options) => work(table, options))
+    }
+  }
+
+  /** A single change needs no transaction. Both ways answer with the new ETags by row key. */
+  async function writeOne({ row, mode, etag }: RowChange): Promise<Etags> {
+    const answer = await call(backends, (table, options) =>
+      etag === undefined ? table.createEntity(row, options) : table.updateEntity(row, mode, { ...options, etag }),
+    )
+    return new Map([[row.rowKey, answer.etag]])
+  }
+
+  async function writeTogether(changes: readonly RowChange[]): Promise<Etags> {
+    const actions = changes.map(({ row, mode, etag }) =>
+      etag === undefined ? ['create', row] : ['update', row, mode, { etag }],
+    ) as TransactionAction[]
+    const answer = await call(backends, (table, options) => table.submitTransaction(actions, options))
+    return new Map(changes.map(({ row: { rowKey } }) => [rowKey, answer.getResponseForEntity(rowKey)?.etag?.trim()]))
+  }
+
+  /** A slot that says nothing needs no row: backends that never existed leave none behind. What fails here is only left over. */
+  async function removeEmptySlot(partitionKey: string, etag: string | undefined): Promise<void> {
+    if (etag === undefined) return
+    const removal = call(backends, (table, options) =>
+      table.deleteEntity(partitionKey, SLOT_ROW_KEY, { ...options, etag }),
+    )
+    await removal.catch(() => undefined)
+  }
+
+  async function upsertAll(choose: Choose, rows: readonly { readonly rowKey: string }[]): Promise<void> {
+    const actions = rows.map((row) => ['upsert', row, 'Merge'] as unknown as TransactionAction)
+    await call(choose, (table, options) => table.submitTransaction(actions, options))
+  }
+
+  async function list(choose: Choose, filter: string, top: number, seen: { date?: string } = {}): Promise<OperationPage> {
+    return call(choose, async (table, limits) => {
+      const onResponse = (answer: { headers: { get(name: string): string | undefined } }): void => {
+        const date = answer.headers.get('date')
+        if (date !== undefined) seen.date = date
+      }
+      const pages = table
+        .listEntities<OperationRow>({ ...limits, onResponse, queryOptions: { filter } })
+        .byPage({ maxPageSize: top })
+      for await (const page of pages) {
+        // A page may be short or empty although there is more ("Query timeout and pagination"): the token tells.
+        const rows = page as readonly (OperationRow & { rowKey: string })[]
+        const more = (page as { continuationToken?: string }).continuationToken !== undefined
+        if (rows.length > 0 || !more)
+          return { rows: rows.map((row) => ({ rowKey: row.rowKey, operation: fromOperationRow(row) })), more }
+      }
+      return { rows: [], more: false }
+    })
+  }
+
+  return {
+    async readSlot(partitionKey) {
+      const row = await unlessMissing(call(backends, (table, options) => table.getEntity(partitionKey, SLOT_ROW_KEY, options)))
+      return row === undefined ? { value: {} } : { value: fromSlotRow(row), etag: row.etag }
+    },
+
+    async readOperation(id) {
+      const { partitionKey, rowKey } = operationKeysOf(id)
+      const row = await unlessMissing(
+        call(backends, (table, options) => table.getEntity<OperationRow>(partitionKey, rowKey, options)),
+      )
+      return row === undefined ? { value: undefined } : { value: fromOperationRow(row), etag: row.etag }
+    },
+
+    async commit(partitionKey, commit) {
+      const changes = toChanges(partitionKey, commit)
+      try {
+        const committed = await (changes.length === 1 ? writeOne(changes[0] as RowChange) : writeTogether(changes))
+        if (commit.slot !== undefined && isEmpty(commit.slot.to))
+          await removeEmptySlot(partitionKey, committed.get(SLOT_ROW_KEY))
+        return toCommitted(commit, committed)
+      } catch (fault) {
+        // 409: a row that should not be there; 412: another ETag; 404: a row that should be there.
+        if (fault instanceof StorageFault && CONFLICTS.has(fault.status)) return { kind: 'conflict' }
+        throw fault
+      }
+    },
+
+    writeOperations: (_, operations) =>
+      upsertAll(backends, operations.map((operation) => toOperationRow(operationKeysOf(operation.id), operation))),
+
+    writeCopies: (_, operations) =>
+      upsertAll(history, operations.map((operation) => toOperationRow(historyKeysOf(operation.id), operation))),
+
+    async countJoined(id, instance, count) {
+      const column = { [joinedColumn(instance)]: count }
+      const { partitionKey, rowKey } = operationKeysOf(id)
+      const add = (choose: Choose, keys: { partitionKey: string; rowKey: string }): Promise<unknown> =>
+        // The column is this instance's own: no version is compared.
+        unlessMissing(call(choose, (table, limits) => table.updateEntity({ ...keys, ...column }, 'Merge', { ...limits, etag: '*' })))
+      await add(backends, { partitionKey, rowKey })
+      await add(history, historyKeysOf(id))
+    },
+
+    listBackend: (partitionKey, range) => list(backends, filterOf(partitionKey, 'op-', range), range.top),
+
+    listMonth: (month, range) => list(history, filterOf(month, '', range), range.top),
+
+    async listExpired(beforeEpochMs, top) {
+      const month = monthOf(beforeEpochMs)
+      const seen: { date?: string } = {}
+      // Months before that one have expired whole; of that one, the rows behind its time.
+      for (const filter of [
+        `PartitionKey lt '${month}'`,
+        `PartitionKey eq '${month}' and RowKey gt '${invertedTime(beforeEpochMs)}~'`,
+      ]) {
+        const { rows } = await list(history, filter, top, seen)
+        if (rows.length > 0) return { ids: rows.map(({ operation }) => operation.id), ...timeOf(seen.date) }
+      }
+      return { ids: [], ...timeOf(seen.date) }
+    },
+
+    async removeOperations(ids) {
+      for (const id of ids) {
+        const { partitionKey, rowKey } = operationKeysOf(id)
+        const copy = historyKeysOf(id)
+        // The copy goes last: while it stands, the row is found again.
+        await unlessMissing(call(backends, (table, options) => table.deleteEntity(partitionKey, rowKey, options)))
+        await unlessMissing(
+          call(history, (table, options) => table.deleteEntity(copy.partitionKey, copy.rowKey, options)),
+        )
+      }
+    },
+
+    async probe() {
+      await call(backends, (table, options) =>
+        table.upsertEntity({ partitionKey: APP_PARTITION, rowKey: 'probe' }, 'Replace', options),
+      )
+      await call(history, (table, options) =>
+        table.upsertEntity({ partitionKey: APP_PARTITION, rowKey: 'probe' }, 'Replace', options),
+      )
+    },
+
+    async sharedSecret(name, proposal) {
+      const rowKey = `secret-${name}`
+      const read = () =>
+        unlessMissing(call(backends, (table, options) => table.getEntity<{ value: string }>(APP_PARTITION, rowKey, options)))
+      const stored = await read()
+      if (stored !== undefined) return Buffer.from(stored.value, 'base64')
+      const row = { partitionKey: APP_PARTITION, rowKey, value: proposal.toString('base64') }
+      try {
+        await call(backends, (table, options) => table.createEntity(row, options))
+        return proposal
+      } catch (fault) {
+        const first = fault instanceof StorageFault && fault.status === 409 ? await read() : undefined
+        if (first === undefined) throw fault
+        return Buffer.from(first.value, 'base64')
+      }
+    },
+  }
+}
+
+/** Rows of the app itself. No hash of a backend and no month is spelled like this. */
+const APP_PARTITION = 'app'
+const CONFLICTS: ReadonlySet<number | undefined> = new Set([404, 409, 412])
+
+const backends: Choose = (tables) => tables.backends
+const history: Choose = (tables) => tables.history
+
+type Etags = ReadonlyMap<string, string | undefined>
+
+interface RowChange {
+  readonly row: { readonly partitionKey: string; readonly rowKey: string }
+  readonly mode: 'Replace' | 'Merge'
+  /** Undefined: there must be no row yet. */
+  readonly etag: string | undefined
+}
+
+function toChanges(partitionKey: string, { slot, operation }: Commit): RowChange[] {
+  const changes: RowChange[] = []
+  if (slot !== undefined)
+    changes.push({ row: toSlotRow(partitionKey, slot.to), mode: 'Replace', etag: slot.from.etag })
+  if (operation !== undefined) {
+    const row = toOperationRow(operationKeysOf(operation.to.id), operation.to)
+    // Merged: the columns stay in which instances count joined alerts.
+    changes.push({ row, mode: 'Merge', etag: operation.from.etag })
+  }
+  return changes
+}
+
+function toCommitted({ slot, operation }: Commit, etags: Etags): Committed {
+  const slotEtag = slot === undefined || isEmpty(slot.to) ? undefined : etags.get(SLOT_ROW_KEY)
+  const operationEtag = operation === undefined ? undefined : etags.get(operationKeysOf(operation.to.id).rowKey)
+  return {
+    kind: 'written',
+    ...(slotEtag === undefined ? {} : { slotEtag }),
+    ...(operationEtag === undefined ? {} : { operationEtag }),
+  }
+}
+
+/** Undefined where there is no such row. */
+async function unlessMissing<T>(read: Promise<T>): Promise<T | undefined> {
+  try {
+    return await read
+  } catch (fault) {
+    if (fault instanceof StorageFault && fault.status === 404) return undefined
+    throw fault
+  }
+}
+
+function timeOf(date: string | undefined): { readonly storageEpochMs?: number } {
+  const storageEpochMs = Date.parse(date ?? '')
+  return Number.isNaN(storageEpochMs) ? {} : { storageEpochMs }
+}
+
+/** Newest first is upwards in row keys. Every value in it is made of hexadecimal digits, hyphens and letters of this app. */
+function filterOf(partitionKey: string, prefix: string, { fromEpochMs, toEpochMs, after }: OperationRange): string {
+  const lowest = after === undefined ? `RowKey ge '${prefix}${invertedTime(toEpochMs)}'` : `RowKey gt '${after}'`
+  return `PartitionKey eq '${partitionKey}' and ${lowest} and RowKey lt '${prefix}${invertedTime(fromEpochMs)}~'`
+}
