@@ -1,5 +1,6 @@
 import { app } from '@azure/functions'
-import { QUEUES, ROUTES } from './functions/routes.ts'
+import { loadQueuePrefix } from './config/storage-prefix.ts'
+import { QUEUE_FUNCTIONS, ROUTES } from './functions/routes.ts'
 import { readApplication, warmUp } from './warm-up.ts'
 
 for (const { name, route, methods } of ROUTES) {
@@ -12,9 +13,10 @@ for (const { name, route, methods } of ROUTES) {
   })
 }
 
-for (const { name, queueName } of QUEUES) {
+const prefix = loadQueuePrefix()
+for (const { name, queueName } of QUEUE_FUNCTIONS) {
   app.storageQueue(name, {
-    queueName,
+    queueName: `${prefix}${queueName}`,
     // The name of the setting, or the beginning of the names where an identity is used: the host's own storage.
     connection: 'AzureWebJobsStorage',
     handler: async (message, context) => (await readApplication()).handleMessage(name, message, context),

@@ -15,8 +15,8 @@ export const readApplication = once(async () => {
 })
 
 /**
- * Reads what the first request will need while the host is still indexing: configuration, token verification, SDK. No request is
- * made to the identity endpoint or to ARM. What fails here fails again, and is reported, where it is needed.
+ * Reads what the first request will need while the host is still indexing: configuration, token verification, SDK.
+ * Storage is asked for the queues that the host polls; ARM is not asked for anything. What fails here fails again, and is reported, where it is needed.
  */
 export function warmUp(): void {
   setTimeout(() => {

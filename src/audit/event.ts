@@ -1,5 +1,5 @@
 import type { Outcome } from '../domain/decision.ts'
-import type { Fault, Reason } from '../domain/failure.ts'
+import type { Fault } from '../domain/failure.ts'
 import type { Trigger } from '../domain/trigger.ts'
 
 /** The one structured record of a decision (contract, section 9; docs/glossary.md). Exact here, vague on the wire. */
@@ -18,8 +18,8 @@ export interface AuditEvent {
   readonly after?: string
   readonly mode?: string
   readonly outcome: Outcome
-  /** Why it was refused, failed or put off; where nothing failed, the caller's own words. */
-  readonly reason?: Reason | string
+  /** A `Reason`: why it was refused, failed or put off. Where nothing failed, the caller's own words. */
+  readonly reason?: string
   /** The caller's own words, always. */
   readonly callerReason?: string
   readonly detail?: string

@@ -6,6 +6,7 @@ import { parseOrigin, type Plaintext } from './origin.ts'
 import { readMode, readPolicy, type ReadFile } from './read-policy.ts'
 import { readStorage } from './read-storage.ts'
 import { readWebhooks } from './read-webhooks.ts'
+import { STORAGE_PREFIX } from './storage-prefix.ts'
 import { createSettings, parseList, type Environment, type Reading, type Settings } from './settings.ts'
 
 const DEFAULT_AUTHORITY = 'https://login.microsoftonline.com'
@@ -60,8 +61,8 @@ const SCOPES: Reading<readonly string[]> = {
   example: DEFAULT_SCOPES.join(','),
 }
 /** Contract, section 8. Queue names may start with a digit, table names may not (Azure Storage, "Naming queues", "Table names"). */
-const STORAGE_PREFIX: Reading<string> = {
-  parse: (text) => (/^[a-z][a-z0-9]{0,19}$/.test(text) ? text : undefined),
+const PREFIX: Reading<string> = {
+  parse: (text) => (STORAGE_PREFIX.test(text) ? text : undefined),
   expectation: '1 to 20 lower-case letters and digits, first a letter',
   example: 'staging',
 }
@@ -104,7 +105,7 @@ export function readConfig(
   const arm = readArm(settings)
   const source = readPolicy(settings, readFile, appRoot)
   const webhooks = readWebhooks(settings, source?.policy.webhooks ?? [], source?.setting ?? '')
-  const storagePrefix = settings.optional('RECONNECT_STORAGE_PREFIX', STORAGE_PREFIX) ?? ''
+  const storagePrefix = settings.optional('RECONNECT_STORAGE_PREFIX', PREFIX) ?? ''
   // `api://<client id>` has been joined by the client id, so the API's own registration is found under both spellings.
   const consoleClientId =
     settings.optional('RECONNECT_CONSOLE_CLIENT_ID', GUID) ?? entra.audiences.filter(isGuid).map(foldAscii)[0]

@@ -102,7 +102,11 @@ export function createAlertBatches(options: AlertBatchesOptions): AlertBatches {
     if (breaker.isOpen()) return undefined
     const partitionKey = partitionOf(begun.id)
     const reads = recorded.then(() => Promise.all([store.readSlot(partitionKey), store.readOperation(begun.id)]))
-    const seen = await within(reads.catch(() => undefined), FRESH_MS, clock)
+    const seen = await within(
+      reads.catch(() => undefined),
+      FRESH_MS,
+      clock,
+    )
     if (seen === TIMED_OUT || seen?.[1].value === undefined) return undefined
     return { slot: seen[0].value, operation: seen[1].value }
   }
@@ -114,7 +118,7 @@ export function createAlertBatches(options: AlertBatchesOptions): AlertBatches {
       case 'accepted': {
         const acceptedAt = Date.parse(operation.requestedAt)
         const isYoung = now - acceptedAt < Math.min(MAX_PENDING_MS, deliverWithinMs / 4)
-        return isYoung && operation.sendingBy === undefined && isSafeToShare(slot, acceptedAt, now)
+        return isYoung && isSendKnown(operation, slot) && isSafeToShare(slot, acceptedAt, now)
       }
       case 'forwarded':
       case 'joined': {
@@ -165,6 +169,11 @@ export function createAlertBatches(options: AlertBatchesOptions): AlertBatches {
       }
     },
   }
+}
+
+/** Of an operation that is being sent, the slot says when its reconnect is due at the earliest. */
+function isSendKnown({ id, sendingBy }: StoredOperation, { inFlight, scheduled }: Slot): boolean {
+  return sendingBy === undefined || inFlight?.operationId === id || scheduled?.operationId === id
 }
 
 type Put = (operation: Operation) => Promise<Result<void, string>>

@@ -13,8 +13,7 @@ import { createLeases, LEASE_MARGIN_MS, type SharedLease } from './lease.ts'
 import { createSingleFlight } from './single-flight.ts'
 import { covers, decideSlot, type AlertLimit, type AlertSend, type Ask } from './slot.ts'
 
-/** Faults in a row on the slot's own path after which no request waits for storage, and for how long. */
-const OPEN_AFTER_FAULTS = 4
+/** After a request found storage away on the slot's own path, twice in a row, no other one waits for it for so long. */
 const OPEN_MS = 5_000
 /** Requests of this process wait so long for a result to be written down before they go on with it. */
 const WAIT_FOR_RECORD_MS = 1_000
@@ -43,7 +42,7 @@ export interface CoordinatorOptions {
 }
 
 export function createSlotBreaker(clock: Clock): CircuitBreaker {
-  return createCircuitBreaker({ clock, openAfterFaults: OPEN_AFTER_FAULTS, openMs: OPEN_MS })
+  return createCircuitBreaker({ clock, openAfterFaults: 1, openMs: OPEN_MS })
 }
 
 /**
@@ -89,7 +88,11 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const sendingUnder =
     (begun: StoredOperation, generation?: number) =>
     (from: StoredOperation | undefined, ownerToken: string): StoredOperation =>
-      advance(from ?? begun, { to: 'sending', ownerToken, ...(generation === undefined ? {} : { generation }) }, clock.now())
+      advance(
+        from ?? begun,
+        { to: 'sending', ownerToken, ...(generation === undefined ? {} : { generation }) },
+        clock.now(),
+      )
 
   /** A lease of all instances, as the stories use it. */
   function toLease(shared: SharedLease, key: string, leave: Leave, isAlert: boolean): Lease {
@@ -212,7 +215,11 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       const scheduled = { operationId: begun.id, dueEpochMs }
       const send = { atEpochMs: clock.now(), limit }
       try {
-        return await leases.completeLater(partitionKeyOf(backend.key), ownerToken, change, { id: begun.id, scheduled, send })
+        return await leases.completeLater(partitionKeyOf(backend.key), ownerToken, change, {
+          id: begun.id,
+          scheduled,
+          send,
+        })
       } catch (fault) {
         if (!(fault instanceof StorageFault)) throw fault
         return { kind: 'not_recorded' }

@@ -1,4 +1,12 @@
-import { isOvertaken, isTooEarly, mayReplace, toMinimal, type OperationId, type Scheduled, type StoredOperation } from '../domain/operation.ts'
+import {
+  isOvertaken,
+  isTooEarly,
+  mayReplace,
+  toMinimal,
+  type OperationId,
+  type Scheduled,
+  type StoredOperation,
+} from '../domain/operation.ts'
 import type { LeaseEnd, RowEnd } from '../reconnect/ports.ts'
 import type { CircuitBreaker } from '../shared/circuit-breaker.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -15,8 +23,10 @@ const MAX_POLL_MS = 1_000
 /** Of the time left, for one call to storage. With the default deadline storage's own limit is shorter. */
 const CALL_SHARE = 0.25
 const MIN_CALL_MS = 50
-/** Storage that failed this often in a row is away for this request. */
+/** Storage that failed this often in a row is away for this request, and for the next ones. */
 const MAX_FAULTS = 2
+/** A short disturbance is over by then. */
+const FAULT_PAUSE_MS = 100
 /** Each conflict means that another one got on. So many in a row are no reason to call storage away: the request has waited in vain. */
 const MAX_CONFLICTS = 50
 /** Writing down what ARM said is tried with more patience, while the lease runs. */
@@ -74,21 +84,10 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
   /** One call of the slot's path, within a share of the time left. What is given up may be applied all the same. */
   async function timely<T>(call: Promise<T>, deadline: Deadline): Promise<T> {
     const limitMs = Math.max(MIN_CALL_MS, deadline.remainingMs() * CALL_SHARE)
-    const answer = await within(observed(call), limitMs, clock)
-    // Too slow for this request; whether storage is away is judged by its own, longer limit.
+    const answer = await within(call, limitMs, clock)
     if (answer === TIMED_OUT) throw new StorageFault(new Error('storage did not answer in time'))
+    breaker.succeeded()
     return answer
-  }
-
-  async function observed<T>(call: Promise<T>): Promise<T> {
-    try {
-      const answer = await call
-      breaker.succeeded()
-      return answer
-    } catch (fault) {
-      if (fault instanceof StorageFault && !fault.isRefusal) breaker.failed(fault.message)
-      throw fault
-    }
   }
 
   async function acquire(request: LeaseRequest): Promise<Leased> {
@@ -108,7 +107,11 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
         if (message !== undefined && isOver(message, slot.value, row.value))
           return { kind: 'already_done', operation: row.value }
         const ask = request.ask(waitedFor)
-        if (message !== undefined && row.value !== undefined && isTooEarly(row.value, message.generation, ask.nowEpochMs))
+        if (
+          message !== undefined &&
+          row.value !== undefined &&
+          isTooEarly(row.value, message.generation, ask.nowEpochMs)
+        )
           return { kind: 'busy' }
         const decision = decideSlot(slot.value, ask)
         if (decision.kind === 'join') return { kind: 'joined', scheduled: decision.scheduled }
@@ -134,13 +137,22 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
           deadline,
         )
         if (committed.kind === 'written')
-          return leased(request, versioned(taken, committed.slotEtag), versioned(sending, committed.operationEtag), ownerToken)
+          return leased(
+            request,
+            versioned(taken, committed.slotEtag),
+            versioned(sending, committed.operationEtag),
+            ownerToken,
+          )
         faults = 0
         if (++conflicts > MAX_CONFLICTS) return { kind: 'busy' }
         await clock.sleep(random() * Math.min(200, 10 * 2 ** Math.min(conflicts, 5)), deadline.signal)
       } catch (fault) {
         if (!(fault instanceof StorageFault)) throw fault
-        if (++faults >= MAX_FAULTS) return { kind: 'storage_unavailable', detail: fault.message }
+        if (++faults >= MAX_FAULTS) {
+          if (!fault.isRefusal) breaker.failed(fault.message)
+          return { kind: 'storage_unavailable', detail: fault.message }
+        }
+        await clock.sleep(Math.min(FAULT_PAUSE_MS, deadline.remainingMs()), deadline.signal)
       }
     }
     return { kind: 'busy' }
@@ -152,7 +164,7 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
 
   function leased(request: LeaseRequest, slot: Versioned<Slot>, row: Row, ownerToken: string): Leased {
     const operation = row.value ?? request.sending(undefined, ownerToken)
-    const end = (change: Change) => endLease(request.partitionKey, { slot, row }, ownerToken, change)
+    const end = (change: Change) => endLease(request.partitionKey, { slot, row }, change)
     return {
       kind: 'lease',
       lease: {
@@ -160,7 +172,8 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
         operation,
         complete: (to, scheduled, send) =>
           end({ to, next: (from) => complete(from, ownerToken, scheduled, send), mayEndAlone: true }),
-        release: (to, send) => end({ to, next: (from) => release(from, ownerToken, send), mayEndAlone: request.message === undefined }),
+        release: (to, send) =>
+          end({ to, next: (from) => release(from, ownerToken, send), mayEndAlone: request.message === undefined }),
       },
     }
   }
@@ -169,7 +182,6 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
   async function endLease(
     partitionKey: string,
     known: { readonly slot: Versioned<Slot>; readonly row: Row },
-    ownerToken: string,
     change: Change,
   ): Promise<LeaseEnd> {
     let held: typeof known | undefined = known
@@ -244,11 +256,15 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
     if (row.value?.sendingBy !== ownerToken)
       return row.value === undefined ? { kind: 'not_recorded' } : { kind: 'already_done', operation: row.value }
     const to = change(row.value)
-    const end = await endLease(partitionKey, { slot, row }, ownerToken, {
-      to,
-      next: (from) => complete(from, ownerToken, begun.scheduled, begun.send),
-      mayEndAlone: true,
-    })
+    const end = await endLease(
+      partitionKey,
+      { slot, row },
+      {
+        to,
+        next: (from) => complete(from, ownerToken, begun.scheduled, begun.send),
+        mayEndAlone: true,
+      },
+    )
     return end === 'recorded' ? { kind: 'recorded', operation: to } : { kind: 'not_recorded' }
   }
 
@@ -285,7 +301,9 @@ function versioned<T>(value: T, etag: string | undefined): Versioned<T> {
 }
 
 function isSame(stored: StoredOperation, wanted: StoredOperation): boolean {
-  return stored.state === wanted.state && stored.updatedAt === wanted.updatedAt && stored.generation === wanted.generation
+  return (
+    stored.state === wanted.state && stored.updatedAt === wanted.updatedAt && stored.generation === wanted.generation
+  )
 }
 
 function isMinimal(operation: StoredOperation): boolean {

@@ -2,14 +2,11 @@ import type { ArmFailure, AvailabilityFailure } from '../domain/failure.ts'
 
 /** What becomes of a delivery that ARM did not accept. */
 export type DeliveryDecision =
-  | { readonly kind: 'retry'; readonly delayMs: number }
-  | { readonly kind: 'failed' }
-  | { readonly kind: 'abandoned' }
+  { readonly kind: 'retry'; readonly delayMs: number } | { readonly kind: 'failed' } | { readonly kind: 'abandoned' }
 
 /** Everything that a delivery can meet under its lease, short of its end. */
 export type DeliveryTrouble =
-  | ArmFailure
-  | Extract<AvailabilityFailure, { reason: 'switched_off' | 'write_budget_spent' }>
+  ArmFailure | Extract<AvailabilityFailure, { reason: 'switched_off' | 'write_budget_spent' }>
 
 export interface DeliverySituation {
   readonly acceptedAtEpochMs: number

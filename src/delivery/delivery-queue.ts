@@ -36,13 +36,14 @@ export function createDeliveryQueue({
   open,
   clock,
 }: {
+  /** Opens the queues, once and within seconds. */
   readonly open: () => Promise<Queues>
   readonly clock: Clock
 }): DeliveryQueue {
   const breaker = createCircuitBreaker({ clock, openAfterFaults: 1, openMs: OPEN_MS })
 
   async function send(text: string, delayMs: number, limitMs: number): Promise<void> {
-    const { deliver } = await boundedCall({ clock, limitMs }, open)
+    const { deliver } = await open()
     const options = { visibilityTimeout: Math.ceil(delayMs / 1_000), messageTimeToLive: FOR_EVER }
     const bounded = (call: (abortSignal: AbortSignal) => Promise<unknown>) => boundedCall({ clock, limitMs }, call)
     try {
@@ -79,7 +80,7 @@ export function createDeliveryQueue({
     accept: enqueueWith(ACCEPT, true),
     retry: enqueueWith(RETRY, false),
     async create() {
-      const { deliver, poison } = await boundedCall({ clock, limitMs: RETRY.limitMs }, open)
+      const { deliver, poison } = await open()
       for (const queue of [deliver, poison])
         await boundedCall({ clock, limitMs: RETRY.limitMs }, (abortSignal) => queue.createIfNotExists({ abortSignal }))
     },

@@ -84,7 +84,13 @@ export type Transition =
   /** The lease is held and a POST may leave from now on. */
   | { readonly to: 'sending'; readonly ownerToken: string; readonly generation?: number }
   /** ARM has not accepted, and a later message of the queue stands for the operation. */
-  | { readonly to: 'waiting'; readonly error: OperationError; readonly sent?: SentFacts; readonly generation: number; readonly notBeforeEpochMs?: number }
+  | {
+      readonly to: 'waiting'
+      readonly error: OperationError
+      readonly sent?: SentFacts
+      readonly generation: number
+      readonly notBeforeEpochMs?: number
+    }
 
 /** Contract, section 7. One long text must not make a row that storage refuses. */
 export const MAX_ERROR_MESSAGE_CHARS = 1_024
@@ -171,12 +177,17 @@ export function isOvertaken({ state, generation = 0 }: StoredOperation, messageG
 }
 
 /** Whether a message of this generation is to come back later without an attempt. */
-export function isTooEarly({ generation = 0, notBefore }: StoredOperation, messageGeneration: number, nowEpochMs: number): boolean {
+export function isTooEarly(
+  { generation = 0, notBefore }: StoredOperation,
+  messageGeneration: number,
+  nowEpochMs: number,
+): boolean {
   return notBefore !== undefined && messageGeneration <= generation && nowEpochMs < Date.parse(notBefore)
 }
 
 /** As it is shown: without what only storage needs. */
-export function toShown({ generation: _, sendingBy: __, notBefore: ___, ...shown }: StoredOperation): Operation {
+export function toShown(stored: StoredOperation): Operation {
+  const { generation: _, sendingBy: __, notBefore: ___, ...shown } = stored
   return shown
 }
 
@@ -187,7 +198,9 @@ export function toMinimal(operation: StoredOperation): StoredOperation {
     ...kept,
     caller: { kind: caller.kind, id: caller.id },
     trigger: trigger.kind === 'http' ? trigger : { kind: 'webhook', webhook: trigger.webhook },
-    ...(error === undefined ? {} : { error: { code: error.code.slice(0, 128), message: 'The message could not be stored.' } }),
+    ...(error === undefined
+      ? {}
+      : { error: { code: error.code.slice(0, 128), message: 'The message could not be stored.' } }),
   }
 }
 

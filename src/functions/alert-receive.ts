@@ -2,14 +2,7 @@ import type { HttpRequest } from '@azure/functions'
 import { printable } from '../audit/redact.ts'
 import type { Failure } from '../domain/failure.ts'
 import { toAlertsReply } from '../http/alerts-reply.ts'
-import {
-  checkFraming,
-  checkMediaType,
-  EVENT_TYPES,
-  JSON_TYPES,
-  MAX_ALERT_BODY_BYTES,
-  readBody,
-} from '../http/body.ts'
+import { checkFraming, checkMediaType, EVENT_TYPES, JSON_TYPES, MAX_ALERT_BODY_BYTES, readBody } from '../http/body.ts'
 import { toFailureReply } from '../http/failure-reply.ts'
 import type { Reply } from '../http/reply.ts'
 import { toHandshakeReply } from '../http/webhook-handshake.ts'
@@ -22,8 +15,7 @@ import { httpFunction, type Invocation } from './invocation.ts'
 const DEADLINE_MS = 10_000
 
 const webhookOf = (request: HttpRequest): string => request.params['webhook'] ?? ''
-const triggerOf = (request: HttpRequest) =>
-  ({ kind: 'webhook', webhook: printable(webhookOf(request), 64) }) as const
+const triggerOf = (request: HttpRequest) => ({ kind: 'webhook', webhook: printable(webhookOf(request), 64) }) as const
 
 /** `POST /alerts/{webhook}`, and `OPTIONS` for the handshake of CloudEvents (contract, section 5). */
 export const alertReceive = httpFunction(

@@ -2,6 +2,8 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import { printable } from '../audit/redact.ts'
 import { composition } from '../composition.ts'
 import { toFailureReply } from '../http/failure-reply.ts'
+import { MessageComesBack } from '../reconnect/deliver.ts'
+import { describeError } from '../shared/describe-error.ts'
 import { alertReceive } from './alert-receive.ts'
 import { backendReconnect } from './backend-reconnect.ts'
 import { healthLive } from './health-live.ts'
@@ -43,7 +45,7 @@ export async function handle(
   }
 }
 
-/** What is thrown here goes to the host, which delivers the message again; why is written down first. */
+/** What is thrown here goes to the host, which shows the message again. A defect is written down first; a put-off has its audit event. */
 export async function handleMessage(
   name: QueueFunctionName,
   message: unknown,
@@ -52,14 +54,14 @@ export async function handleMessage(
   try {
     await MESSAGE_HANDLES[name](message, context)
   } catch (error) {
-    context.error(describeDefect(name, context.invocationId, error))
+    if (!(error instanceof MessageComesBack)) context.error(describeDefect(name, context.invocationId, error))
     throw error
   }
 }
 
 function describeDefect(name: string, correlationId: string, error: unknown): string {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return JSON.stringify({ event: 'reconnect.defect', correlationId, function: name, error: printable(text, 4_096) })
+  const text = printable(describeError(error), 4_096)
+  return JSON.stringify({ event: 'reconnect.defect', correlationId, function: name, error: text })
 }
 
 /** Reads what the first request will need. */

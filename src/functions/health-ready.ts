@@ -29,8 +29,8 @@ export const healthReady: Handle = async () => {
   return json(ready ? 200 : 503, { status: ready ? 'ready' : 'unready', checks }, ready ? {} : RETRY_AFTER)
 }
 
-async function checkDependencies({ ports, authenticator, storageAnswers }: App): Promise<readonly Check[]> {
-  const deadline = createDeadline(ports.clock, READY_DEADLINE_MS)
+async function checkDependencies({ clock, authenticator, storageAnswers }: App): Promise<readonly Check[]> {
+  const deadline = createDeadline(clock, READY_DEADLINE_MS)
   try {
     const [keys, storage] = await Promise.all([authenticator.keysKnown(deadline), storageAnswers()])
     return [

@@ -42,8 +42,8 @@ export type QueueFunctionName = 'reconnect-deliver' | 'reconnect-abandon'
 /** What a queue function's file exports: the message as the trigger hands it over. To throw is to ask for it again. */
 export type HandleMessage = (message: unknown, context: InvocationContext) => Promise<void>
 
-/** The queues (docs/storage.md). The second one is the Functions host's own: what has failed too often goes there. */
-export const QUEUES: readonly { readonly name: QueueFunctionName; readonly queueName: string }[] = [
+/** The queues, before the prefix (docs/storage.md). The second one is the Functions host's own: it moves there what failed too often. */
+export const QUEUE_FUNCTIONS: readonly { readonly name: QueueFunctionName; readonly queueName: string }[] = [
   { name: 'reconnect-deliver', queueName: 'reconnects' },
   { name: 'reconnect-abandon', queueName: 'reconnects-poison' },
 ]

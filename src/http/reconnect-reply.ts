@@ -31,11 +31,12 @@ export function toReconnectReply({ result, arm, noted }: Decision, { ids, challe
   }
 }
 
-function settledHeaders({ outcome, dueEpochMs }: Settled, correlationId: string): Record<string, string> {
+function settledHeaders({ outcome, dueEpochMs, would }: Settled, correlationId: string): Record<string, string> {
   return {
     'x-ms-correlation-request-id': correlationId,
     'x-reconnect-outcome': outcome,
     'x-reconnect-due': new Date(dueEpochMs).toISOString(),
+    ...(would === undefined ? {} : { 'x-reconnect-would': would }),
   }
 }
 

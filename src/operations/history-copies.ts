@@ -34,7 +34,9 @@ export function createHistoryCopies(store: Pick<HistoryStore, 'writeCopies'>, cl
     } catch (fault) {
       if (fault instanceof StorageFault && fault.isRefusal) {
         failed.delete(operation.id)
-        return log.error(JSON.stringify({ event: 'reconnect.storage', detail: 'a copy was refused', operationId: operation.id }))
+        return log.error(
+          JSON.stringify({ event: 'reconnect.storage', detail: 'a copy was refused', operationId: operation.id }),
+        )
       }
       keep(operation, fault)
     }

@@ -88,7 +88,7 @@ function rangeOf({ fromEpochMs, toEpochMs }: OperationQuery, nowEpochMs: number)
 function partitionsOf({ backend }: OperationQuery, { fromEpochMs, toEpochMs }: Range): readonly string[] {
   if (backend !== undefined) return [partitionKeyOf(backend.key)]
   const months = [monthOf(toEpochMs)]
-  for (let month = new Date(toEpochMs); months.at(-1) !== monthOf(fromEpochMs); ) {
+  for (let month = new Date(toEpochMs); months.at(-1) !== monthOf(fromEpochMs);) {
     month = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() - 1, 1))
     months.push(monthOf(month.getTime()))
   }

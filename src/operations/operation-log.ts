@@ -1,10 +1,4 @@
-import {
-  mayReplace,
-  toMinimal,
-  type Operation,
-  type OperationId,
-  type StoredOperation,
-} from '../domain/operation.ts'
+import { mayReplace, toMinimal, type Operation, type OperationId, type StoredOperation } from '../domain/operation.ts'
 import type { OperationLog, RowEnd } from '../reconnect/ports.ts'
 import type { CircuitBreaker } from '../shared/circuit-breaker.ts'
 import type { Clock } from '../shared/clock.ts'

@@ -262,10 +262,17 @@ function tell(alert: QueuedAlert, ports: DeliveryPorts): Story {
       const recorded = end !== TIMED_OUT && end !== 'not_recorded'
       // Nothing is to be sent again: a message carries what could not be written (invariant 6).
       const { attempts, ambiguous, arm } = forwarded
-      const sent = { ownerToken: lease.ownerToken, dueEpochMs, attempts, ambiguous, ...(arm === undefined ? {} : { arm }) }
+      const sent = {
+        ownerToken: lease.ownerToken,
+        dueEpochMs,
+        attempts,
+        ambiguous,
+        ...(arm === undefined ? {} : { arm }),
+      }
       const carried = recorded || (await enqueue({ ...alert, sent }, OUTCOME_MESSAGE_DELAY_MS)).ok
       story.audit({ outcome: 'forwarded', operation, recorded, sent: forwarded })
-      if (!carried) throw new MessageComesBack('ARM accepted, and neither the outcome nor a message of it could be stored')
+      if (!carried)
+        throw new MessageComesBack('ARM accepted, and neither the outcome nor a message of it could be stored')
     },
 
     async retryLater(lease, trouble, forwarded, retryAfterMs) {
@@ -287,8 +294,14 @@ function tell(alert: QueuedAlert, ports: DeliveryPorts): Story {
       const next = { ...alert, generation: generation + 1, tries: tries + (forwarded === undefined ? 0 : 1) }
       const stored = await enqueue(next, delayMs)
       // Not certain: this message stays the latest. Copies of it wait as long, so that they do not multiply.
-      const waiting = stored.ok ? { generation: next.generation } : { generation, notBeforeEpochMs: clock.now() + delayMs }
-      const operation = advance(lease.operation, { to: 'waiting', error, ...sentBy(forwarded), ...waiting }, clock.now())
+      const waiting = stored.ok
+        ? { generation: next.generation }
+        : { generation, notBeforeEpochMs: clock.now() + delayMs }
+      const operation = advance(
+        lease.operation,
+        { to: 'waiting', error, ...sentBy(forwarded), ...waiting },
+        clock.now(),
+      )
       await lease.release(operation, { mayHaveActed: forwarded !== undefined && mayHaveActed(forwarded) })
       story.audit({ outcome: 'deferred', operation, delayMs, ...told(trouble, forwarded) })
       if (!stored.ok) throw new MessageComesBack(`the next message could not be stored: ${stored.error}`)

@@ -13,7 +13,10 @@ import type { Result } from '../shared/result.ts'
 
 /** What the stories need from others: types only. `composition.ts` alone knows what fills them in. */
 
-export type Authenticate = (credentials: Credentials, deadline: Deadline) => Promise<Result<Caller, AuthenticationFailure>>
+export type Authenticate = (
+  credentials: Credentials,
+  deadline: Deadline,
+) => Promise<Result<Caller, AuthenticationFailure>>
 
 /** Sends one reconnect to ARM, with the retries that fit in the deadline, and never more than `maxAttempts` POSTs. */
 export type Forward = (

@@ -53,7 +53,7 @@ export function listOperations(
   deadline: Deadline,
   ports: ReadPorts,
 ): Promise<Reading<OperationsPage>> {
-  return readFor(credentials, deadline, ports, async (caller) => {
+  return readFor<OperationsPage>(credentials, deadline, ports, async (caller) => {
     const query = parse()
     if (!query.ok) return query
     // Who may read nothing learns nothing, also not from how many pages there are.

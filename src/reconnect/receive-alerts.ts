@@ -44,15 +44,7 @@ export interface AlertPorts {
 export interface AlertAnswer {
   readonly backend: string | null
   readonly outcome:
-    | 'accepted'
-    | 'resolved'
-    | 'unmatched'
-    | 'denied'
-    | 'invalid'
-    | 'paused'
-    | 'exhausted'
-    | 'dry-run'
-    | 'switched-off'
+    'accepted' | 'resolved' | 'unmatched' | 'denied' | 'invalid' | 'paused' | 'exhausted' | 'dry-run' | 'switched-off'
   readonly operation?: OperationId
   readonly reason?: string
 }
@@ -90,9 +82,9 @@ export async function receiveAlerts(post: AlertPost, ports: AlertPorts): Promise
   if (reading.alerts.length === 0) audit({ caller: verified.caller, trigger, outcome: 'empty' })
 
   const taken = await mapAtOnce(AT_ONCE, reading.alerts, async (alert) => {
-    const one = await accept(alert, verified, post.ids, ports).catch(
-      (error: unknown): Taken => ({ facts: { outcome: 'failed', failure: defect(error) } }),
-    )
+    const one = await accept(alert, verified, post.ids, ports).catch((error: unknown): Taken => ({
+      facts: { outcome: 'failed', failure: defect(error) },
+    }))
     audit({ caller: verified.caller, trigger: toTrigger(alert, verified), ...one.facts })
     return one
   })
@@ -142,7 +134,10 @@ async function accept(
     }
     case 'unmatched': {
       const { detail } = judged
-      return { answer: { backend: null, outcome: 'unmatched', reason: detail }, facts: { outcome: 'unmatched', detail } }
+      return {
+        answer: { backend: null, outcome: 'unmatched', reason: detail },
+        facts: { outcome: 'unmatched', detail },
+      }
     }
     case 'invalid': {
       const { detail } = judged
@@ -243,7 +238,12 @@ async function note(
     now,
   )
   const outcome = mode === 'off' ? 'switched-off' : 'dry-run'
-  const facts = { outcome, backend: backend.resourceId, operation, recorded: await operations.record(operation) } as const
+  const facts = {
+    outcome,
+    backend: backend.resourceId,
+    operation,
+    recorded: await operations.record(operation),
+  } as const
   return {
     answer: { backend: backend.resourceId, outcome, operation: operation.id },
     facts: mode === 'off' ? { ...facts, failure } : facts,

@@ -73,7 +73,11 @@ async function admit(request: ReconnectRequest, ports: ReconnectPorts): Promise<
 }
 
 /** mode → join or start → forward → record. A defect is reported with what was known by then. */
-async function carryOut({ permit, ...known }: Admitted, request: ReconnectRequest, ports: ReconnectPorts): Promise<Decision> {
+async function carryOut(
+  { permit, ...known }: Admitted,
+  request: ReconnectRequest,
+  ports: ReconnectPorts,
+): Promise<Decision> {
   const { operations, createOperationId, clock, mode } = ports
   const now = clock.now()
   const operation = startOperation(permit, createOperationId(permit.command.backend.key, now), now)

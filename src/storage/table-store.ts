@@ -5,14 +5,23 @@ import { fromSlotRow, SLOT_ROW_KEY, toOperationRow, toSlotRow, fromOperationRow,
 import type { OperationRow } from './rows.ts'
 import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from './keys.ts'
 import { isEmpty } from '../coordination/slot.ts'
-import { StorageFault, type Commit, type Committed, type OperationPage, type OperationRange, type Store } from './store.ts'
+import {
+  StorageFault,
+  type Commit,
+  type Committed,
+  type OperationPage,
+  type OperationRange,
+  type Store,
+} from './store.ts'
 import type { Tables } from './tables.ts'
 
-/** One call to storage. Slower is as good as away while a caller waits. */
-const CALL_LIMIT_MS = 2_000
+/** One call for one row, which takes milliseconds. Slower is as good as away while a caller waits. */
+const CALL_LIMIT_MS = 1_000
+/** One call for many rows: storage may have to look at all rows of a partition. */
+const LIST_LIMIT_MS = 5_000
 
 export interface TableStoreOptions {
-  /** Opens the tables, once. */
+  /** Opens the tables, once and within seconds. */
   readonly open: () => Promise<Tables>
   readonly clock: Clock
 }
@@ -26,23 +35,31 @@ interface CallOptions {
 
 /** Rows in Azure Table storage. A missing table is created when it is first missed. */
 export function createTableStore({ open, clock }: TableStoreOptions): Store {
-  async function bounded<T>(call: (options: CallOptions) => Promise<T>): Promise<T> {
+  async function bounded<T>(limitMs: number, call: (options: CallOptions) => Promise<T>): Promise<T> {
     try {
-      return await boundedCall({ clock, limitMs: CALL_LIMIT_MS }, (abortSignal) => call({ abortSignal }))
+      return await boundedCall({ clock, limitMs }, (abortSignal) => call({ abortSignal }))
     } catch (fault) {
       throw new StorageFault(fault)
     }
   }
 
-  /** One call; once more where the table had to be created. Each step has a limit of its own. */
-  async function call<T>(choose: Choose, work: Call<T>): Promise<T> {
-    const table = choose(await bounded(open))
+  async function opened(): Promise<Tables> {
     try {
-      return await bounded((options) => work(table, options))
+      return await open()
+    } catch (fault) {
+      throw new StorageFault(fault)
+    }
+  }
+
+  /** One call; once more where the table had to be created. Each step has a limit of its own, and so has opening. */
+  async function call<T>(choose: Choose, work: Call<T>, limitMs = CALL_LIMIT_MS): Promise<T> {
+    const table = choose(await opened())
+    try {
+      return await bounded(limitMs, (options) => work(table, options))
     } catch (fault) {
       if (!(fault instanceof StorageFault) || fault.code !== 'TableNotFound') throw fault
-      await bounded((options) => table.createTable(options))
-      return bounded((options) => work(table, options))
+      await bounded(LIST_LIMIT_MS, (options) => table.createTable(options))
+      return bounded(limitMs, (options) => work(table, options))
     }
   }
 
@@ -76,8 +93,13 @@ export function createTableStore({ open, clock }: TableStoreOptions): Store {
     await call(choose, (table, options) => table.submitTransaction(actions, options))
   }
 
-  async function list(choose: Choose, filter: string, top: number, seen: { date?: string } = {}): Promise<OperationPage> {
-    return call(choose, async (table, limits) => {
+  async function list(
+    choose: Choose,
+    filter: string,
+    top: number,
+    seen: { date?: string } = {},
+  ): Promise<OperationPage> {
+    const readPage: Call<OperationPage> = async (table, limits) => {
       const onResponse = (answer: { headers: { get(name: string): string | undefined } }): void => {
         const date = answer.headers.get('date')
         if (date !== undefined) seen.date = date
@@ -93,12 +115,15 @@ export function createTableStore({ open, clock }: TableStoreOptions): Store {
           return { rows: rows.map((row) => ({ rowKey: row.rowKey, operation: fromOperationRow(row) })), more }
       }
       return { rows: [], more: false }
-    })
+    }
+    return call(choose, readPage, LIST_LIMIT_MS)
   }
 
   return {
     async readSlot(partitionKey) {
-      const row = await unlessMissing(call(backends, (table, options) => table.getEntity(partitionKey, SLOT_ROW_KEY, options)))
+      const row = await unlessMissing(
+        call(backends, (table, options) => table.getEntity(partitionKey, SLOT_ROW_KEY, options)),
+      )
       return row === undefined ? { value: {} } : { value: fromSlotRow(row), etag: row.etag }
     },
 
@@ -125,17 +150,27 @@ export function createTableStore({ open, clock }: TableStoreOptions): Store {
     },
 
     writeOperations: (_, operations) =>
-      upsertAll(backends, operations.map((operation) => toOperationRow(operationKeysOf(operation.id), operation))),
+      upsertAll(
+        backends,
+        operations.map((operation) => toOperationRow(operationKeysOf(operation.id), operation)),
+      ),
 
     writeCopies: (_, operations) =>
-      upsertAll(history, operations.map((operation) => toOperationRow(historyKeysOf(operation.id), operation))),
+      upsertAll(
+        history,
+        operations.map((operation) => toOperationRow(historyKeysOf(operation.id), operation)),
+      ),
 
     async countJoined(id, instance, count) {
       const column = { [joinedColumn(instance)]: count }
       const { partitionKey, rowKey } = operationKeysOf(id)
       const add = (choose: Choose, keys: { partitionKey: string; rowKey: string }): Promise<unknown> =>
         // The column is this instance's own: no version is compared.
-        unlessMissing(call(choose, (table, limits) => table.updateEntity({ ...keys, ...column }, 'Merge', { ...limits, etag: '*' })))
+        unlessMissing(
+          call(choose, (table, limits) =>
+            table.updateEntity({ ...keys, ...column }, 'Merge', { ...limits, etag: '*' }),
+          ),
+        )
       await add(backends, { partitionKey, rowKey })
       await add(history, historyKeysOf(id))
     },
@@ -182,7 +217,9 @@ export function createTableStore({ open, clock }: TableStoreOptions): Store {
     async sharedSecret(name, proposal) {
       const rowKey = `secret-${name}`
       const read = () =>
-        unlessMissing(call(backends, (table, options) => table.getEntity<{ value: string }>(APP_PARTITION, rowKey, options)))
+        unlessMissing(
+          call(backends, (table, options) => table.getEntity<{ value: string }>(APP_PARTITION, rowKey, options)),
+        )
       const stored = await read()
       if (stored !== undefined) return Buffer.from(stored.value, 'base64')
       const row = { partitionKey: APP_PARTITION, rowKey, value: proposal.toString('base64') }
@@ -216,8 +253,7 @@ interface RowChange {
 
 function toChanges(partitionKey: string, { slot, operation }: Commit): RowChange[] {
   const changes: RowChange[] = []
-  if (slot !== undefined)
-    changes.push({ row: toSlotRow(partitionKey, slot.to), mode: 'Replace', etag: slot.from.etag })
+  if (slot !== undefined) changes.push({ row: toSlotRow(partitionKey, slot.to), mode: 'Replace', etag: slot.from.etag })
   if (operation !== undefined) {
     const row = toOperationRow(operationKeysOf(operation.to.id), operation.to)
     // Merged: the columns stay in which instances count joined alerts.

@@ -85,10 +85,20 @@ describe('202', () => {
       assertAccepted(await assertDueAfter(ms, { body: { properties: { after: given } } })))
   }
 
-  it('x-reconnect-due counts from the acceptance, not from the request', async () => {
+  it('x-reconnect-due counts from the start of the POST that ARM accepted, not from the request and not from the answer', async () => {
     const slow = `${ORDERS.slice(0, ORDERS.lastIndexOf('/'))}/Inventory.API`
-    azure.faults.set([{ target: 'arm', kind: 'slow', delayMs: 400, scope: slow, times: 1 }])
-    await assertDueAfter(2 * MINUTE_MS + 400, { backend: slow })
+    azure.faults.set([
+      { target: 'arm', kind: '429', retryAfter: '1', scope: slow, times: 1 },
+      { target: 'arm', kind: 'slow', delayMs: 400, scope: slow, times: 1 },
+    ])
+    const from = Date.now()
+    const answer = await room.knock({ backend: slow })
+    const heard = Date.now()
+    assertAccepted(answer)
+    const due = Date.parse(String(answer.headers['x-reconnect-due']))
+    // The first POST is refused and repeated a second later; the second one is answered 400 ms after it began.
+    assert.ok(due >= from + 1_000 + 2 * MINUTE_MS, 'from the second POST')
+    assert.ok(due <= heard - 400 + 2 * MINUTE_MS, 'from its start')
   })
 
   for (const [given, warning] of [
@@ -123,8 +133,9 @@ describe('x-reconnect-dry-run', () => {
   for (const given of ['true', 'TRUE', ' true ']) {
     it(`'${given}' decides everything and sends nothing`, async () => {
       const before = room.reached()
+      const unknown = room.freshBackend()
       const answer = await assertDueAfter(5 * MINUTE_MS, {
-        backend: ORDERS,
+        backend: unknown,
         headers: { 'x-reconnect-dry-run': given },
         body: { properties: { after: 'PT5M' } },
       })
@@ -136,11 +147,27 @@ describe('x-reconnect-dry-run', () => {
       const { outcome, attempts, armStatus, mode, backend } = await room.decision(answer)
       assert.deepEqual(
         { outcome, attempts, armStatus, mode, backend },
-        { outcome: 'dry-run', attempts: undefined, armStatus: undefined, mode: 'on', backend: ORDERS },
+        { outcome: 'dry-run', attempts: undefined, armStatus: undefined, mode: 'on', backend: unknown },
       )
+      assert.equal(answer.headers['x-reconnect-would'], 'forward')
       assert.deepEqual(room.reached(), before)
     })
   }
+
+  it('tells that it would join, and when the reconnect is due that it would join', async () => {
+    const backend = room.freshBackend()
+    const sent = await room.knock({ backend })
+    assertAccepted(sent)
+    const before = room.reached()
+    const headers = { 'x-reconnect-dry-run': 'true' }
+    const joining = await room.knock({ backend, headers, body: { properties: { after: 'PT5M' } } })
+    assertAccepted(joining, 'dry-run')
+    const told = ({ headers: h }: Heard) => [h['x-reconnect-would'], h['x-reconnect-due']]
+    assert.deepEqual(told(joining), ['join', sent.headers['x-reconnect-due']])
+    const sooner = await room.knock({ backend, headers, body: { properties: { after: 'PT1M' } } })
+    assert.equal(sooner.headers['x-reconnect-would'], 'forward')
+    assert.deepEqual(room.reached(), before)
+  })
 
   it('refuses what would be refused', async () => {
     const headers = { 'x-reconnect-dry-run': 'true' }
