@@ -1,12 +1,14 @@
 import { parseAfter } from '../domain/duration.ts'
+import { member } from '../shared/json.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 import type { Alert, PayloadFault } from './alert.ts'
-import { addMissing, member, shortText } from './json.ts'
+import { addMissing } from './attributes.ts'
+import { toSenderFacts } from './sender-facts.ts'
 
 const EXPECTATION =
   '{"backends":["<resource id>"],"after"?,"reason"?,"id"?}, with after as an ISO 8601 duration of at most 24 hours'
 
-/** A sender of one's own: it names backends outright, so that there is no template. Attributes: `id`, `reason`. Other members are ignored. */
+/** A sender of your own (contract, section 5). It names backends by their resource ids, without a template. Attributes: `id`, `reason`. Other members are ignored. */
 export function readGeneric(payload: unknown): Result<readonly Alert[], PayloadFault> {
   const malformed = err({ kind: 'malformed', expectation: EXPECTATION } as const)
   const backends = member(payload, 'backends')
@@ -19,14 +21,13 @@ export function readGeneric(payload: unknown): Result<readonly Alert[], PayloadF
     attributes,
     ['id', 'reason'].map((name) => [name, member(payload, name)] as const),
   )
-  const alertId = shortText(member(payload, 'id'))
   return ok(
     [...new Set(backends)].map((backend) => ({
-      firing: true,
+      condition: 'firing',
       attributes,
       backend,
       ...(after === undefined ? {} : { after: after.value }),
-      ...(alertId === undefined ? {} : { alertId }),
+      ...toSenderFacts({ alertId: member(payload, 'id'), alertRule: undefined }),
     })),
   )
 }

@@ -2,7 +2,7 @@ import type { Result } from '../shared/result.ts'
 import type { Alert, PayloadFault } from './alert.ts'
 import { readAlertGroup } from './alert-group.ts'
 
-/** Grafana Alerting, "Configure webhook notifications". What it adds to Alertmanager's payload (values, links, images) is not looked at. */
+/** Grafana Alerting, "Configure webhook notifications". Values, links and images, which Grafana adds to Alertmanager's payload, are ignored. */
 export function readGrafana(payload: unknown): Result<readonly Alert[], PayloadFault> {
   return readAlertGroup(payload, "Grafana's webhook payload: an object with a list of alerts")
 }

@@ -24,7 +24,7 @@ const READERS: Readonly<Record<AlertFormat, (payload: unknown) => Result<Reading
   generic: asReading(readGeneric),
 }
 
-/** The alerts of a payload, as the webhook's format says (contract, section 5). Never throws, whatever the payload is. */
+/** Reads a payload in the webhook's format (contract, section 5): at most 500 alerts, or the validation handshake. Never throws. */
 export function readAlerts(format: AlertFormat, payload: unknown): Result<Reading, PayloadFault> {
   const reading = READERS[format](payload)
   if (reading.ok && reading.value.kind === 'alerts' && reading.value.alerts.length > MAX_ALERTS)

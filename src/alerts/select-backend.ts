@@ -1,27 +1,28 @@
 import { parseBackendResourceId, type Backend } from '../domain/backend-id.ts'
 import { SEGMENT_EXPECTATION } from '../domain/segments.ts'
 import type { Webhook } from '../policy/policy-document.ts'
-import type { Alert } from './alert.ts'
+import { excerpt } from '../shared/escape-text.ts'
+import { isFiring, type Alert } from './alert.ts'
 
 export type Selection =
   | { readonly kind: 'selected'; readonly backend: Backend }
-  /** Not firing: nothing is to be done, to the backend that it would have selected. */
+  /** The alert does not fire; `backend` is the one that it would select. */
   | { readonly kind: 'resolved'; readonly backend?: Backend }
-  /** `match` does not want it, or it has no target. */
+  /** `match` excludes the alert, or it has no target. */
   | { readonly kind: 'unmatched'; readonly reason: 'match' | 'attribute_missing'; readonly detail: string }
-  /** It selects something that is no backend. */
+  /** It selects something that is not a backend. */
   | { readonly kind: 'invalid'; readonly detail: string }
 
-/** Both senders name the API Management service and the backend. */
+/** For senders that name both the API Management service and the backend. */
 const DEFAULT_TEMPLATE = '{resourceId}/backends/{BackendId}'
 const ATTRIBUTE = /\{([^{}]+)\}/g
-/** Enough of a name or value to recognise it by. */
+/** Enough to recognise a name or value by. */
 const MAX_SHOWN_CHARS = 80
 
-/** match → template → one backend, if it fires. Pure; who may use the backend is NOT asked here. */
+/** match → template → one backend, if the alert fires. Pure. NOT checked: whether the webhook may use the backend. */
 export function selectBackend(alert: Alert, webhook: Webhook): Selection {
   const target = selectTarget(alert, webhook)
-  if (alert.firing) return target
+  if (isFiring(alert)) return target
   return { kind: 'resolved', ...(target.kind === 'selected' ? { backend: target.backend } : {}) }
 }
 
@@ -51,7 +52,10 @@ function matches(value: string | undefined, wanted: string | readonly string[]):
     .some((pattern) => (pattern.endsWith('*') ? value.startsWith(pattern.slice(0, -1)) : value === pattern))
 }
 
-/** Each value is put in once and never read as a template. It fills one segment; only at the very start may it be a resource id. */
+/**
+ * Replaces each attribute by its value, once: a value is never read as a template. A value fills one segment; only one at the start of the
+ * template may contain `/`.
+ */
 function fillIn(template: string, attributes: Alert['attributes']): Exclude<Selection, { kind: 'resolved' }> {
   const missing = templateAttributes(template).find((name) => attributes.get(name) === undefined)
   if (missing !== undefined) {
@@ -61,16 +65,16 @@ function fillIn(template: string, attributes: Alert['attributes']): Exclude<Sele
       detail: `backend: the alert has no attribute '${shown(missing)}'`,
     }
   }
-  let strayed: string | undefined
+  let tooLong: string | undefined
   const filled = template.replace(ATTRIBUTE, (_, name: string, at: number) => {
     const value = attributes.get(name) ?? ''
-    if (at > 0 && value.includes('/')) strayed ??= name
+    if (at > 0 && value.includes('/')) tooLong ??= name
     return value
   })
-  if (strayed !== undefined)
+  if (tooLong !== undefined)
     return {
       kind: 'invalid',
-      detail: `backend: attribute '${shown(strayed)}' must be one segment of a resource id, and is ${shownValue(attributes.get(strayed))}`,
+      detail: `backend: attribute '${shown(tooLong)}' must be one segment of a resource id, and is ${shownValue(attributes.get(tooLong))}`,
     }
   return parse(filled)
 }
@@ -92,6 +96,5 @@ function shownValue(value: string | undefined): string {
 
 /** For the author of the rule: bounded, and in printable ASCII. */
 function shown(text: string): string {
-  const cut = text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}...` : text
-  return cut.replace(/[^ -~]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return excerpt(text, MAX_SHOWN_CHARS)
 }

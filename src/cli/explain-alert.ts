@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parsePayload } from '../alerts/parse-payload.ts'
 import { readAlerts } from '../alerts/read-alerts.ts'
-import type { Alert, PayloadFault } from '../alerts/alert.ts'
+import type { Alert, Condition, PayloadFault } from '../alerts/alert.ts'
 import { webhookCaller } from '../domain/caller.ts'
 import type { Mode } from '../config/config.ts'
 import { explainDecision } from '../policy/explain-decision.ts'
@@ -106,6 +106,13 @@ function answerText(judged: readonly Judged[], mode: Mode): string {
   return `${permitted > 0 && mode === 'on' ? 202 : 200} (${permitted} of ${judged.length} alert${judged.length === 1 ? '' : 's'} would act)`
 }
 
+const CONDITION_TEXTS: Readonly<Record<Condition, string>> = {
+  firing: 'firing',
+  resolved: 'not firing: resolved',
+  closed: 'not firing: circuit breaker closed',
+  other: 'not firing: another condition or type',
+}
+
 function tell(
   alert: Alert,
   judged: Judged,
@@ -119,7 +126,7 @@ function tell(
   return [
     line(
       `Alert ${index + 1}`,
-      [alert.alertRule, alert.firing ? 'firing' : 'not firing']
+      [alert.alertRule, CONDITION_TEXTS[alert.condition]]
         .filter((part) => part !== undefined)
         .map(printableLine)
         .join(', '),

@@ -2,10 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { parsePayload } from '../../../src/alerts/parse-payload.ts'
+import { readAlerts, type AlertFormat } from '../../../src/alerts/read-alerts.ts'
+
+const MIB = 1024 * 1024
+const FORMATS: readonly AlertFormat[] = ['azure-monitor', 'alertmanager', 'grafana', 'event-grid', 'generic']
 
 const parse = (text: string) => parsePayload(Buffer.from(text))
 
-test('reads what JSON.parse reads, with a byte order mark or without', () => {
+test('a payload is parsed as JSON.parse parses it, with or without a byte order mark', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 20 }), (value) => {
       const text = JSON.stringify(value)
@@ -15,7 +19,7 @@ test('reads what JSON.parse reads, with a byte order mark or without', () => {
   )
 })
 
-test('refuses what is no JSON, no UTF-8, or nothing, and repeats none of it', () => {
+test('a payload that is empty, not JSON or not UTF-8 is malformed, and the fault does not repeat it', () => {
   for (const bytes of [
     Buffer.from('not json'),
     Buffer.from('{"secret":1'),
@@ -28,24 +32,38 @@ test('refuses what is no JSON, no UTF-8, or nothing, and repeats none of it', ()
   }
 })
 
-test('64 deep is read, 65 is not, whatever is nested', () => {
-  for (const [open, close] of [
-    ['[', ']'],
-    ['{"a":', '}'],
-  ] as const) {
-    assert.equal(parse(`${open.repeat(63)}${open}1${close}${close.repeat(63)}`).ok, true)
-    assert.equal(parse(`${open.repeat(65)}1${close.repeat(65)}`).ok, false)
+test('a mebibyte of brackets that do not close is malformed', () => {
+  for (const bomb of ['['.repeat(MIB), '{"a":'.repeat(MIB / 5)]) assert.equal(parse(bomb).ok, false)
+})
+
+test('a mebibyte of nested lists or objects is malformed for every format', () => {
+  for (const bomb of [nest('[', ']', MIB / 2), nest('{"a":', '}', MIB / 6)]) {
+    const parsed = parse(bomb)
+    assert.ok(parsed.ok)
+    for (const format of FORMATS) assert.equal(readAlerts(format, parsed.value).ok, false, format)
   }
 })
 
-test('brackets in texts do not count, also behind escaped quotes and backslashes', () => {
-  for (const text of ['['.repeat(1_000), `\\"${'['.repeat(1_000)}`, '\\\\', `\\\\\\"${'{'.repeat(1_000)}`])
-    assert.equal(parse(`{"a":"${text}"}`).ok, true, text.slice(0, 20))
-  // The text ends where it ends, and what follows counts again.
-  assert.equal(parse(`["\\\\",${'['.repeat(70)}${']'.repeat(70)}]`).ok, false)
+test('lists nested thousands deep inside an alert give no attribute and no exception', () => {
+  const deep = nest('[', ']', 20_000)
+  const payloads: Readonly<Record<AlertFormat, string>> = {
+    'azure-monitor': `{"schemaId":"azureMonitorCommonAlertSchema","data":{"essentials":{"alertRule":${deep}},"alertContext":${deep},"customProperties":{"a":${deep}}}}`,
+    alertmanager: `{"alerts":[{"status":${deep},"labels":{"a":${deep}},"annotations":${deep},"startsAt":${deep}}]}`,
+    grafana: `{"alerts":[{"labels":${deep},"values":${deep},"fingerprint":${deep}}]}`,
+    'event-grid': `{"type":"x","id":${deep},"data":{"a":${deep}},"time":${deep}}`,
+    generic: `{"backends":["x"],"id":${deep},"reason":${deep}}`,
+  }
+  for (const format of FORMATS) {
+    const parsed = parse(payloads[format])
+    assert.ok(parsed.ok, format)
+    const reading = readAlerts(format, parsed.value)
+    assert.ok(reading.ok && reading.value.kind === 'alerts', format)
+    const [alert] = reading.value.alerts
+    assert.deepEqual([...(alert?.attributes ?? [])], format === 'event-grid' ? [['type', 'x']] : [], format)
+    assert.equal(alert?.alertId, undefined, format)
+  }
 })
 
-test('a megabyte of brackets is refused before anything is built of it', () => {
-  const bytes = Buffer.from('['.repeat(1024 * 1024))
-  assert.equal(parsePayload(bytes).ok, false)
-})
+function nest(open: string, close: string, depth: number): string {
+  return `${open.repeat(depth)}1${close.repeat(depth)}`
+}

@@ -9,7 +9,7 @@ import { SERVICE } from '../../fixtures/alerts/index.ts'
 
 const TEMPLATE = `${SERVICE.replace('apim-prod', '{service}')}/backends/{backend}`
 const anAlert = (attributes: Record<string, string> = {}, change: Partial<Alert> = {}): Alert => ({
-  firing: true,
+  condition: 'firing',
   attributes: new Map(Object.entries(attributes)),
   ...change,
 })
@@ -24,12 +24,12 @@ const select = (attributes: Record<string, string>, change: object = {}) =>
   selectBackend(anAlert(attributes), aWebhook(change))
 
 describe('the template', () => {
-  it('is filled with attributes and names one backend', () => {
+  it('is filled with attributes and gives one backend', () => {
     const selection = select({ service: 'apim-prod', backend: 'orders' })
     assert.equal(selection.kind === 'selected' && selection.backend.resourceId, `${SERVICE}/backends/orders`)
   })
 
-  it('is {resourceId}/backends/{BackendId} for senders that say both', () => {
+  it('is {resourceId}/backends/{BackendId} by default, for senders that have both attributes', () => {
     for (const format of ['azure-monitor', 'event-grid']) {
       const selection = select(
         { resourceId: SERVICE.toLowerCase(), BackendId: 'orders' },
@@ -39,12 +39,12 @@ describe('the template', () => {
     }
   })
 
-  it('may be a whole resource id from an attribute, at its start only', () => {
+  it('accepts a whole resource id from an attribute at its start only', () => {
     assert.equal(select({ id: `${SERVICE}/backends/orders` }, { backend: '{id}' }).kind, 'selected')
     assert.equal(select({ id: `${SERVICE}/backends/orders`, b: 'x' }, { backend: '{id}/backends/{b}' }).kind, 'invalid')
   })
 
-  it('lacks an attribute: the alert has no target, and the name is told', () => {
+  it('gives no target, and names the attribute, when the alert lacks it', () => {
     for (const attributes of [{}, { service: 'apim-prod' }] as Record<string, string>[]) {
       const selection = select(attributes)
       assert.ok(selection.kind === 'unmatched' && selection.reason === 'attribute_missing')
@@ -52,11 +52,11 @@ describe('the template', () => {
     }
   })
 
-  it('is filled once: what is put in is neither a template nor a pattern', () => {
+  it('is filled once: a value is read neither as a template nor as a replacement pattern', () => {
     assert.equal(select({ service: '{backend}', backend: 'orders' }).kind, 'invalid')
     for (const backend of ['$&', '$1', "$'", '$`', '$$']) {
       const selection = select({ service: 'apim-prod', backend })
-      // The grammar decides, about the very text.
+      // The grammar decides about the value as it is.
       assert.equal(
         selection.kind === 'selected' ? selection.backend.backendId : selection.kind,
         parseBackendResourceId(`${SERVICE}/backends/${backend}`).ok ? backend : 'invalid',
@@ -64,7 +64,7 @@ describe('the template', () => {
     }
   })
 
-  it('takes one segment from an attribute: none adds, removes or climbs', () => {
+  it('takes one segment from an attribute, which can neither add, remove nor leave a segment', () => {
     for (const backend of [
       'a/b',
       '../orders',
@@ -88,13 +88,13 @@ describe('the template', () => {
     assert.equal(select({ service: 'apim-prod/backends/x/..', backend: 'orders' }).kind, 'invalid')
   })
 
-  it('takes no more than a segment where more would fit', () => {
+  it('takes one segment also where two would give a backend', () => {
     const backend = `${SERVICE}/{tail}`
     assert.equal(select({ tail: 'backends/orders' }, { backend }).kind, 'invalid')
     assert.equal(select({ tail: 'orders' }, { backend: `${SERVICE}/backends/{tail}` }).kind, 'selected')
   })
 
-  it('whatever the values are, what is selected lies where the template says', () => {
+  it('for any values, selects nothing outside the place that the template fixes', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 30 }),
       fc.string({ maxLength: 30 }),
@@ -112,34 +112,37 @@ describe('the template', () => {
     )
   })
 
-  it('names its attributes', () => assert.deepEqual(templateAttributes(TEMPLATE), ['service', 'backend']))
+  it('lists its attributes', () => assert.deepEqual(templateAttributes(TEMPLATE), ['service', 'backend']))
 })
 
 describe('match', () => {
   const matched = (match: object, attributes: Record<string, string>): string =>
     select({ service: 'apim-prod', backend: 'orders', ...attributes }, { match }).kind
 
-  it('a value, one of a list, a prefix', () => {
+  it('takes a value, one value of a list, or a prefix', () => {
     assert.equal(matched({ rule: 'a' }, { rule: 'a' }), 'selected')
     assert.equal(matched({ rule: ['x', 'a'] }, { rule: 'a' }), 'selected')
     assert.equal(matched({ rule: 'apim-*' }, { rule: 'apim-backend' }), 'selected')
     assert.equal(matched({ rule: '*' }, { rule: 'anything' }), 'selected')
   })
 
-  it('every entry must hold; an attribute that is absent matches nothing', () => {
+  it('needs every entry to match, and an absent attribute matches nothing', () => {
     assert.equal(matched({ rule: 'a', severity: 'critical' }, { rule: 'a' }), 'unmatched')
     assert.equal(matched({ rule: '*' }, {}), 'unmatched')
   })
 
-  it('a star is one at the end only, and case counts', () => {
+  it('takes a star as a wildcard at the end only, and compares letter case', () => {
     assert.equal(matched({ rule: '*-apim' }, { rule: 'x-apim' }), 'unmatched')
     assert.equal(matched({ rule: 'a*c' }, { rule: 'abc' }), 'unmatched')
     assert.equal(matched({ rule: 'Apim*' }, { rule: 'apim-x' }), 'unmatched')
     assert.equal(matched({ rule: 'apim' }, { rule: 'apim-x' }), 'unmatched')
   })
 
-  it('is asked of what fires only, and before the template', () => {
-    assert.equal(selectBackend(anAlert({}, { firing: false }), aWebhook({ match: { rule: 'a' } })).kind, 'resolved')
+  it('is checked before the template, and never makes a resolved alert unmatched', () => {
+    assert.equal(
+      selectBackend(anAlert({}, { condition: 'resolved' }), aWebhook({ match: { rule: 'a' } })).kind,
+      'resolved',
+    )
     const selection = select({}, { match: { rule: 'a' } })
     assert.ok(selection.kind === 'unmatched' && selection.reason === 'match')
     assert.match(selection.detail, /'rule' is absent/)
@@ -147,7 +150,7 @@ describe('match', () => {
 })
 
 describe('generic', () => {
-  it('names its backend outright', () => {
+  it('names its backend by the resource id', () => {
     const webhook = aWebhook({ format: 'generic', backend: undefined })
     assert.equal(selectBackend(anAlert({}, { backend: `${SERVICE}/backends/orders` }), webhook).kind, 'selected')
     for (const backend of [
