@@ -1,18 +1,9 @@
-/** Longer values are cut: a log line is read by people and paid for by the byte. */
-const MAX_TEXT_LENGTH = 512
+import { escapeUnsafe } from '../shared/escape-text.ts'
 
-/**
- * Control and format characters, line separators and lone surrogates: what could forge a log line, turn its reading direction, hide in
- * it, or break a reader.
- */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+/** A log line is read by people and paid for by the byte. */
+const MAX_TEXT_CHARS = 512
 
-/** Makes a value from outside fit for a log: bounded, with everything unprintable spelled out. */
-export function printable(text: string, maxLength = MAX_TEXT_LENGTH): string {
-  const cut = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
-  return cut.replace(UNSAFE, (character) => character.split('').map(escape).join(''))
-}
-
-function escape(codeUnit: string): string {
-  return `\\u${codeUnit.charCodeAt(0).toString(16).padStart(4, '0')}`
+/** Makes a value from outside safe for a log: at most `maxChars` UTF-16 code units of it, then `…` if it was longer, and unsafe characters escaped. */
+export function printable(text: string, maxChars = MAX_TEXT_CHARS): string {
+  return escapeUnsafe(text.length > maxChars ? `${text.slice(0, maxChars)}…` : text)
 }

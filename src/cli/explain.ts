@@ -6,6 +6,7 @@ import { parsePrincipal, PRINCIPAL_EXPECTATION, type Caller, type Principal } fr
 import type { Action } from '../domain/failure.ts'
 import { SEGMENT_EXPECTATION } from '../domain/segments.ts'
 import { explainDecision } from '../policy/explain-decision.ts'
+import { quoteText } from '../shared/escape-text.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 import { explainAlert } from './explain-alert.ts'
 import { explanationText } from './explanation-text.ts'
@@ -181,12 +182,9 @@ function toLine({ name, expectation, example }: ConfigProblem, policyFile: strin
   return `${place}: expected ${expectation}; for example ${example}`
 }
 
-/** What was typed, bounded and without what a terminal would obey. */
+/** An argument for a message: bounded, and without terminal sequences. */
 function shown(text: string): string {
-  return JSON.stringify(text.slice(0, 200)).replace(
-    /[^ -~]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return quoteText(text, 200)
 }
 
 function say(text: string, exitCode: number): number {

@@ -4,6 +4,7 @@ import type { Caller } from '../domain/caller.ts'
 import type { Action } from '../domain/failure.ts'
 import type { Explanation, MissReason } from '../policy/explain-decision.ts'
 import type { Grant } from '../policy/policy-document.ts'
+import { excerpt } from '../shared/escape-text.ts'
 
 export interface Question {
   readonly mode: Mode
@@ -78,9 +79,9 @@ export function policyLine(source: string | undefined, grants: number): string {
   return line('Policy', source === undefined ? 'none: nobody may do anything' : `${source} (${count(grants, 'grant')})`)
 }
 
-/** What comes from a payload: bounded, and without what a terminal would obey. */
+/** A text from a payload: bounded, and without terminal sequences. */
 export function printableLine(text: string): string {
-  return text.slice(0, 300).replace(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return excerpt(text, 300)
 }
 
 const place = (grant: Grant): string => `grants[${grant.index}]`

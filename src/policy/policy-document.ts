@@ -2,6 +2,7 @@ import type * as z from 'zod/mini'
 import type { Principal } from '../domain/caller.ts'
 import type { Action } from '../domain/failure.ts'
 import type { Scope } from '../domain/scope.ts'
+import { quoteText } from '../shared/escape-text.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 import { findNameFaults } from './member-names.ts'
 import { memberAt } from './policy-members.ts'
@@ -114,9 +115,5 @@ function toStep(step: PropertyKey): string {
   if (typeof step === 'number') return `[${step}]`
   const name = String(step)
   if (/^[A-Za-z_$][A-Za-z0-9_$-]{0,62}$/.test(name)) return `.${name}`
-  const quoted = JSON.stringify(name.slice(0, 63)).replace(
-    /[^ -~]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
-  return `[${quoted}]`
+  return `[${quoteText(name, 63)}]`
 }

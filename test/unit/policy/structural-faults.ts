@@ -85,7 +85,7 @@ export const STRUCTURAL_FAULTS: readonly StructuralFault[] = [
     what: 'a webhook name that is too long',
     path: ['webhooks', 'g'.repeat(64)],
     value: { format: 'generic', authentication: { type: 'bearer', secret: 'S' } },
-    reportedAt: `webhooks["${'g'.repeat(63)}"]`,
+    reportedAt: `webhooks["${'g'.repeat(63)}"...]`,
   },
   { what: 'an unknown format', path: ['webhooks', 'grafana', 'format'], value: 'prometheus' },
   { what: 'a missing format', path: ['webhooks', 'grafana', 'format'], value: undefined },
