@@ -12,19 +12,19 @@ import { createMint, mintIdentityToken } from '../sandbox/azure/tokens.ts'
 import { startProgram, type Environment } from './program.ts'
 import { writeInto, type Workspace } from './workspace.ts'
 
-/** The app's surroundings: the sandbox's token issuer and identity endpoint in this process, a lean ARM and a storage emulator in others. */
+/** Around the app: the sandbox's token issuer and identity endpoint in this process, a minimal ARM and a storage emulator in others. */
 export interface BenchAzure {
   readonly arm: string
   readonly subscriptionId: string
-  /** The reconnect path of a backend that is granted to the owners of `tokens`; the lean ARM has every backend. */
+  /** The reconnect path of a backend that is granted to the owners of `mintTokens`; the minimal ARM has every backend. */
   pathOf(backend: string | number): string
-  /** The connection string of a storage account that nobody has used yet. */
+  /** The connection string of a storage account that is not in use. Throws when all are taken. */
   freshStorage(): string
-  /** What the app would find on Azure. The temporary folder is named, so that no run finds what another has left there. */
+  /** The app's settings. Each run has a temporary folder of its own, so that it finds nothing of another one. */
   environment(temporaryFolder: string, storage?: string): Environment
-  /** That many valid tokens of as many people. */
+  /** Valid tokens, each of another person. */
   mintTokens(count: number): Promise<string[]>
-  /** A token as the identity endpoint gives one, for the servers that have no identity. */
+  /** A token as the identity endpoint issues it, for servers without an identity. */
   readonly identityToken: string
   /** Reconnects that ARM has accepted so far. */
   accepted(): Promise<number>
@@ -43,7 +43,7 @@ const POLICY = {
 const TOKEN_LIFETIME_SECONDS = 3_600
 const STORAGE_ACCOUNTS = 20
 const SERVICE = serviceResourceId(SERVICES[0] as Service)
-/** Nobody listens there: the app finds storage away at once, and looks again every five seconds. */
+/** A closed port: the app finds at once that storage is unavailable, and tries again after five seconds. */
 export const NO_STORAGE =
   'DefaultEndpointsProtocol=http;AccountName=nowhere;AccountKey=bm93aGVyZQ==;TableEndpoint=http://127.0.0.1:9/nowhere'
 

@@ -1,32 +1,29 @@
 import { randomUUID } from 'node:crypto'
-import type { BenchAzure } from './azure.ts'
 import { NUMBER } from './number.ts'
 import type { LoadOptions, LoadRequest, LoadResult } from './processes/load.ts'
-import { startProgram } from './program.ts'
-import type { Workspace } from './workspace.ts'
+import type { Bench } from './part.ts'
 
-/** Callers at once. Fewer than the transport's 64 connections, so that nobody waits for one. */
+/** Concurrent callers. Fewer than the transport's 64 connections, so that no caller waits for one. */
 export const CONNECTIONS = 32
 const DISTINCT_TOKENS = 50
-/** Many more than there are callers, so that none waits for another; few enough that what is remembered of them does not grow. */
+/** Many more than callers, so that no caller waits for another; few enough that the app's memory of them does not grow. */
 const DISTINCT_BACKENDS = 500
 
-/** Which backends are asked for: distinct ones that nobody joins, each once only, or always the same. */
+/** Which backends are requested: distinct ones with force, each one once, or always the same. */
 export type Target = 'forced' | 'once' | { readonly backend: string }
 
 export interface Load {
-  /** Throws when anything but a 202 comes back. */
+  /** Throws if any answer is not a 202. */
   send(origin: string, until: LoadOptions['until'], target?: Target): Promise<LoadResult>
   closeConnections(): Promise<void>
-  stop(): Promise<void>
 }
 
 /**
- * The load generator in its own process. Every server is sent the same requests, half of them with a body, also those that do not look
- * at the tokens. Unless a part says otherwise, every request is to reach ARM: it is forced, so that it joins none.
+ * The load generator in its own process. Every server gets the same requests, half of them with a body, also servers that ignore tokens.
+ * By default every request reaches ARM: it is sent with force, so that it joins none.
  */
-export async function startLoad(workspace: Workspace, azure: BenchAzure): Promise<Load> {
-  const generator = startProgram(workspace.pathOf('load'), {})
+export async function startLoad({ azure, start }: Pick<Bench, 'azure' | 'start'>): Promise<Load> {
+  const generator = start('load')
   const tokens = await azure.mintTokens(DISTINCT_TOKENS)
   const toRequest = (index: number, path: string, forced: boolean): LoadRequest => ({
     path,
@@ -61,6 +58,5 @@ export async function startLoad(workspace: Workspace, azure: BenchAzure): Promis
       return result
     },
     closeConnections: () => generator.call('close'),
-    stop: () => generator.stop(),
   }
 }

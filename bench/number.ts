@@ -1,2 +1,2 @@
-/** Where it stands in a path or body, the load generator puts a number that it has never used before. */
+/** The load generator replaces this in a path or body by a number that it has not used before. */
 export const NUMBER = '(number)'

@@ -1,27 +1,43 @@
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
+import type { Readable } from 'node:stream'
 import type { Reply } from './processes/answer-commands.ts'
 
 export type Environment = Readonly<Record<string, string>>
 
-/** A program of `processes/` that does as it is told. It ends when this process does. */
+/** A program of `processes/` that answers commands. It ends with this process at the latest. */
 export interface RunningProgram {
+  /** Rejects if the command fails or the program ends. */
   call<Output>(command: string, input?: unknown): Promise<Output>
+  /** Idempotent. Resolves when the process has ended. */
   stop(): Promise<void>
+  /** The end of what it has written to stderr; empty if nothing. */
+  complaints(): string
 }
+
+export interface ProgramOptions {
+  readonly args?: readonly string[]
+  readonly nodeOptions?: readonly string[]
+}
+
+/** A program that is busy or stuck does not see that its channel is closed. */
+const KILL_AFTER_MS = 5_000
+const MAX_COMPLAINT_CHARS = 2_000
 
 export function startProgram(
   path: string,
   environment: Environment,
-  { args = [], nodeOptions = [] }: { args?: string[]; nodeOptions?: string[] } = {},
+  { args = [], nodeOptions = [] }: ProgramOptions = {},
 ): RunningProgram {
-  const child = fork(path, args, {
+  const child = fork(path, [...args], {
     env: { ...environment },
-    execArgv: nodeOptions,
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    execArgv: [...nodeOptions],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
-  const exited = once(child, 'exit')
+  // 'close' comes after the last of stderr.
+  const ended = once(child, 'close')
+  const complaints = keepEnd(child.stderr as Readable)
   const waiting = new Map<number, { resolve(output: unknown): void; reject(error: Error): void }>()
   let calls = 0
   child.on('message', ({ id, output, error }: Reply) => {
@@ -30,10 +46,13 @@ export function startProgram(
     waiting.delete(id)
   })
   child.on('exit', () => {
-    for (const { reject } of waiting.values()) reject(new Error(`${path} ended early`))
+    for (const { reject } of waiting.values()) reject(new Error(`${path} has ended`))
+    waiting.clear()
   })
   return {
+    complaints,
     async call<Output>(command: string, input?: unknown) {
+      if (!child.connected) throw new Error(`${path} has ended`)
       const output = await new Promise<unknown>((resolve, reject) => {
         const id = (calls += 1)
         waiting.set(id, { resolve, reject })
@@ -43,7 +62,36 @@ export function startProgram(
     },
     async stop() {
       if (child.connected) child.disconnect()
-      await exited
+      const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
+      await ended
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** Programs that end together. */
+export interface ProgramGroup {
+  start(...args: Parameters<typeof startProgram>): RunningProgram
+  /** What its programs have written to stderr, for the report of a failure. */
+  complaints(): string
+  stopAll(): Promise<void>
+}
+
+export function createProgramGroup(): ProgramGroup {
+  const programs: RunningProgram[] = []
+  return {
+    start(...args) {
+      const program = startProgram(...args)
+      programs.push(program)
+      return program
+    },
+    complaints: () =>
+      programs
+        .map((program) => program.complaints())
+        .filter((text) => text !== '')
+        .join(''),
+    async stopAll() {
+      await Promise.all(programs.map((program) => program.stop()))
     },
   }
 }
@@ -51,25 +99,35 @@ export function startProgram(
 export interface TimedRun {
   readonly environment: Environment
   readonly cwd: string
-  /** The clock stops at the first line on stdout that is this, instead of at the end of the process. */
+  /** Stops the time at the first line of stdout that equals this text, instead of at the end of the process. */
   readonly untilLine?: string
 }
 
-/** Milliseconds from before the process is started until it has ended or said its line. It must end with exit code 0 either way. */
+/** Milliseconds from before the process is started until it has ended, or has written `untilLine`. Rejects if its exit code is not 0. */
 export async function timeProcess(args: readonly string[], { environment, cwd, untilLine }: TimedRun): Promise<number> {
   const startedAt = performance.now()
-  const child = spawn(process.execPath, args, { env: { ...environment }, cwd, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, args, { env: { ...environment }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  const complaints = keepEnd(child.stderr)
   let output = ''
-  let saidAt: number | undefined
+  let writtenAt: number | undefined
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text
-    // Between other lines: the app's console is the same stream.
-    if (untilLine !== undefined && output.split('\n').includes(untilLine)) saidAt ??= performance.now()
+    // The app's own log is on the same stream.
+    if (untilLine !== undefined && output.split('\n').includes(untilLine)) writtenAt ??= performance.now()
   })
   const [code] = (await once(child, 'exit')) as [number | null]
   const endedAt = performance.now()
-  if (code !== 0) throw new Error(`${args.join(' ').slice(0, 200)} ended with exit code ${code}: ${output}`)
+  const program = args.join(' ').slice(0, 200)
+  if (code !== 0) throw new Error(`${program} ended with exit code ${code}: ${output}${complaints()}`)
   if (untilLine === undefined) return endedAt - startedAt
-  if (saidAt === undefined) throw new Error(`${args[0]} was to say ${untilLine} and said ${output}`)
-  return saidAt - startedAt
+  if (writtenAt === undefined)
+    throw new Error(`${program} was expected to write ${untilLine} and wrote ${output}${complaints()}`)
+  return writtenAt - startedAt
+}
+
+/** Reads a stream to its end, so that its writer is never blocked, and keeps the last of it. */
+function keepEnd(stream: Readable): () => string {
+  let end = ''
+  stream.setEncoding('utf8').on('data', (text: string) => (end = (end + text).slice(-MAX_COMPLAINT_CHARS)))
+  return () => end
 }

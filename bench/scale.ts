@@ -1,4 +1,4 @@
-/** How much of everything is measured. */
+/** How much is measured. */
 export interface Scale {
   readonly registeredRounds: number
   readonly firstReconnectRounds: number
@@ -12,7 +12,6 @@ export interface Scale {
   readonly tokens: number
   readonly stormRounds: number
   readonly stormRequests: number
-  /** Alerts. */
   readonly alertRounds: number
   readonly alertMs: number
   readonly manyRounds: number
@@ -22,7 +21,7 @@ export interface Scale {
   readonly historyRows: readonly [few: number, many: number]
   readonly historyRounds: number
   readonly historyPages: number
-  /** After how many requests the memory is looked at. */
+  /** Numbers of requests after which the memory is measured. */
   readonly memoryAfter: readonly [first: number, middle: number, last: number]
 }
 
@@ -32,7 +31,7 @@ export const FULL: Scale = {
   throughputRounds: 9,
   throughputMs: 1_200,
   throughputWarmUpMs: 2_500,
-  // Many short rounds: whatever else the machine does then falls between them, or spoils few.
+  // Many short rounds: other work on the machine falls between them or spoils few.
   authorizationRounds: 101,
   authorizationCalls: 20_000,
   tokenRounds: 25,
@@ -50,7 +49,7 @@ export const FULL: Scale = {
   memoryAfter: [10_000, 50_000, 100_000],
 }
 
-/** Enough to show that the benchmark still works; its figures mean nothing. */
+/** Enough to show that the benchmark works; its figures mean nothing. */
 export const QUICK: Scale = {
   registeredRounds: 2,
   firstReconnectRounds: 1,

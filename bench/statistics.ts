@@ -3,7 +3,7 @@ export interface Comparison {
   /** Medians over the rounds. */
   readonly left: number
   readonly right: number
-  /** Median of the ratios of each round, and the smallest and largest of them. The two medians above need not divide to it. */
+  /** Median, smallest and largest of the ratios of each round. `left / right` may differ from `ratio`. */
   readonly ratio: number
   readonly spread: readonly [low: number, high: number]
 }
@@ -12,13 +12,13 @@ export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
   const upper = sorted[middle]
-  if (upper === undefined) throw new RangeError('there is no median of nothing')
+  if (upper === undefined) throw new RangeError('the median of no values is undefined')
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2
 }
 
-/** Round by round, because what slows the machine for a while then meets both. */
+/** Compares the two values of each round: other work on the machine slows both. Throws RangeError if the numbers of rounds differ. */
 export function compare(left: readonly number[], right: readonly number[]): Comparison {
-  if (left.length !== right.length) throw new RangeError('both sides are measured in every round')
+  if (left.length !== right.length) throw new RangeError('both sides need a value for every round')
   const ratios = left.map((value, round) => value / (right[round] as number))
   return {
     left: median(left),
@@ -28,7 +28,7 @@ export function compare(left: readonly number[], right: readonly number[]): Comp
   }
 }
 
-/** Measures every side once per round, A B C A B C …; the numbers of one round are neighbours in time. */
+/** Measures every side once per round, A B C A B C …, so that the values of one round are close in time. */
 export async function interleave<Side extends string>(
   rounds: number,
   sides: Readonly<Record<Side, () => number | Promise<number>>>,

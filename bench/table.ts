@@ -2,8 +2,9 @@ import type { Comparison } from './statistics.ts'
 
 /** One line of the table. */
 export interface Row {
+  /** `left / right`. */
   readonly name: string
-  /** `spread` is left out where there was one round only. */
+  /** Without `spread` where there is one round only. */
   readonly figures: Omit<Comparison, 'spread'> & { readonly spread?: Comparison['spread'] }
   readonly aim?: { readonly atMost: number } | { readonly atLeast: number }
 }
@@ -12,7 +13,7 @@ export interface Section {
   readonly title: string
   readonly unit: string
   readonly rows: readonly Row[]
-  /** What the rows rest on, in a sentence each. */
+  /** Conditions of the measurement, one sentence each. */
   readonly notes: readonly string[]
 }
 
@@ -20,7 +21,6 @@ const NAME_WIDTH = 72
 const HEADINGS = ['left', 'right', 'ratio', 'spread', 'aim']
 const WIDTHS = [10, 10, 8, 15, 8]
 
-/** Left and right are the two sides of the row's name: `left / right`. */
 export function toTable(sections: readonly Section[]): string {
   return sections.map(toText).join('\n')
 }

@@ -7,7 +7,7 @@ import { build, type BuildOptions } from 'esbuild'
 
 export const PROJECT_ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-/** The programs in `processes/`, each run in a process of its own. */
+/** The programs in `processes/`. Each runs in a process of its own. */
 const PROGRAMS = [
   'arm',
   'bare-answer',
@@ -22,10 +22,10 @@ const PROGRAMS = [
 ] as const
 export type Program = (typeof PROGRAMS)[number]
 
-/** A temporary folder with everything that is measured but the built app itself. */
+/** A temporary folder with everything that is measured, except the built app. */
 export interface Workspace {
   readonly folder: string
-  /** The same app, as the TypeScript template for Functions would have it. */
+  /** The same app without bundling, as the TypeScript template for Functions has it. */
   readonly unbundledApp: string
   /** A function app that calls the SDK and does nothing else. */
   readonly bareApp: string
@@ -35,7 +35,7 @@ export interface Workspace {
   remove(): void
 }
 
-/** Plain JavaScript that finds its packages where it would find them in the project: reading TypeScript is not to be measured. */
+/** Plain JavaScript, since stripping types is not to be measured. Packages are found in the project's node_modules. */
 const PLAIN: BuildOptions = {
   bundle: true,
   packages: 'external',
@@ -72,8 +72,8 @@ export async function createWorkspace(): Promise<Workspace> {
 }
 
 /**
- * The app's own sources with every package left in node_modules, and everything imported up front: the two modules that the app reads
- * late are named first. That our sources are one file and not seventy is to its advantage.
+ * The app's own sources with every package in node_modules and everything imported at once: the two modules that the app imports late are
+ * named first. Our sources are one file here, which makes this side faster than a real one.
  */
 async function buildUnbundledApp(folder: string): Promise<void> {
   const upFront = ['src/functions/handle.ts', 'src/azure-sdk.ts', 'src/index.ts']
@@ -89,7 +89,7 @@ async function buildApp(folder: string, source: BuildOptions): Promise<void> {
   await writeFile(join(folder, 'package.json'), JSON.stringify({ main: 'index.cjs' }))
 }
 
-/** For what has to be a file. */
+/** Returns the path of the new file. */
 export function writeInto(workspace: Workspace, name: string, text: string): string {
   const path = join(workspace.folder, name)
   writeFileSync(path, text)

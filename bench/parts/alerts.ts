@@ -1,34 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import { SUBSCRIPTION_ID } from '../../sandbox/azure/resources.ts'
-import type { BenchAzure } from '../azure.ts'
 import { CONNECTIONS } from '../load.ts'
 import { NUMBER } from '../number.ts'
 import type { LoadOptions, LoadRequest, LoadResult } from '../processes/load.ts'
-import { startProgram, type RunningProgram } from '../program.ts'
-import type { Scale } from '../scale.ts'
+import type { Bench } from '../part.ts'
 import { compare, interleave, median } from '../statistics.ts'
 import type { Section } from '../table.ts'
-import { PROJECT_ROOT, type Workspace } from '../workspace.ts'
+import { PROJECT_ROOT } from '../workspace.ts'
 
 const GROUP = `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim`
-/** Nobody listens there. */
+/** A closed port. */
 const ARM_AWAY = 'https://127.0.0.1:9'
-/** What senders are promised (contract, section 5). */
+/** The contract's limit for an answer (section 5). */
 const PROMISED_MS = 2_000
 const MANY = 500
 
-/** Alerts are stored before they are answered: what that costs, beside a server that stores the same and looks at nothing; and that ARM makes no difference. */
-export async function measureAlerts(
-  workspace: Workspace,
-  azure: BenchAzure,
-  { alertRounds, alertMs, stormRequests, manyRounds }: Scale,
-): Promise<Section> {
-  const programs: RunningProgram[] = []
-  const start = (...args: Parameters<typeof startProgram>): RunningProgram => {
-    const program = startProgram(...args)
-    programs.push(program)
-    return program
-  }
+/** What it costs to store alerts before they are answered, compared with a server that stores as much and checks nothing; and that ARM makes no difference. */
+export async function measureAlerts({ workspace, azure, scale, start }: Bench): Promise<Section> {
+  const { alertRounds, alertMs, stormRequests, manyRounds } = scale
   const secret = randomBytes(24).toString('base64url')
   const policy = {
     grants: [{ principal: 'webhook:bench', scope: GROUP }],
@@ -40,12 +29,12 @@ export async function measureAlerts(
       },
     },
   }
-  const generator = start(workspace.pathOf('load'), {})
-  const counter = start(workspace.pathOf('storage-counter'), {})
+  const generator = start('load')
+  const counter = start('storage-counter')
 
   async function startOurs(storage: string, change: Readonly<Record<string, string>> = {}): Promise<string> {
-    // As on Flex Consumption, where queue functions scale on their own: what is accepted here is delivered by other instances.
-    const host = start(workspace.pathOf('host'), {
+    // As on Flex Consumption, where queue functions scale on their own: other instances deliver what is accepted here.
+    const host = start('host', {
       ...azure.environment(workspace.fresh(), storage),
       BENCH_SECRET: secret,
       RECONNECT_POLICY: JSON.stringify(policy),
@@ -87,73 +76,69 @@ export async function measureAlerts(
   }
   const perSecond = ({ answered, elapsedMs }: LoadResult): number => (answered * 1_000) / elapsedMs
 
-  try {
-    const { storage } = await counter.call<{ storage: string }>('start', { storage: azure.freshStorage() })
-    const counted = await startOurs(storage)
-    const ours = await startOurs(azure.freshStorage())
-    const away = await startOurs(azure.freshStorage(), { ARM_ENDPOINT: ARM_AWAY })
-    const bareProgram = start(workspace.pathOf('bare-queue'), {})
-    const bare = `http://127.0.0.1:${(await bareProgram.call<{ port: number }>('start', { storage: azure.freshStorage() })).port}`
-    let storms = 0
-    const own = alertsFor([`own-${NUMBER}`])
-    const storm = (): LoadRequest => alertsFor([`storm-${(storms += 1)}`])
-    for (const origin of [ours, away, counted]) await send(origin, own, { requests: 20 })
-    await send(bare, { ...own, body: '' }, { requests: 20 })
+  const { storage } = await counter.call<{ storage: string }>('start', { storage: azure.freshStorage() })
+  const counted = await startOurs(storage)
+  const ours = await startOurs(azure.freshStorage())
+  const away = await startOurs(azure.freshStorage(), { ARM_ENDPOINT: ARM_AWAY })
+  const bareProgram = start('bare-queue')
+  const bare = `http://127.0.0.1:${(await bareProgram.call<{ port: number }>('start', { storage: azure.freshStorage() })).port}`
+  let storms = 0
+  const own = alertsFor([`own-${NUMBER}`])
+  const storm = (): LoadRequest => alertsFor([`storm-${(storms += 1)}`])
+  for (const origin of [ours, away, counted]) await send(origin, own, { requests: 20 })
+  await send(bare, { ...own, body: '' }, { requests: 20 })
 
-    const distinct = await interleave(alertRounds, {
-      ours: async () => perSecond(await send(ours, own, { ms: alertMs })),
-      bare: async () => perSecond(await send(bare, { ...own, body: '' }, { ms: alertMs })),
-    })
-    const calls: number[] = []
-    const stormed = await interleave(alertRounds, {
-      async ours() {
-        const before = await counter.call<number>('calls')
-        const result = await send(counted, storm(), { requests: stormRequests })
-        calls.push((await counter.call<number>('calls')) - before)
-        return perSecond(result)
+  const distinct = await interleave(alertRounds, {
+    ours: async () => perSecond(await send(ours, own, { ms: alertMs })),
+    bare: async () => perSecond(await send(bare, { ...own, body: '' }, { ms: alertMs })),
+  })
+  const calls: number[] = []
+  const stormed = await interleave(alertRounds, {
+    async ours() {
+      const before = await counter.call<number>('calls')
+      const result = await send(counted, storm(), { requests: stormRequests })
+      calls.push((await counter.call<number>('calls')) - before)
+      return perSecond(result)
+    },
+    bare: async () => perSecond(await send(bare, { ...own, body: '' }, { requests: stormRequests })),
+  })
+  // One after the other: with 32 callers at once the time would be that of their queue, not that of an answer.
+  const slowest = await interleave(alertRounds, {
+    away: async () => (await send(away, own, { requests: 100 }, 1)).p99Ms,
+    up: async () => (await send(ours, own, { requests: 100 }, 1)).p99Ms,
+  })
+  const many = (): LoadRequest => alertsFor(Array.from({ length: MANY }, (_, index) => `many-${index}-${NUMBER}`))
+  const payloads: number[] = []
+  for (let round = 0; round < manyRounds; round += 1)
+    payloads.push((await send(away, many(), { requests: 1 }, 1)).p99Ms)
+  return {
+    title: 'Alerts',
+    unit: `${CONNECTIONS} connections, ${alertRounds} rounds of ${alertMs} ms, or of ${stormRequests.toLocaleString('en-US')} alerts on one backend; queue and tables on Azurite`,
+    rows: [
+      {
+        name: 'accepted per second, each for its own backend: our app / bare queue writer',
+        figures: compare(distinct.ours, distinct.bare),
       },
-      bare: async () => perSecond(await send(bare, { ...own, body: '' }, { requests: stormRequests })),
-    })
-    // One after the other, as senders come: the rate of a closed loop says how long a queue of callers is, not how long one waits.
-    const slowest = await interleave(alertRounds, {
-      away: async () => (await send(away, own, { requests: 100 }, 1)).p99Ms,
-      up: async () => (await send(ours, own, { requests: 100 }, 1)).p99Ms,
-    })
-    const many = (): LoadRequest => alertsFor(Array.from({ length: MANY }, (_, index) => `many-${index}-${NUMBER}`))
-    const payloads: number[] = []
-    for (let round = 0; round < manyRounds; round += 1)
-      payloads.push((await send(away, many(), { requests: 1 }, 1)).p99Ms)
-    return {
-      title: 'Alerts',
-      unit: `${CONNECTIONS} connections, ${alertRounds} rounds of ${alertMs} ms, or of ${stormRequests.toLocaleString('en-US')} alerts on one backend; queue and tables on Azurite`,
-      rows: [
-        {
-          name: 'accepted per second, each for its own backend: our app / bare queue writer',
-          figures: compare(distinct.ours, distinct.bare),
-        },
-        {
-          name: 'accepted per second, all for one backend: our app / bare queue writer',
-          figures: compare(stormed.ours, stormed.bare),
-        },
-        {
-          name: 'calls to storage / alerts, all for one backend',
-          figures: { left: median(calls), right: stormRequests, ratio: median(calls) / stormRequests },
-          aim: { atMost: 0.1 },
-        },
-        { name: 'ms, 99th percentile of an answer: ARM away / ARM up', figures: compare(slowest.away, slowest.up) },
-        {
-          name: 'ms, a payload of 500 alerts with ARM away / what is promised',
-          figures: { left: Math.max(...payloads), right: PROMISED_MS, ratio: Math.max(...payloads) / PROMISED_MS },
-          aim: { atMost: 1 },
-        },
-      ],
-      notes: [
-        'bare queue writer: node:http, reads the body, stores a message of the same size with the official client, answers 202; ours: proof, format, template, policy, message, row, audit event',
-        'each for its own backend: a message and a row each, two calls that are waited for, where the bare side makes one; nothing is delivered meanwhile, as by the instances that serve HTTP on Flex Consumption',
-        'ARM away: connections to it are refused; 100 alerts a round, one after the other',
-      ],
-    }
-  } finally {
-    await Promise.all(programs.map((program) => program.stop()))
+      {
+        name: 'accepted per second, all for one backend: our app / bare queue writer',
+        figures: compare(stormed.ours, stormed.bare),
+      },
+      {
+        name: 'calls to storage / alerts, all for one backend',
+        figures: { left: median(calls), right: stormRequests, ratio: median(calls) / stormRequests },
+        aim: { atMost: 0.1 },
+      },
+      { name: 'ms, 99th percentile of an answer: ARM away / ARM up', figures: compare(slowest.away, slowest.up) },
+      {
+        name: 'ms, a payload of 500 alerts with ARM away / the limit',
+        figures: { left: Math.max(...payloads), right: PROMISED_MS, ratio: Math.max(...payloads) / PROMISED_MS },
+        aim: { atMost: 1 },
+      },
+    ],
+    notes: [
+      'bare queue writer: node:http, reads the body, stores a message of the same size with the official client, answers 202; our app: authentication, format, template, policy, message, row, audit event',
+      'each for its own backend: our app makes two calls one after the other, for a message and a row, and the bare side makes one; nothing is delivered meanwhile, as on instances that serve HTTP on Flex Consumption',
+      'ARM away: connections to it are refused; 100 alerts a round, one after the other',
+    ],
   }
 }

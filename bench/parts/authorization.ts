@@ -5,18 +5,19 @@ import type { ReconnectCommand } from '../../src/domain/command.ts'
 import { authorize } from '../../src/policy/authorize.ts'
 import { createGrantIndex, type GrantIndex } from '../../src/policy/grant-index.ts'
 import { parsePolicy } from '../../src/policy/policy-document.ts'
-import type { Scale } from '../scale.ts'
+import type { Bench } from '../part.ts'
 import { compare, interleave } from '../statistics.ts'
 import type { Section } from '../table.ts'
 
 const SUBSCRIPTION_ID = 'b8c1e9a2-5d34-4f70-8e16-9a2d7c3f4b05'
 const APP_ID = 'd27f6b18-93ac-4e50-8d1b-4a6c0e9f7358'
-/** The same for every size of policy: half of them are granted, the others look everywhere and find nothing. */
+/** The same for every size of policy. Half of them are granted; the others search every scope and find no grant. */
 const QUESTIONS = 1_000
 const WARM_UP_CALLS = 20_000
 
 /** Nanoseconds per `authorize()`, for policies of very different length. */
-export async function measureAuthorization({ authorizationRounds, authorizationCalls }: Scale): Promise<Section> {
+export async function measureAuthorization({ scale }: Bench): Promise<Section> {
+  const { authorizationRounds, authorizationCalls } = scale
   const caller = aCaller()
   const sides = { ten: aPolicy(10), thousand: aPolicy(1_000), tenThousand: aPolicy(10_000) }
   for (const side of Object.values(sides)) timeCalls(caller, side, WARM_UP_CALLS)
@@ -33,7 +34,7 @@ export async function measureAuthorization({ authorizationRounds, authorizationC
       { name: '10,000 grants / 10 grants', figures: compare(measured.tenThousand, measured.ten), aim: { atMost: 2 } },
     ],
     notes: [
-      `${QUESTIONS} backends in turn, half of them granted; a caller with ${caller.principals.length} principals; a policy that is searched line by line would cost 1,000 times as much at the end`,
+      `${QUESTIONS} backends in turn, half of them granted; a caller with ${caller.principals.length} principals; a linear search would cost 1,000 times as much for the largest policy`,
     ],
   }
 }
@@ -43,7 +44,7 @@ interface Side {
   readonly commands: readonly ReconnectCommand[]
 }
 
-/** Every grant names one backend of its own. */
+/** Each grant is for another backend. */
 function aPolicy(size: number): Side {
   const backend = (index: number) => ({ service: `apim-${index % 50}`, id: `backend-${index}` })
   const grants = Array.from({ length: size }, (_, index) => {
@@ -88,6 +89,6 @@ function timeCalls(caller: Caller, { grants, commands }: Side, calls: number): n
     if (authorize(caller, commands[call % QUESTIONS] as ReconnectCommand, grants).ok) granted += 1
   }
   const elapsedMs = performance.now() - startedAt
-  if (granted !== calls / 2) throw new Error(`${granted} of ${calls} calls were granted, and half of them should be`)
+  if (granted !== calls / 2) throw new Error(`${granted} of ${calls} calls were granted, expected half of them`)
   return (elapsedMs * 1e6) / calls
 }

@@ -6,12 +6,10 @@ import { MAX_BATCH } from '../../src/ledger/store.ts'
 import { createTableStore } from '../../src/ledger/table-store.ts'
 import { openTables } from '../../src/ledger/tables.ts'
 import { systemClock } from '../../src/shared/clock.ts'
-import type { BenchAzure } from '../azure.ts'
-import { startProgram, type RunningProgram } from '../program.ts'
-import type { Scale } from '../scale.ts'
+import type { Bench } from '../part.ts'
 import { compare, interleave, median } from '../statistics.ts'
 import type { Section } from '../table.ts'
-import { PROJECT_ROOT, type Workspace } from '../workspace.ts'
+import { PROJECT_ROOT } from '../workspace.ts'
 
 const TOP = 50
 
@@ -20,23 +18,19 @@ interface Page {
   readonly nextLink?: string
 }
 
-/** What a page of `GET /operations` costs with little and with much behind it. */
-export async function measureHistory(
-  workspace: Workspace,
-  azure: BenchAzure,
-  { historyRows, historyRounds, historyPages }: Scale,
-): Promise<Section> {
+/** What a page of `GET /operations` costs with few and with many operations in the log. */
+export async function measureHistory(bench: Bench): Promise<Section> {
+  const { workspace, azure, scale } = bench
+  const { historyRows, historyRounds, historyPages } = scale
   const [few, many] = historyRows
   const [token = ''] = await azure.mintTokens(1)
-  const programs: RunningProgram[] = []
 
   async function start(rows: number) {
     const account = azure.freshStorage()
     const fillMs = await fill(account, rows, azure.pathOf('orders').replace(/\/reconnect$/, ''))
-    const counter = startProgram(workspace.pathOf('storage-counter'), {})
+    const counter = bench.start('storage-counter')
     const { storage } = await counter.call<{ storage: string }>('start', { storage: account })
-    const host = startProgram(workspace.pathOf('host'), azure.environment(workspace.fresh(), storage))
-    programs.push(counter, host)
+    const host = bench.start('host', azure.environment(workspace.fresh(), storage))
     const { port } = await host.call<{ port: number }>('start', { appRoot: PROJECT_ROOT })
     const get = async (path: string): Promise<{ bytes: number; page: Page }> => {
       const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization: `Bearer ${token}` } })
@@ -52,7 +46,7 @@ export async function measureHistory(
       fillMs,
       calls,
       bytes,
-      /** Milliseconds per page, the first one over and over. */
+      /** Milliseconds per page; it is always the first page. */
       async round(): Promise<number> {
         const before = await counter.call<number>('calls')
         const startedAt = performance.now()
@@ -64,46 +58,42 @@ export async function measureHistory(
     }
   }
 
-  try {
-    const small = await start(few)
-    const large = await start(many)
-    await small.round()
-    await large.round()
-    const measured = await interleave(historyRounds, { small: small.round, large: large.round })
-    const text = { few: few.toLocaleString('en-US'), many: many.toLocaleString('en-US') }
-    const one = (left: number, right: number) => ({ left, right, ratio: left / right })
-    return {
-      title: 'History',
-      unit: `a page of ${TOP} operations, ${historyRounds} rounds of ${historyPages} pages`,
-      rows: [
-        {
-          name: `calls to storage per page: ${text.many} rows / ${text.few}`,
-          figures: one(median(large.calls), median(small.calls)),
-          aim: { atMost: 1 },
-        },
-        {
-          name: `bytes per page: ${text.many} rows / ${text.few}`,
-          figures: one(median(large.bytes), median(small.bytes)),
-          aim: { atMost: 1.1 },
-        },
-        { name: `ms per page: ${text.many} rows / ${text.few}`, figures: compare(measured.large, measured.small) },
-      ],
-      notes: [
-        `the time is Azurite’s as well: it looks through the whole table where Azure seeks by key; filled in ${Math.round((small.fillMs + large.fillMs) / 1_000)} s, spread over 80 days`,
-      ],
-    }
-  } finally {
-    await Promise.all(programs.map((program) => program.stop()))
+  const small = await start(few)
+  const large = await start(many)
+  await small.round()
+  await large.round()
+  const measured = await interleave(historyRounds, { small: small.round, large: large.round })
+  const text = { few: few.toLocaleString('en-US'), many: many.toLocaleString('en-US') }
+  const one = (left: number, right: number) => ({ left, right, ratio: left / right })
+  return {
+    title: 'History',
+    unit: `a page of ${TOP} operations, ${historyRounds} rounds of ${historyPages} pages`,
+    rows: [
+      {
+        name: `calls to storage per page: ${text.many} rows / ${text.few}`,
+        figures: one(median(large.calls), median(small.calls)),
+        aim: { atMost: 1 },
+      },
+      {
+        name: `bytes per page: ${text.many} rows / ${text.few}`,
+        figures: one(median(large.bytes), median(small.bytes)),
+        aim: { atMost: 1.1 },
+      },
+      { name: `ms per page: ${text.many} rows / ${text.few}`, figures: compare(measured.large, measured.small) },
+    ],
+    notes: [
+      `the time includes Azurite’s, which scans the whole table where Azure seeks by key; filled in ${Math.round((small.fillMs + large.fillMs) / 1_000)} s, spread over 80 days`,
+    ],
   }
 }
 
-/** Writes the copies that lists across backends are read from, as the app writes them: through its own store. */
+/** Writes copies for lists across backends through the app's own store. */
 async function fill(connectionString: string, rows: number, backend: string): Promise<number> {
   const startedAt = performance.now()
   const tables = openTables({ kind: 'connection-string', connectionString, allowHttp: true }, () => {
     throw new Error('a connection string needs no credential')
   })
-  // A batch may take longer than anybody would wait for in earnest.
+  // A batch here may take longer than the app's limit for one call.
   const clock = { ...systemClock, sleep: (_: number, signal?: AbortSignal) => systemClock.sleep(600_000, signal) }
   const store = createTableStore({
     open: () => Promise.resolve(tables),

@@ -1,15 +1,15 @@
 import { join } from 'node:path'
 import { compare, interleave } from '../statistics.ts'
 import { timeProcess, type Environment } from '../program.ts'
-import type { BenchAzure } from '../azure.ts'
-import type { Scale } from '../scale.ts'
+import type { Bench } from '../part.ts'
 import type { Section } from '../table.ts'
-import { PROJECT_ROOT, type Workspace } from '../workspace.ts'
+import { PROJECT_ROOT } from '../workspace.ts'
 
 /** From the start of a process until the functions are registered, and until a first reconnect is answered. */
-export async function measureStartUp(workspace: Workspace, azure: BenchAzure, scale: Scale): Promise<Section> {
-  const registered = await measureRegistered(workspace, scale)
-  const { cold, warm } = await measureFirstReconnect(workspace, azure, scale)
+export async function measureStartUp(bench: Bench): Promise<Section> {
+  const { scale } = bench
+  const registered = await measureRegistered(bench)
+  const { cold, warm } = await measureFirstReconnect(bench)
   return {
     title: 'Start-up',
     unit: `ms, ${scale.registeredRounds} and ${scale.firstReconnectRounds} rounds`,
@@ -39,25 +39,25 @@ export async function measureStartUp(workspace: Workspace, azure: BenchAzure, sc
       },
     ],
     notes: [
-      'first reconnect: from the start of the process to the 202, with issuer, identity endpoint, storage and ARM asked on the way; no token, key or connection is there before',
-      'cold: an empty temporary folder; second start: the temporary folder that the start before has left, with whatever the app itself keeps there',
-      'with a V8 cache: NODE_COMPILE_CACHE is set from outside, which the Functions platform does not do',
+      'first reconnect: from the start of the process to the 202, without any token, key or connection at the start; calls issuer, identity endpoint, storage and ARM',
+      'cold: with an empty temporary folder; second start: with the temporary folder of a previous start, where the app keeps its compile cache',
+      'with a V8 cache: NODE_COMPILE_CACHE is set, which the Functions platform does not do',
     ],
   }
 }
 
-async function measureRegistered(workspace: Workspace, { registeredRounds }: Scale) {
+async function measureRegistered({ workspace, scale }: Bench) {
   const environment = { TMPDIR: workspace.fresh() }
   const load = (appRoot: string, entryPoint: string) => () =>
     timeProcess([workspace.pathOf('registered'), join(appRoot, entryPoint)], { environment, cwd: appRoot })
-  return interleave(registeredRounds, {
+  return interleave(scale.registeredRounds, {
     bare: () => timeProcess(['-e', '0'], { environment, cwd: PROJECT_ROOT }),
     ours: load(PROJECT_ROOT, 'dist/index.cjs'),
     unbundled: load(workspace.unbundledApp, 'index.cjs'),
   })
 }
 
-async function measureFirstReconnect(workspace: Workspace, azure: BenchAzure, { firstReconnectRounds }: Scale) {
+async function measureFirstReconnect({ workspace, azure, scale }: Bench) {
   const [token] = (await azure.mintTokens(1)) as [string]
   const request = JSON.stringify(toRpcRequest(azure.pathOf('orders'), token))
   const start = (appRoot: string, environment: Environment) =>
@@ -74,7 +74,7 @@ async function measureFirstReconnect(workspace: Workspace, azure: BenchAzure, { 
     return () => start(appRoot, environment)
   }
   const { unbundledApp } = workspace
-  const measured = await interleave(firstReconnectRounds, {
+  const measured = await interleave(scale.firstReconnectRounds, {
     coldOurs: cold(PROJECT_ROOT),
     coldUnbundled: cold(unbundledApp),
     warmOurs: await again(PROJECT_ROOT),
@@ -87,7 +87,7 @@ async function measureFirstReconnect(workspace: Workspace, azure: BenchAzure, { 
   }
 }
 
-/** The invocation as the host hands it to a worker. */
+/** The invocation as the host sends it to a worker. */
 function toRpcRequest(path: string, token: string) {
   const [, , subscriptionId, , resourceGroupName, , , , serviceName, , backendId] = path.split('/')
   const nullable = (values: Readonly<Record<string, string | undefined>>) =>

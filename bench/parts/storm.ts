@@ -1,83 +1,69 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { BenchAzure } from '../azure.ts'
 import { CONNECTIONS, startLoad } from '../load.ts'
-import { startProgram, type RunningProgram } from '../program.ts'
-import type { Scale } from '../scale.ts'
+import type { Bench } from '../part.ts'
 import { compare, interleave, median } from '../statistics.ts'
 import type { Section } from '../table.ts'
-import { PROJECT_ROOT, type Workspace } from '../workspace.ts'
+import { PROJECT_ROOT } from '../workspace.ts'
 
-/** Copies for the lists are written behind the answers. */
+/** Copies for lists are written in the background. */
 const SETTLE_MS = 300
 
-/** Everybody asks for the same backend: what it costs ARM and storage, and how much slower it is than a server that does nothing. */
-export async function measureStorm(
-  workspace: Workspace,
-  azure: BenchAzure,
-  { stormRounds, stormRequests }: Scale,
-): Promise<Section> {
-  const load = await startLoad(workspace, azure)
-  const programs: RunningProgram[] = []
-  const start = (...args: Parameters<typeof startProgram>): RunningProgram => {
-    const program = startProgram(...args)
-    programs.push(program)
-    return program
+/** All requests are for one backend: what they cost ARM and storage, and how much slower they are than a server that does nothing. */
+export async function measureStorm(bench: Bench): Promise<Section> {
+  const { workspace, azure, scale, start } = bench
+  const { stormRounds, stormRequests } = scale
+  const load = await startLoad(bench)
+  const counter = start('storage-counter')
+  const { storage } = await counter.call<{ storage: string }>('start', { storage: azure.freshStorage() })
+  const host = start('host', azure.environment(workspace.fresh(), storage))
+  const bare = start('bare-answer')
+  const ours = await host.call<{ port: number }>('start', { appRoot: PROJECT_ROOT })
+  const answering = await bare.call<{ port: number }>('start')
+  const armCalls: number[] = []
+  const storageCalls: number[] = []
+  let backends = 0
+
+  async function send(port: number): Promise<number> {
+    // A new backend for every storm, without a scheduled reconnect.
+    const { answered, elapsedMs } = await load.send(
+      `http://127.0.0.1:${port}`,
+      { requests: stormRequests },
+      { backend: `storm-${++backends}` },
+    )
+    return (answered * 1_000) / elapsedMs
   }
-  try {
-    const counter = start(workspace.pathOf('storage-counter'), {})
-    const { storage } = await counter.call<{ storage: string }>('start', { storage: azure.freshStorage() })
-    const host = start(workspace.pathOf('host'), azure.environment(workspace.fresh(), storage))
-    const bare = start(workspace.pathOf('bare-answer'), {})
-    const ours = await host.call<{ port: number }>('start', { appRoot: PROJECT_ROOT })
-    const answering = await bare.call<{ port: number }>('start')
-    const armCalls: number[] = []
-    const storageCalls: number[] = []
-    let backends = 0
+  async function storm(): Promise<number> {
+    const arm = await azure.accepted()
+    const calls = await counter.call<number>('calls')
+    const perSecond = await send(ours.port)
+    await delay(SETTLE_MS)
+    armCalls.push((await azure.accepted()) - arm)
+    storageCalls.push((await counter.call<number>('calls')) - calls)
+    return perSecond
+  }
 
-    async function send(port: number): Promise<number> {
-      // A new backend for every storm: nothing is scheduled for it.
-      const { answered, elapsedMs } = await load.send(
-        `http://127.0.0.1:${port}`,
-        { requests: stormRequests },
-        { backend: `storm-${++backends}` },
-      )
-      return (answered * 1_000) / elapsedMs
-    }
-    async function storm(): Promise<number> {
-      const arm = await azure.accepted()
-      const calls = await counter.call<number>('calls')
-      const perSecond = await send(ours.port)
-      await delay(SETTLE_MS)
-      armCalls.push((await azure.accepted()) - arm)
-      storageCalls.push((await counter.call<number>('calls')) - calls)
-      return perSecond
-    }
-
-    await send(ours.port)
-    await send(answering.port)
-    const measured = await interleave(stormRounds, { ours: storm, bare: () => send(answering.port) })
-    if (Math.max(...armCalls) !== 1) throw new Error(`a storm cost ARM ${armCalls.join(', ')} calls`)
-    const share = (calls: readonly number[]) => ({
-      left: median(calls),
-      right: stormRequests,
-      ratio: median(calls) / stormRequests,
-    })
-    return {
-      title: 'A storm on one backend',
-      unit: `${stormRequests.toLocaleString('en-US')} requests on ${CONNECTIONS} connections, ${stormRounds} rounds, every operation written to Azurite`,
-      rows: [
-        { name: 'calls to ARM / requests', figures: share(armCalls) },
-        { name: 'calls to storage / requests', figures: share(storageCalls), aim: { atMost: 0.1 } },
-        {
-          name: 'requests per second: our route / node:http that answers 202',
-          figures: compare(measured.ours, measured.bare),
-        },
-      ],
-      notes: [
-        'the first request is forwarded, the others join it; every one of them is an operation, and is answered once that is stored',
-      ],
-    }
-  } finally {
-    await Promise.all([load.stop(), ...programs.map((program) => program.stop())])
+  await send(ours.port)
+  await send(answering.port)
+  const measured = await interleave(stormRounds, { ours: storm, bare: () => send(answering.port) })
+  if (Math.max(...armCalls) !== 1) throw new Error(`a storm cost ARM ${armCalls.join(', ')} calls`)
+  const share = (calls: readonly number[]) => ({
+    left: median(calls),
+    right: stormRequests,
+    ratio: median(calls) / stormRequests,
+  })
+  return {
+    title: 'A storm on one backend',
+    unit: `${stormRequests.toLocaleString('en-US')} requests on ${CONNECTIONS} connections, ${stormRounds} rounds, every operation written to Azurite`,
+    rows: [
+      { name: 'calls to ARM / requests', figures: share(armCalls) },
+      { name: 'calls to storage / requests', figures: share(storageCalls), aim: { atMost: 0.1 } },
+      {
+        name: 'requests per second: our route / node:http that answers 202',
+        figures: compare(measured.ours, measured.bare),
+      },
+    ],
+    notes: [
+      'the first request is forwarded and the others join it; each is an operation, stored before it is answered',
+    ],
   }
 }

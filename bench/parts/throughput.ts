@@ -1,11 +1,10 @@
-import type { BenchAzure } from '../azure.ts'
 import { CONNECTIONS, startLoad } from '../load.ts'
+import type { Bench } from '../part.ts'
 import type { Measured } from '../processes/measure.ts'
-import { startProgram, type RunningProgram } from '../program.ts'
-import type { Scale } from '../scale.ts'
+import type { RunningProgram } from '../program.ts'
 import { compare, interleave, median } from '../statistics.ts'
 import type { Section } from '../table.ts'
-import { PROJECT_ROOT, type Program, type Workspace } from '../workspace.ts'
+import { PROJECT_ROOT, type Program } from '../workspace.ts'
 
 interface Side {
   readonly program: RunningProgram
@@ -16,10 +15,10 @@ interface Side {
   answered: number
 }
 
-/** Requests per second through one server process: ours with everything on, and servers that do less and less. */
-export async function measureThroughput(workspace: Workspace, azure: BenchAzure, scale: Scale): Promise<Section> {
-  const load = await startLoad(workspace, azure)
-  const programs: RunningProgram[] = []
+/** Requests per second through one server process: our app, and servers that do less and less. */
+export async function measureThroughput(bench: Bench): Promise<Section> {
+  const { workspace, azure, scale } = bench
+  const load = await startLoad(bench)
 
   async function start(
     program: Program,
@@ -27,8 +26,7 @@ export async function measureThroughput(workspace: Workspace, azure: BenchAzure,
   ): Promise<Side> {
     const { appRoot, transport = 'default' } = settings
     const bare = { BARE_TOKEN: azure.identityToken, BARE_SUBSCRIPTION: azure.subscriptionId, BARE_TRANSPORT: transport }
-    const running = startProgram(workspace.pathOf(program), { ...azure.environment(workspace.fresh()), ...bare })
-    programs.push(running)
+    const running = bench.start(program, { ...azure.environment(workspace.fresh()), ...bare })
     const { port } = await running.call<{ port: number }>('start', { appRoot })
     return { program: running, origin: `http://127.0.0.1:${port}`, cpuMicroseconds: [], coresUsed: [], answered: 0 }
   }
@@ -43,75 +41,71 @@ export async function measureThroughput(workspace: Workspace, azure: BenchAzure,
     return (answered * 1_000) / elapsedMs
   }
 
-  try {
-    const ours = await start('host', { appRoot: PROJECT_ROOT })
-    const bareFunction = await start('host', { appRoot: workspace.bareApp })
-    const pooledFunction = await start('host', { appRoot: workspace.bareApp, transport: 'pooled' })
-    const bare = await start('bare-sdk')
-    const pooled = await start('bare-sdk', { transport: 'pooled' })
-    const forward = await start('bare-forward')
-    const sides = { ours, bareFunction, pooledFunction, bare, pooled, forward }
-    for (const { origin } of Object.values(sides)) await load.send(origin, { ms: scale.throughputWarmUpMs })
-    const acceptedBefore = await azure.accepted()
-    const auditedBefore = await ours.program.call<number>('auditEvents')
-    const measured = await interleave(scale.throughputRounds, {
-      ours: () => round(ours),
-      bareFunction: () => round(bareFunction),
-      pooledFunction: () => round(pooledFunction),
-      bare: () => round(bare),
-      pooled: () => round(pooled),
-      forward: () => round(forward),
-    })
-    // What is fast because it does nothing is not to be praised for it.
-    const answered = Object.values(sides).reduce((sum, side) => sum + side.answered, 0)
-    if ((await azure.accepted()) - acceptedBefore < answered)
-      throw new Error('requests were answered that ARM has not seen')
-    if ((await ours.program.call<number>('auditEvents')) - auditedBefore !== ours.answered)
-      throw new Error('there is not one audit event for every request')
-    const cost = (side: Side) => `${Math.round(median(side.cpuMicroseconds))} µs (${median(side.coresUsed).toFixed(2)})`
-    return {
-      title: 'Throughput of the secured route',
-      unit: `requests per second, ${CONNECTIONS} connections, ${scale.throughputRounds} rounds of ${scale.throughputMs} ms`,
-      rows: [
-        {
-          name: 'our route / bare SDK function on the same host, default transport',
-          figures: compare(measured.ours, measured.bareFunction),
-          aim: { atLeast: 1 },
-        },
-        {
-          name: 'our route / bare SDK function on the same host, our transport',
-          figures: compare(measured.ours, measured.pooledFunction),
-        },
-        {
-          name: 'our route / bare SDK behind node:http, default transport',
-          figures: compare(measured.ours, measured.bare),
-          aim: { atLeast: 1 },
-        },
-        {
-          name: 'our route / bare SDK behind node:http, our transport',
-          figures: compare(measured.ours, measured.pooled),
-        },
-        { name: 'our route / node:http and undici, no SDK', figures: compare(measured.ours, measured.forward) },
-        {
-          name: 'what our transport gains: bare SDK behind node:http, ours / default',
-          figures: compare(measured.pooled, measured.bare),
-        },
-        {
-          name: 'what the SDK costs: bare SDK, our transport / no SDK',
-          figures: compare(measured.pooled, measured.forward),
-        },
-        {
-          name: 'what Functions costs: bare SDK, our transport, function / node:http',
-          figures: compare(measured.pooledFunction, measured.pooled),
-        },
-      ],
-      notes: [
-        `processor time of the server per request, and cores kept busy: ours ${cost(ours)}; bare function ${cost(bareFunction)}, with our transport ${cost(pooledFunction)}`,
-        `bare behind node:http ${cost(bare)}, with our transport ${cost(pooled)}; no SDK ${cost(forward)}`,
-        'ours: valid tokens in turn, validation, policy, deadline, audit event; the others look at none of that. Without the ledger’s storage: what that costs is measured by the part distinct',
-      ],
-    }
-  } finally {
-    await Promise.all([load.stop(), ...programs.map((program) => program.stop())])
+  const ours = await start('host', { appRoot: PROJECT_ROOT })
+  const bareFunction = await start('host', { appRoot: workspace.bareApp })
+  const pooledFunction = await start('host', { appRoot: workspace.bareApp, transport: 'pooled' })
+  const bare = await start('bare-sdk')
+  const pooled = await start('bare-sdk', { transport: 'pooled' })
+  const forward = await start('bare-forward')
+  const sides = { ours, bareFunction, pooledFunction, bare, pooled, forward }
+  for (const { origin } of Object.values(sides)) await load.send(origin, { ms: scale.throughputWarmUpMs })
+  const acceptedBefore = await azure.accepted()
+  const auditedBefore = await ours.program.call<number>('auditEvents')
+  const measured = await interleave(scale.throughputRounds, {
+    ours: () => round(ours),
+    bareFunction: () => round(bareFunction),
+    pooledFunction: () => round(pooledFunction),
+    bare: () => round(bare),
+    pooled: () => round(pooled),
+    forward: () => round(forward),
+  })
+  // A side that does not do the work must not look fast.
+  const answered = Object.values(sides).reduce((sum, side) => sum + side.answered, 0)
+  if ((await azure.accepted()) - acceptedBefore < answered)
+    throw new Error('requests were answered that did not reach ARM')
+  if ((await ours.program.call<number>('auditEvents')) - auditedBefore !== ours.answered)
+    throw new Error('the number of audit events differs from the number of requests')
+  const cost = (side: Side) => `${Math.round(median(side.cpuMicroseconds))} µs (${median(side.coresUsed).toFixed(2)})`
+  return {
+    title: 'Throughput of the secured route',
+    unit: `requests per second, ${CONNECTIONS} connections, ${scale.throughputRounds} rounds of ${scale.throughputMs} ms`,
+    rows: [
+      {
+        name: 'our route / bare SDK function on the same host, default transport',
+        figures: compare(measured.ours, measured.bareFunction),
+        aim: { atLeast: 1 },
+      },
+      {
+        name: 'our route / bare SDK function on the same host, our transport',
+        figures: compare(measured.ours, measured.pooledFunction),
+      },
+      {
+        name: 'our route / bare SDK behind node:http, default transport',
+        figures: compare(measured.ours, measured.bare),
+        aim: { atLeast: 1 },
+      },
+      {
+        name: 'our route / bare SDK behind node:http, our transport',
+        figures: compare(measured.ours, measured.pooled),
+      },
+      { name: 'our route / node:http and undici, no SDK', figures: compare(measured.ours, measured.forward) },
+      {
+        name: 'what our transport gains: bare SDK behind node:http, ours / default',
+        figures: compare(measured.pooled, measured.bare),
+      },
+      {
+        name: 'what the SDK costs: bare SDK, our transport / no SDK',
+        figures: compare(measured.pooled, measured.forward),
+      },
+      {
+        name: 'what Functions costs: bare SDK, our transport, function / node:http',
+        figures: compare(measured.pooledFunction, measured.pooled),
+      },
+    ],
+    notes: [
+      `processor time of the server per request, and cores kept busy: ours ${cost(ours)}; bare function ${cost(bareFunction)}, with our transport ${cost(pooledFunction)}`,
+      `bare behind node:http ${cost(bare)}, with our transport ${cost(pooled)}; no SDK ${cost(forward)}`,
+      'ours: valid tokens in turn, validation, policy, deadline, audit event; the others do none of that. Without storage, whose cost the part `distinct` measures',
+    ],
   }
 }

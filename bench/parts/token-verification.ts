@@ -9,16 +9,17 @@ import { createAuthenticator, type Authenticator } from '../../src/identity/auth
 import { systemClock } from '../../src/shared/clock.ts'
 import { createDeadline, type Deadline } from '../../src/shared/deadline.ts'
 import type { Log } from '../../src/shared/log.ts'
-import type { Scale } from '../scale.ts'
+import type { Bench } from '../part.ts'
 import { compare } from '../statistics.ts'
 import type { Section } from '../table.ts'
 
-/** Cached tokens are so cheap that once through them would be over before it can be timed. */
+/** One pass over cached tokens would be too short to time. */
 const CACHED_PASSES = 20
 const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} }
 
-/** Microseconds to judge a token that has been seen before, and one that has not. */
-export async function measureTokenVerification({ tokenRounds, tokens: count }: Scale): Promise<Section> {
+/** Microseconds to verify a token that is new to the process, and one that is cached. */
+export async function measureTokenVerification({ scale }: Bench): Promise<Section> {
+  const { tokenRounds, tokens: count } = scale
   const keys = await createKeyRing(Date.now)
   let authority = ''
   const issuer = await startLoopbackServer({
@@ -39,7 +40,7 @@ export async function measureTokenVerification({ tokenRounds, tokens: count }: S
     const firstSeen: number[] = []
     const seenBefore: number[] = []
     for (let round = 0; round < tokenRounds; round += 1) {
-      // A new one has verified nothing yet.
+      // A new authenticator has an empty cache.
       const authenticator = createAuthenticator({
         entra,
         appServiceAuthentication: false,
@@ -55,7 +56,7 @@ export async function measureTokenVerification({ tokenRounds, tokens: count }: S
       unit: `µs per token, ${tokenRounds} rounds of ${count} tokens`,
       rows: [{ name: 'seen before / seen for the first time', figures: compare(seenBefore, firstSeen) }],
       notes: [
-        'one token after the other, RS256 with 2048 bits; what a cached token still costs is mostly taking the header apart and finding the token by all of its text',
+        'one token after the other, RS256 with 2048 bits; a cached token mostly costs the parsing of the header and the look-up by its whole text',
       ],
     }
   } finally {
@@ -70,7 +71,7 @@ async function timeTokens(
   passes: number,
   deadline: Deadline,
 ): Promise<number> {
-  // Made anew for every request, as the host makes them: a text that has been hashed before would be found too easily.
+  // A new string per request, as from the host: a string whose hash is known would be found too fast.
   const headers = Array.from({ length: passes }, () =>
     tokens.map((token) => Buffer.from(`Bearer ${token}`).toString('latin1')),
   ).flat()

@@ -10,7 +10,7 @@ export interface Reply {
   readonly error?: string
 }
 
-/** Does what the benchmark says over the IPC channel, and ends with it. */
+/** Runs the commands that the benchmark sends over the IPC channel. The process ends when the channel closes. */
 export function answerCommands(commands: Readonly<Record<string, (input: never) => unknown>>): void {
   async function answer({ id, command, input }: Call): Promise<Reply> {
     try {

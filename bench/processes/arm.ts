@@ -1,4 +1,4 @@
-/** As little of ARM as answers a reconnect: the right status and headers over TLS, so that the servers in front of it are what is measured. */
+/** A minimal ARM over TLS that answers a reconnect with the right status and headers, so that the servers in front of it limit the rate. */
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'

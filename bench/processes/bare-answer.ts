@@ -1,4 +1,4 @@
-/** As little as can answer a reconnect: reads the body, says 202. Nothing is faster, and nothing is done. */
+/** The minimum that answers a reconnect: it reads the body and answers 202, without doing anything. */
 import { answerCommands } from './answer-commands.ts'
 import { measure } from './measure.ts'
 import { serveBare } from './serve.ts'

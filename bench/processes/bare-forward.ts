@@ -1,4 +1,4 @@
-/** No SDK: `node:http` in, undici's pool out. What remains is the price of two HTTP hops. */
+/** Without the SDK: `node:http` in, undici's pool out. This is the cost of two HTTP hops. */
 import { randomUUID } from 'node:crypto'
 import { Agent } from 'undici'
 import { answerCommands } from './answer-commands.ts'

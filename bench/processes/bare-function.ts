@@ -1,4 +1,4 @@
-/** The bare SDK server once more, as a function app: what the Functions library and the host around it cost is the same as for our route. */
+/** The bare SDK server as a function app: the Functions library and the host cost the same as for our route. */
 import { ApiManagementClient } from '@azure/arm-apimanagement'
 import { app } from '@azure/functions'
 import { createPooledHttpClient } from '../../src/arm/http-client.ts'

@@ -1,11 +1,11 @@
-/** As little as can hold an alert: reads the body, stores a message of the same size in the same kind of queue, says 202. */
+/** The minimum that stores an alert: it reads the body, stores a message of the same size in the same kind of queue, and answers 202. */
 import { randomBytes } from 'node:crypto'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { answerCommands } from './answer-commands.ts'
 import { measure } from './measure.ts'
 import { serveBare } from './serve.ts'
 
-/** What a message of ours holds, for an alert of the benchmark. */
+/** Size of the app's message for an alert of the benchmark. */
 const MESSAGE_BYTES = 460
 
 answerCommands({

@@ -1,4 +1,4 @@
-/** The official SDK behind `node:http` and nothing else: no authentication, authorization, validation, deadline or audit. `BARE_TRANSPORT=pooled` gives it our transport. */
+/** The official SDK behind `node:http`, without authentication, authorization, validation, deadline or audit. `BARE_TRANSPORT=pooled` selects our transport. */
 import { ApiManagementClient } from '@azure/arm-apimanagement'
 import { createPooledHttpClient } from '../../src/arm/http-client.ts'
 import { answerCommands } from './answer-commands.ts'
@@ -14,7 +14,7 @@ const {
 
 answerCommands({
   start() {
-    // As cheap as a credential can be.
+    // The cheapest possible credential.
     const credential = { getToken: () => Promise.resolve({ token, expiresOnTimestamp: Date.now() + 86_400_000 }) }
     const client = new ApiManagementClient(credential, subscriptionId, {
       endpoint,

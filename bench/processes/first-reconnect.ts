@@ -1,4 +1,4 @@
-/** Loads an app as the worker does, invokes its reconnect at once, and says which status came of it. */
+/** Loads an app as the worker does, invokes its reconnect at once, and writes the status of the answer to stdout. */
 import { writeSync } from 'node:fs'
 import type { RpcHttpRequest } from '../../sandbox/host/core-types.ts'
 import { invoke } from '../../sandbox/host/invoke.ts'
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
     1,
     `${returnValue?.http !== undefined && 'statusCode' in returnValue.http ? returnValue.http.statusCode : 'nothing'}\n`,
   )
-  // Node writes a compile cache that the app has switched on as it exits.
+  // Node writes the compile cache that the app has enabled when the process exits.
   process.exit()
 }
 

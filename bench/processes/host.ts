@@ -4,7 +4,7 @@ import { startHost } from '../../sandbox/host/host.ts'
 import { answerCommands } from './answer-commands.ts'
 import { measure } from './measure.ts'
 
-/** Audit events are made and handed over, as to the worker; where they go from there is the platform's business. */
+/** Audit events are written and passed on as to the worker. NOT measured: what the platform does with them. */
 let auditEvents = 0
 const log = ({ message }: LogRecord): void => {
   if (message.startsWith('{"event":"reconnect.decision"')) auditEvents += 1

@@ -1,4 +1,4 @@
-/** Closed loop: so many connections, on each the next request as soon as the last one was answered. */
+/** Closed loop: on each connection the next request is sent as soon as the previous one is answered. */
 import { performance } from 'node:perf_hooks'
 import { Pool } from 'undici'
 import { NUMBER } from '../number.ts'
@@ -21,7 +21,7 @@ export interface LoadOptions {
 
 export interface LoadResult {
   readonly answered: number
-  /** Answers other than 202, by status; -1 for none at all. */
+  /** Number of answers other than 202 by status; -1 for no answer. */
   readonly unexpected: Readonly<Record<string, number>>
   readonly elapsedMs: number
   /** 99th percentile of the time from sending to the whole answer. */
@@ -39,10 +39,10 @@ async function run({ origin, connections, requests, until }: LoadOptions): Promi
   let answered = 0
   const times: number[] = []
   const startedAt = performance.now()
-  const goesOn = (): boolean => ('ms' in until ? performance.now() - startedAt < until.ms : sent < until.requests)
+  const isDone = (): boolean => ('ms' in until ? performance.now() - startedAt >= until.ms : sent >= until.requests)
 
   async function connection(): Promise<void> {
-    while (goesOn()) {
+    while (!isDone()) {
       const request = requests[sent % requests.length] as LoadRequest
       sent += 1
       const sentAt = performance.now()
@@ -63,14 +63,14 @@ function numbered(text: string): string {
   return text.includes(NUMBER) ? text.replaceAll(NUMBER, String(numbers++)) : text
 }
 
-/** The cheapest way that undici has: the generator shares a core with ARM. */
+/** undici's cheapest call, since the generator shares a core with ARM. */
 function exchange(pool: Pool, { path, headers, body }: LoadRequest): Promise<number> {
   return new Promise((resolve) => {
     let status = -1
     pool.dispatch(
       { path: numbered(path), method: 'POST', headers: { ...headers }, body: numbered(body) },
       {
-        // Its presence is how undici knows the newer kind of handler.
+        // undici recognises the newer kind of handler by this member.
         onRequestStart: () => {},
         onResponseStart: (_, statusCode) => void (status = statusCode),
         onResponseData: () => {},

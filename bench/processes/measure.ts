@@ -1,4 +1,4 @@
-/** What a server process says about itself. */
+/** What a server process measures of itself. */
 export interface Measured {
   readonly cpuMs: number
   readonly heapUsedBytes: number
@@ -7,7 +7,7 @@ export interface Measured {
   readonly resources: Readonly<Record<string, number>>
 }
 
-/** The heap is looked at after collection, where the process was started with `--expose-gc`. */
+/** Collects garbage first if the process was started with `--expose-gc`. */
 export function measure(): Measured {
   globalThis.gc?.()
   const { user, system } = process.cpuUsage()

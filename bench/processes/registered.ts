@@ -1,4 +1,4 @@
-/** Loads an app's entry point with the core module that the worker provides, and ends: once the functions are registered nothing keeps the process alive. */
+/** Loads an app's entry point with the core module that the worker provides. The process ends once the functions are registered, since nothing keeps it alive. */
 import { createRequire } from 'node:module'
 import { createWorker, provideCoreModule } from '../../sandbox/host/worker.ts'
 

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What a bare server reads of a request: the same path and the same body, without looking whether they are any good. */
+/** What a bare server reads of a request: path and body, without validation. */
 export interface BareRequest {
   readonly resourceGroup: string
   readonly service: string
@@ -11,7 +11,7 @@ export interface BareRequest {
   readonly body: string
 }
 
-/** A `node:http` server that forwards whatever comes, in the same process layout as the host of our route. */
+/** A `node:http` server that forwards every request, in the same process layout as the host of our route. */
 export async function serveBare(forward: (request: BareRequest) => Promise<number>): Promise<{ port: number }> {
   const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
     read(request)

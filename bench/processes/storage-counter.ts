@@ -1,4 +1,4 @@
-/** Passes on what goes to the table and queue services, and counts it. In a process of its own, so that its work is nobody else's. */
+/** Forwards and counts requests to the table and queue services. A process of its own, so that its work is not counted as the app's. */
 import { Agent, createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { answerCommands } from './answer-commands.ts'
@@ -6,7 +6,7 @@ import { answerCommands } from './answer-commands.ts'
 let calls = 0
 
 answerCommands({
-  /** The signature covers the path and not the host: what is passed on unchanged is accepted. */
+  /** Shared Key signs the path and not the host, so that forwarded requests stay valid. */
   async start({ storage }: { storage: string }): Promise<{ storage: string }> {
     return { storage: await behind('Queue', await behind('Table', storage)) }
   },
