@@ -2,8 +2,8 @@ import { resolve } from 'node:path'
 import { build, type BuildOptions, type Plugin } from 'esbuild'
 
 /**
- * The deployed app: one CommonJS bundle in three parts, because V8 looks at every byte of a file before it runs the first line of it.
- * `index` registers the functions and is all that a start reads; the other two are read with `import()`, once, a moment later.
+ * The deployed app: a CommonJS bundle in three parts, because V8 scans a whole file before it runs the first line.
+ * `index` registers the functions and is all that a start loads. The other two are loaded once with `import()`, a moment later.
  */
 const PARTS = {
   index: 'src/index.ts',
@@ -18,13 +18,15 @@ const PARTS_STAND_ALONE: Plugin = {
       if (kind !== 'dynamic-import') return undefined
       const part = Object.entries(PARTS).find(([, source]) => resolve(source) === resolve(resolveDir, path))
       if (part === undefined)
-        throw new Error(`'${path}' is imported late but is not a part of the bundle: name it in build.ts`)
+        throw new Error(
+          `'${path}' is imported with import() but is not a part of the bundle: add it to PARTS in build.ts`,
+        )
       return { path: `./${part[0]}.cjs`, external: true }
     })
   },
 }
 
-/** undici's main file reads its fetch, WebSocket and cache as well, half a megabyte that is never used. */
+/** undici's main file also loads its fetch, WebSocket and cache: half a megabyte that is never used. */
 const ONLY_THE_AGENT: Plugin = {
   name: 'only-the-agent',
   setup({ onResolve, onLoad }) {
@@ -45,7 +47,7 @@ const COMMON = {
   target: 'node22',
   format: 'cjs',
   supported: { 'dynamic-import': false },
-  // The worker's own module; it must never be bundled.
+  // The worker provides this module; it must not be bundled.
   external: ['@azure/functions-core'],
   plugins: [PARTS_STAND_ALONE, ONLY_THE_AGENT],
   minifySyntax: true,
@@ -55,7 +57,7 @@ const COMMON = {
 } as const satisfies BuildOptions
 
 const { application, ...foreign } = PARTS
-// Our own functions keep their names, so that stack traces speak; the libraries' are shortened, because all of it has to be read.
+// Our own functions keep their names for stack traces. The libraries' names are shortened, because V8 scans all of them.
 await Promise.all([
   build({ ...COMMON, entryPoints: { application } }),
   build({ ...COMMON, entryPoints: foreign, minifyIdentifiers: true }),

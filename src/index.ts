@@ -8,7 +8,7 @@ for (const { name, route, methods } of ROUTES) {
     route,
     methods: [...methods],
     authLevel: 'anonymous',
-    // Read with the first request, or a moment after registration: registering costs no more than the table.
+    // Loaded a moment after registration, or with the first request: registration itself needs only the table.
     handler: async (request, context) => (await readApplication()).handle(name, request, context),
   })
 }
@@ -17,7 +17,7 @@ const prefix = loadQueuePrefix()
 for (const { name, queueName } of QUEUE_FUNCTIONS) {
   app.storageQueue(name, {
     queueName: `${prefix}${queueName}`,
-    // The name of the setting, or the beginning of the names where an identity is used: the host's own storage.
+    // The host's own storage: the name of the setting, or the prefix of the settings' names if an identity is used.
     connection: 'AzureWebJobsStorage',
     handler: async (message, context) => (await readApplication()).handleMessage(name, message, context),
   })

@@ -1,22 +1,22 @@
 import { enableCompileCache, flushCompileCache } from 'node:module'
 import { once } from './shared/once.ts'
 
-/** Time for the worker to tell the host that the functions are registered, before the large modules are read. */
+/** Lets the worker report the registered functions to the host before the large modules are loaded. */
 const AFTER_REGISTRATION_MS = 20
-/** Long enough after the start for the cache to be written beside nobody's first request. */
+/** Long enough after the start that writing the cache does not delay a first request. */
 const FLUSH_AFTER_MS = 5_000
 
-/** Reads what handles requests. A failure is not kept: the next request reads again. */
+/** Loads the code that handles requests, once. A failure is not cached: the next request loads again. */
 export const readApplication = once(async () => {
-  // Keeps V8's compiled code between starts of an instance, where the temporary folder can be written; elsewhere it does nothing.
+  // Keeps V8's compiled code between starts of an instance if the temporary folder is writable; otherwise it does nothing.
   enableCompileCache()
   setTimeout(flushCompileCache, FLUSH_AFTER_MS).unref()
   return import('./functions/handle.ts')
 })
 
 /**
- * Reads what the first request will need while the host is still indexing: configuration, token verification, SDK.
- * Storage is asked for the queues that the host polls; ARM is not asked for anything. What fails here fails again, and is reported, where it is needed.
+ * Loads what the first request needs while the host is still indexing: configuration, token verification, SDK, the queues that the host polls.
+ * It sends no request to ARM. A failure here is ignored: the first request fails in the same way and reports it.
  */
 export function warmUp(): void {
   setTimeout(() => {

@@ -3,7 +3,7 @@ import { foldAscii, isSegment, type SegmentName } from './segments.ts'
 
 declare const parsed: unique symbol
 
-/** The four parts that name an API Management backend, as a caller spelled them. */
+/** The four parts of an API Management backend's name, in the caller's spelling. */
 export interface BackendParts {
   readonly subscriptionId: string
   readonly resourceGroupName: string
@@ -12,14 +12,14 @@ export interface BackendParts {
 }
 
 /**
- * A backend that passed the grammar. Only {@link parseBackendParts} and {@link parseBackendResourceId} make one; policy,
- * ledger key, audit and SDK call all read these parts and nothing else.
+ * A backend whose parts passed the grammar of the contract, section 3. Only {@link parseBackendParts} and {@link parseBackendResourceId}
+ * make one. Policy, storage key, audit and SDK call all use these parts and nothing else.
  */
 export interface Backend extends BackendParts {
   readonly [parsed]: true
-  /** The ARM resource id, spelled as the caller spelled its parts. */
+  /** The ARM resource id with the parts in the caller's spelling. */
   readonly resourceId: string
-  /** The resource id with ASCII letters folded: two spellings of one backend have one key. */
+  /** The resource id with ASCII letters folded: all spellings of a backend have the same key. */
   readonly key: string
 }
 
@@ -29,10 +29,11 @@ export interface SegmentFault {
 
 const SEGMENTS: readonly SegmentName[] = ['subscriptionId', 'resourceGroupName', 'serviceName', 'backendId']
 
-/** The fixed words of a backend's resource id, folded; a part between them is checked by its own grammar. */
+/** The fixed words of a backend's resource id, folded. Each part between them is checked by its own grammar. */
 const RESOURCE_ID =
   /^\/subscriptions\/[^/]+\/resourcegroups\/[^/]+\/providers\/microsoft\.apimanagement\/service\/[^/]+\/backends\/[^/]+$/
 
+/** The fault names the first part that is missing or does not match its grammar. */
 export function parseBackendParts(parts: Partial<Record<SegmentName, string>>): Result<Backend, SegmentFault> {
   for (const segment of SEGMENTS) {
     const text = parts[segment]
@@ -50,7 +51,7 @@ export function parseBackendParts(parts: Partial<Record<SegmentName, string>>): 
   } as Backend)
 }
 
-/** Reads a whole ARM resource id. Fixed words match without regard to case, as in ARM; nothing is decoded. */
+/** Parses a whole ARM resource id. Fixed words match in any letter case, as in ARM. Percent-encoding is NOT decoded. */
 export function parseBackendResourceId(text: string): Result<Backend, SegmentFault> {
   if (!RESOURCE_ID.test(foldAscii(text))) return err({ segment: 'resourceId' })
   const [, , subscriptionId, , resourceGroupName, , , , serviceName, , backendId] = text.split('/')

@@ -3,7 +3,7 @@ import { isGuid, foldAscii } from './segments.ts'
 declare const principal: unique symbol
 
 /**
- * Something a grant can name: `app:<client id>`, `user:<object id>`, `role:<app role>`, `group:<id>` or `webhook:<name>`.
+ * What a grant can name: `app:<client id>`, `user:<object id>`, `role:<app role>`, `group:<id>` or `webhook:<name>` (contract, section 4).
  * GUIDs are case-folded; role values and webhook names are compared as written.
  */
 export type Principal = string & { readonly [principal]: true }
@@ -18,7 +18,7 @@ const ROLE_OR_NAME = /^[!-~]{1,120}$/
 export const PRINCIPAL_EXPECTATION =
   "'app:<client id>', 'user:<object id>', 'group:<object id>' (GUIDs), 'role:<app role value>' or 'webhook:<name>'"
 
-/** Undefined when the text names no principal. */
+/** Undefined if the text is not a principal. */
 export function parsePrincipal(text: string): Principal | undefined {
   const colon = text.indexOf(':')
   if (colon < 0) return undefined
@@ -29,20 +29,20 @@ export function parsePrincipal(text: string): Principal | undefined {
   return undefined
 }
 
-/** Who is asking, after authentication. */
+/** An authenticated caller. */
 export interface Caller {
   readonly kind: 'app' | 'user' | 'webhook'
   /** Client id of an application, object id of a person, name of a webhook. */
   readonly id: string
-  /** For the record only: no decision reads it. */
+  /** For the record only. No decision may read it (contract, section 4). */
   readonly name?: string
   readonly principals: readonly Principal[]
 }
 
-/** An alert sender, as the policy knows it: by its webhook's name, whatever it proved itself with. */
+/** An authenticated alert sender: its principal is the webhook, whichever credential it used. Throws TypeError for a name that no policy allows. */
 export function webhookCaller(name: string, senderName?: string): Caller {
   const principal = parsePrincipal(`webhook:${name}`)
-  if (principal === undefined) throw new TypeError('a webhook has a name that the policy admits')
+  if (principal === undefined) throw new TypeError('not a name that the policy allows for a webhook')
   return {
     kind: 'webhook',
     id: name,

@@ -1,13 +1,13 @@
 import { err, ok, type Result } from '../shared/result.ts'
 
-/** Written by the contract: a reconnect is asked for at most a day ahead. */
+/** Contract, section 3: the longest `after`. */
 export const MAX_AFTER_MS = 24 * 3_600_000
-/** The documented minimum of `after`; ARM's own example goes below it, so it only warns. */
+/** The documented minimum of `after`. ARM's own example is shorter, so a shorter one is forwarded with a warning. */
 export const DOCUMENTED_MINIMUM_AFTER_MS = 120_000
-/** What the gateway waits when `after` is absent (REST reference of Backend - Reconnect). */
+/** The gateway's delay when `after` is absent (REST reference, "Backend - Reconnect"). */
 export const DEFAULT_AFTER_MS = 120_000
 
-/** A duration with the text it was given as: the text is what is forwarded, the milliseconds are what is compared. */
+/** The text is forwarded as it was given; the milliseconds are for comparison. */
 export interface Duration {
   readonly text: string
   readonly ms: number
@@ -15,17 +15,17 @@ export interface Duration {
 
 export type DurationFault = 'not_iso8601' | 'not_positive' | 'too_long'
 
-/** Longer texts are no duration of at most a day that anyone would write; the bound keeps digits from piling up. */
+/** Far longer than any sensible duration. It bounds the work of the pattern and the number of digits. */
 const MAX_TEXT_LENGTH = 64
 
-/** ISO 8601-1:2019, 5.5.2: designators in order, at least one of them, a decimal fraction only in the last. */
+/** ISO 8601-1:2019, 5.5.2: designators in order, at least one, and a decimal fraction only in the last one. */
 const ISO_8601 =
   /^P(?=[0-9T])(?:([0-9]+)Y)?(?:([0-9]+)M)?(?:([0-9]+(?:[.,][0-9]+(?=W$))?)W)?(?:([0-9]+(?:[.,][0-9]+(?=D$))?)D)?(?:T(?=[0-9])(?:([0-9]+(?:[.,][0-9]+(?=H$))?)H)?(?:([0-9]+(?:[.,][0-9]+(?=M$))?)M)?(?:([0-9]+(?:[.,][0-9]+)?)S)?)?$/
 
-/** A year and a month have no fixed length; any of them is longer than every duration admitted here. */
+/** Years and months have no fixed length. Their shortest lengths are used, which are longer than any duration that is allowed here. */
 const UNIT_MS = [365 * 86_400_000, 28 * 86_400_000, 7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000] as const
 
-/** Parses an ISO 8601 duration without judging it: zero and any length pass. */
+/** Parses an ISO 8601 duration. NOT checked: whether it is positive, and its length. */
 export function parseIsoDuration(text: string): Result<Duration, 'not_iso8601'> {
   const match = text.length <= MAX_TEXT_LENGTH ? ISO_8601.exec(text) : null
   if (match === null) return err('not_iso8601')
@@ -36,7 +36,7 @@ export function parseIsoDuration(text: string): Result<Duration, 'not_iso8601'> 
   return ok({ text, ms })
 }
 
-/** Parses `after`: a positive ISO 8601 duration of at most 24 h. */
+/** Parses `after`: a positive ISO 8601 duration of at most 24 h (contract, section 3). */
 export function parseAfter(text: unknown): Result<Duration, DurationFault> {
   if (typeof text !== 'string') return err('not_iso8601')
   const duration = parseIsoDuration(text)

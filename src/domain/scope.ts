@@ -5,21 +5,21 @@ import { foldAscii, isSegment, type SegmentName } from './segments.ts'
 declare const parsed: unique symbol
 
 /**
- * Where a grant applies, as in an Azure role assignment: itself and everything below it. A scope runs from a subscription
- * down to one backend; only {@link parseScope} makes one.
+ * Where a grant applies: to this resource and everything below it, as in an Azure role assignment. A scope is a subscription, a resource
+ * group, a service or a backend. Only {@link parseScope} makes one.
  */
 export interface Scope {
   readonly [parsed]: true
   /** As written in the policy. */
   readonly resourceId: string
-  /** ASCII-folded resource id: equal keys are equal scopes. */
+  /** The resource id with ASCII letters folded: equal keys are equal scopes. */
   readonly key: string
 }
 
 type Word = { readonly word: string } | { readonly part: SegmentName }
 
-/** The road from a subscription to a backend. A scope ends only behind a whole part, never behind a fixed word. */
-const ROAD: readonly Word[] = [
+/** The segments from a subscription down to a backend. A scope ends after a part, never after a fixed word. */
+const SEGMENTS: readonly Word[] = [
   { word: 'subscriptions' },
   { part: 'subscriptionId' },
   { word: 'resourcegroups' },
@@ -33,27 +33,27 @@ const ROAD: readonly Word[] = [
 ]
 
 export interface ScopeFault {
-  /** What is wrong, in words for the person who writes the policy. */
+  /** What was expected, for the author of the policy. */
   readonly expectation: string
 }
 
-/** Parses a grant's scope; `/`, management groups, other providers and scopes that end inside a segment are refused. */
+/** Parses a grant's scope. Refused: `/`, management groups, other providers, and scopes that end inside a segment. */
 export function parseScope(text: string): Result<Scope, ScopeFault> {
   if (!text.startsWith('/')) return err({ expectation: "a resource id that starts with '/subscriptions/<guid>'" })
   const words = text.slice(1).split('/')
-  if (words.length > ROAD.length) return err({ expectation: 'nothing below a backend' })
+  if (words.length > SEGMENTS.length) return err({ expectation: 'nothing below a backend' })
   for (const [index, word] of words.entries()) {
-    const step = ROAD[index] as Word
+    const step = SEGMENTS[index] as Word
     const matches = 'word' in step ? foldAscii(word) === step.word : isSegment(step.part, word)
     if (!matches)
       return err({ expectation: `${'word' in step ? `'${step.word}'` : step.part} as segment ${index + 1}` })
   }
-  const last = ROAD[words.length - 1] as Word
-  if ('word' in last) return err({ expectation: `a scope that does not end behind '${last.word}'` })
+  const last = SEGMENTS[words.length - 1] as Word
+  if ('word' in last) return err({ expectation: `a scope that does not end after '${last.word}'` })
   return ok({ resourceId: text, key: foldAscii(text) } as Scope)
 }
 
-/** The keys of every scope that covers a backend, from the backend itself up to its subscription. */
+/** The keys of the four scopes that cover a backend, from the backend up to its subscription. */
 export function scopeKeysCovering(backend: Backend): readonly [string, string, string, string] {
   const key = backend.key
   const service = key.slice(0, key.length - '/backends/'.length - backend.backendId.length)
@@ -65,11 +65,11 @@ export function scopeKeysCovering(backend: Backend): readonly [string, string, s
   return [key, service, group, subscription]
 }
 
-/** Undefined for what is no resource id of an API Management service. */
+/** Undefined if the text is not the resource id of an API Management service. */
 export function parseServiceScope(text: string): Scope | undefined {
   const scope = parseScope(text)
   return scope.ok && scope.value.key.split('/').length === SERVICE_SCOPE_WORDS ? scope.value : undefined
 }
 
-/** The words of `/subscriptions/{}/resourceGroups/{}/providers/Microsoft.ApiManagement/service/{}`, with the empty one in front. */
+/** Segments of `/subscriptions/{}/resourceGroups/{}/providers/Microsoft.ApiManagement/service/{}`, with the empty one before the first `/`. */
 const SERVICE_SCOPE_WORDS = 9

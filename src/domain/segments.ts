@@ -1,8 +1,8 @@
 /**
- * The one grammar of the path segments of an API Management backend. ARM's own patterns are laxer (the official
- * resource-group pattern admits `..`) and the SDK enforces none, so what passes here is all that is ever sent.
+ * The one grammar of the path segments of an API Management backend (contract, section 3). Nothing else is sent. ARM's own patterns allow
+ * more (the official resource-group pattern allows `..`), and the SDK enforces none.
  *
- * The classes are spelled out in ASCII, without the `i` or `u` flag: with both, `/[a-z]/` would also match U+212A and U+017F.
+ * Character classes are ASCII, without the flags `i` and `u`: with both, `/[a-z]/` would also match U+212A and U+017F.
  */
 export const SEGMENT_PATTERNS = {
   subscriptionId: /^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$/,
@@ -14,7 +14,7 @@ export const SEGMENT_PATTERNS = {
 
 export type SegmentName = keyof typeof SEGMENT_PATTERNS
 
-/** What each segment must look like, in words for error messages. */
+/** The grammar in words, for error messages. */
 export const SEGMENT_EXPECTATION: Readonly<Record<SegmentName, string>> = {
   subscriptionId: 'a GUID',
   resourceGroupName: '1 to 90 of the ASCII characters A-Z a-z 0-9 _ ( ) . - and not ending in a dot',
@@ -30,7 +30,7 @@ export function isGuid(text: string): boolean {
   return SEGMENT_PATTERNS.subscriptionId.test(text)
 }
 
-/** Lower-cases A–Z and nothing else: JavaScript's own folding maps other scripts onto ASCII letters. */
+/** Lower-cases A to Z only. JavaScript's own folding maps some characters of other scripts to ASCII letters. */
 export function foldAscii(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }

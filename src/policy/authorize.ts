@@ -7,14 +7,14 @@ import type { GrantIndex } from './grant-index.ts'
 
 declare const authorized: unique symbol
 
-/** A command that its caller may give. {@link authorize} is the only producer, and sending takes nothing else. */
+/** A command with the permission to send it. Only {@link authorize} makes one, and sending accepts nothing else. */
 export interface AuthorizedReconnect {
   readonly [authorized]: true
   readonly command: ReconnectCommand
   readonly caller: Caller
 }
 
-/** Default deny: every action that the command needs must be granted at a scope that covers its backend. */
+/** Default deny: each action that the command needs must be granted at a scope that covers its backend (contract, section 8). */
 export function authorize(
   caller: Caller,
   command: ReconnectCommand,
@@ -28,7 +28,7 @@ export function authorize(
   return ok({ command, caller } as AuthorizedReconnect)
 }
 
-/** Whether one of the caller's principals holds `action` at a scope that covers `backend`. */
+/** Whether a grant gives one of the caller's principals `action` at a scope that covers `backend`. */
 export function isGranted(caller: Caller, action: Action, backend: Backend, grants: GrantIndex): boolean {
   return grants.find(caller.principals, action, backend) !== undefined
 }

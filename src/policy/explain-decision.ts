@@ -7,7 +7,7 @@ import { authorize, isGranted } from './authorize.ts'
 import { createGrantIndex } from './grant-index.ts'
 import type { Grant } from './policy-document.ts'
 
-/** Why a grant did not decide: the one thing (or, for `other_spelling`, the one letter case) that would have to be different. */
+/** Why a grant did not apply: the one fact (for `other_spelling`, the letter case) that would have to be different. */
 export type MissReason = 'other_action' | 'other_spelling' | 'other_scope' | 'other_principal'
 
 export interface Miss {
@@ -21,7 +21,7 @@ export type Explanation =
 
 const NEAREST_FIRST: readonly MissReason[] = ['other_action', 'other_spelling', 'other_scope', 'other_principal']
 
-/** What `authorize` decides, and why. The decision is its own; only the reasons are looked for here, in all grants, so this is not for serving requests. */
+/** What `authorize` decides, and why. It searches all grants for reasons, so it is for `npm run explain` and not for requests. */
 export function explainDecision(
   caller: Caller,
   action: Action,
@@ -32,7 +32,7 @@ export function explainDecision(
   const missing = refusedAction(caller, action, backend, index)
   if (missing !== undefined)
     return { allowed: false, missing, misses: nearestMisses(caller.principals, missing, backend, grants) }
-  // Forcing is a way of reconnecting, and is decided by both grants.
+  // A forced reconnect needs both actions.
   const needed: readonly Action[] = action === 'force' ? ['reconnect', 'force'] : [action]
   const decidedBy = needed.flatMap((action) => {
     const grant = index.find(caller.principals, action, backend)

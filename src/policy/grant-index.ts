@@ -4,18 +4,18 @@ import type { Action } from '../domain/failure.ts'
 import { scopeKeysCovering } from '../domain/scope.ts'
 import type { Grant } from './policy-document.ts'
 
-/** The grants, arranged for one question. */
+/** The grants by scope, principal and action. */
 export interface GrantIndex {
   /**
-   * A grant by which one of `principals` may do `action` to `backend`, the narrowest scope first. Costs four look-ups per principal,
-   * however many grants there are.
+   * The grant that gives one of `principals` `action` on `backend`, at the narrowest scope. Costs four look-ups per principal for any number
+   * of grants.
    */
   find(principals: readonly Principal[], action: Action, backend: Backend): Grant | undefined
-  /** Whether one of `principals` may do `action` anywhere at all. */
+  /** Whether any grant gives one of `principals` `action`. */
   grantsAnywhere(principals: readonly Principal[], action: Action): boolean
 }
 
-/** Maps throughout: a role may be called `__proto__` or `constructor`, and then it is a role like any other. */
+/** Uses maps, since a role may be called `__proto__` or `constructor`. */
 export function createGrantIndex(grants: readonly Grant[]): GrantIndex {
   const byScope = new Map<string, Map<Principal, Map<Action, Grant>>>()
   const anywhere = new Map<Principal, Set<Action>>()

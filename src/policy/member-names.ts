@@ -1,4 +1,4 @@
-/** A member name that a reader of the document and a JSON parser would understand differently. */
+/** A member name that a person and a JSON parser would read differently. */
 export interface NameFault {
   readonly path: readonly PropertyKey[]
   readonly fault: 'duplicate' | 'prototype'
@@ -7,7 +7,7 @@ export interface NameFault {
 interface Container {
   /** Undefined for a list. */
   readonly names: Set<string> | undefined
-  /** The member or position that is being read. */
+  /** The current member or position. */
   step: PropertyKey
 }
 
@@ -15,7 +15,7 @@ const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
 
 /**
  * Finds member names that occur twice in one object (RFC 8259, section 4: parsers keep the last, people read the first) and `__proto__`,
- * which the schema would skip without a word. `json` has passed JSON.parse: this does NOT check its syntax.
+ * which the schema ignores silently. NOT checked: syntax, so `json` must have passed JSON.parse.
  */
 export function findNameFaults(json: string): readonly NameFault[] {
   const faults: NameFault[] = []

@@ -8,9 +8,9 @@ import { findNameFaults } from './member-names.ts'
 import { memberAt } from './policy-members.ts'
 import { POLICY } from './policy-schema.ts'
 
-/** One line of the policy: this principal may do these things here and below. */
+/** One grant of the policy: the principal may do the actions at the scope and below it. */
 export interface Grant {
-  /** Position in `grants`, so that a decision can be traced to its line. */
+  /** Position in `grants`, so that a decision can be traced to its grant. */
   readonly index: number
   readonly principal: Principal
   readonly scope: Scope
@@ -19,19 +19,19 @@ export interface Grant {
 
 type Validated = z.output<typeof POLICY>
 
-/** An alert sender as the document describes it: checked in itself, not yet against app settings. */
+/** An alert sender of the policy. NOT checked: whether its secrets' settings exist. */
 export type Webhook = Validated['webhooks'][string] & { readonly name: string }
 
 export interface PolicyDocument {
   readonly grants: readonly Grant[]
-  /** A list, not an object: `constructor` is a possible name of a webhook. */
+  /** A list and not an object, since `constructor` is a possible name of a webhook. */
   readonly webhooks: readonly Webhook[]
   readonly limits: Validated['limits']
   /** ISO 8601 duration, positive, at most seven days. */
   readonly deliverWithin: string
 }
 
-/** One thing that is wrong with the document. It names the place and never repeats what stood there. */
+/** One problem of the document. It names the place and never repeats the value. */
 export interface PolicyProblem {
   /** Such as `grants[2].scope`; empty for the document as a whole. */
   readonly path: string
@@ -39,7 +39,7 @@ export interface PolicyProblem {
   readonly example: string
 }
 
-/** Parses the policy document (contract, section 8): plain JSON, a byte order mark allowed. Every problem is reported, not just the first. */
+/** Parses the policy document (contract, section 8): plain JSON, a byte order mark is allowed. All problems are reported together. */
 export function parsePolicy(text: string): Result<PolicyDocument, readonly PolicyProblem[]> {
   const json = text.replace(/^\uFEFF/, '')
   let document: unknown
@@ -56,7 +56,7 @@ export function parsePolicy(text: string): Result<PolicyDocument, readonly Polic
     ),
   )
   if (!validated.success) problems.push(...validated.error.issues.flatMap(toProblems))
-  // Two checks that miss the same thing at the same place say it once.
+  // Two checks may report the same problem at the same place.
   if (!validated.success || problems.length > 0)
     return err([...new Map(problems.map((problem) => [`${problem.path} ${problem.expectation}`, problem])).values()])
   const { grants, webhooks, limits, deliverWithin } = validated.data
@@ -74,12 +74,12 @@ export function parsePolicy(text: string): Result<PolicyDocument, readonly Polic
 
 const UNKNOWN_WEBHOOK = "'webhook:' and the name of a webhook that this document has"
 
-/** A grant that nobody can use is a spelling mistake, or a webhook that was removed: the document then says less than it seems to. */
+/** A grant to a webhook that does not exist is a spelling mistake, or a left-over of a removed webhook. */
 function isOfUnknownWebhook(principal: Principal, webhooks: Validated['webhooks']): boolean {
   return principal.startsWith('webhook:') && !Object.hasOwn(webhooks, principal.slice('webhook:'.length))
 }
 
-/** The parser's message quotes the text; only the place is taken from it, for the faults where it names one. */
+/** Line and column from the parser's message, if it has them. The rest of the message quotes the text, which may be secret. */
 function whereItStops(cause: unknown): string {
   const place = cause instanceof Error ? /line \d+ column \d+/.exec(cause.message)?.[0] : undefined
   return place === undefined ? '' : `; it stops being that at ${place}`
@@ -110,7 +110,7 @@ function problemAt(path: readonly PropertyKey[], expectation?: string, example?:
   }
 }
 
-/** Member names are the author's: bounded, and in ASCII, so that none of them can write a log line of its own. */
+/** Member names are bounded and in ASCII, so that none can forge a log line. */
 function toStep(step: PropertyKey): string {
   if (typeof step === 'number') return `[${step}]`
   const name = String(step)

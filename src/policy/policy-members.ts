@@ -1,4 +1,4 @@
-/** What a member of the policy document is, for the editor, for the person who got it wrong, and by example. */
+/** A member of the policy document: description for editors, expectation for problems, and an example. */
 export interface Member {
   readonly description: string
   readonly expectation: string
@@ -12,8 +12,8 @@ const GRANT = { principal: 'role:Reconnect.Operator', scope: GROUP, actions: ['r
 const WEBHOOK = { format: 'azure-monitor', authentication: { type: 'entra', role: 'ActionGroupsSecureWebhook' } }
 
 /**
- * The policy document on one screen (contract, section 8), by the shape of the path: list positions are left out, and names that the
- * author chooses are `*`. The schema takes its descriptions from here and a problem its expectation and example.
+ * All members of the policy document (contract, section 8) by path. List positions are left out, and names that the author chooses are `*`.
+ * The schema has its descriptions from here, and a problem its expectation and example.
  */
 export const MEMBERS = {
   '': {
@@ -218,7 +218,7 @@ export const MEMBERS = {
 
 export type Shape = keyof typeof MEMBERS
 
-/** The member that a path leads to, or the nearest one above it. */
+/** The member at a path, or the nearest one above it. */
 export function memberAt(path: readonly PropertyKey[]): Member {
   const names = path.filter((step) => typeof step !== 'number').map(String)
   const shape = names.map((name, depth) => (isChosenByAuthor(names, depth) ? '*' : name))

@@ -6,13 +6,13 @@ import { parseScope, type Scope } from '../domain/scope.ts'
 import { isGuid } from '../domain/segments.ts'
 import { MEMBERS, type Shape } from './policy-members.ts'
 
-/** Longer than any wait that still has to do with the incident; a queue message lives as long by default (Azure Queue storage). */
+/** Longer than any wait that still helps in an incident. It is also the default lifetime of a message in Azure Queue storage. */
 const MAX_WINDOW_MS = 7 * 86_400_000
 
-/** A sender whose notices come later than a day after the fact confirms nothing about one reconnect. */
+/** A notification that is later than a day proves nothing about one reconnect. */
 const MAX_LAG_MS = 86_400_000
 
-/** The names that a webhook's path and its principal can carry. */
+/** Names that are valid in a webhook's path and in its principal. */
 const WEBHOOK_NAME = /^[a-z0-9-]{1,63}$/
 const SETTING_NAME = /^[A-Z][A-Z0-9_]*$/
 /** RFC 9110, section 5.6.2. */
@@ -21,7 +21,7 @@ const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/
 const USERNAME = /^[ -9;-~]{1,255}$/
 const QUERY_PARAMETER = /^[A-Za-z0-9._~-]{1,64}$/
 const ROLE = /^[!-~]{1,120}$/
-/** Starts as a resource id or with an attribute; braces are balanced, not nested, and not empty. A backend id with braces of its own has no template. */
+/** Starts as a resource id or with an attribute. Braces are balanced, not nested and not empty, so a backend id that contains braces cannot be written in a template. */
 const TEMPLATE = /^(?=[/{])(?:[!-z|~]|\{[^{}]+\}){1,1000}$/
 
 const described = <T extends z.ZodMiniType>(shape: Shape, schema: T): T => {
@@ -33,13 +33,13 @@ const text = (shape: Shape, pattern: RegExp) => described(shape, z.string().chec
 const textWhere = (shape: Shape, isValid: (text: string) => boolean) =>
   described(shape, z.string().check(z.refine(isValid)))
 
-/** A problem that knows more than the member's expectation. The text itself stays out: a problem never carries a value. */
+/** A problem with a more exact expectation than the member's. It does not contain the value. */
 const refuse = (context: { issues: object[] }, input: string, expectation: string): never => {
   context.issues.push({ code: 'custom', input, message: expectation })
   return z.NEVER
 }
 
-/** A webhook's name has a grammar of its own: `webhook:Azure_Monitor` would be a grant to nobody. */
+/** Webhook names have a grammar of their own: a grant to `webhook:Azure_Monitor` could never apply. */
 const isGrantable = (text: string): boolean =>
   text.includes(':') && (!text.startsWith('webhook:') || WEBHOOK_NAME.test(text.slice('webhook:'.length)))
 const PRINCIPAL = z.pipe(
@@ -121,7 +121,7 @@ const AUTHENTICATION = described(
 // One definition in the published schema, instead of a copy per format.
 z.globalRegistry.add(AUTHENTICATION, { ...z.globalRegistry.get(AUTHENTICATION), id: 'authentication' })
 
-/** What an attribute is replaced by is judged when the alert comes; a template without attributes is one backend and judged now. */
+/** The result of a template with attributes is checked for each alert. A template without attributes is one backend and is checked here. */
 const BACKEND = described(
   'webhooks.*.backend',
   z.string().check(
@@ -173,14 +173,14 @@ const WEBHOOK = described(
       effect: z.exactOptional(EFFECT),
       backend: z.exactOptional(BACKEND),
     }),
-    // Neither sender says where its alert comes from, so there is no default template.
+    // These senders have no attribute that always names the service, so there is no default template.
     z.strictObject({
       format: z.enum(['alertmanager', 'grafana']),
       ...common,
       effect: z.exactOptional(EFFECT),
       backend: BACKEND,
     }),
-    // A generic alert carries whole resource ids: a template would be ignored.
+    // A generic alert contains whole resource ids, so a template would be ignored.
     z.strictObject({ format: z.literal('generic'), ...common, effect: z.exactOptional(effect(z.literal(false))) }),
   ]),
 )
@@ -200,8 +200,8 @@ const NOT_HELPING = described(
 const DEFAULT_NOT_HELPING = { count: 3 }
 
 /**
- * The whole document of the contract's section 8. Objects are strict: a misspelled member is a problem, not a permission that silently
- * is not there. Whether the settings that secrets name exist, and hold a secret worth the name, is NOT checked here.
+ * The whole document of the contract's section 8. Objects are strict: a misspelled member is a problem, and not a permission that is
+ * silently absent. NOT checked: whether the settings of secrets exist and contain a usable secret.
  */
 export const POLICY = described(
   '',

@@ -19,8 +19,8 @@ export interface CallLimit {
 }
 
 /**
- * The limit is waited for in this many sleeps, one after the other. The event loop reads sockets between any two of them, so a process that
- * is too busy to read an answer gives the call this many chances, instead of taking itself for a service that is away.
+ * The limit is divided into this many sleeps, one after the other. The event loop reads sockets between two of them. A process that is too
+ * busy to read an answer in time therefore has this many chances, instead of blaming the called service.
  */
 const TURNS = 16
 
@@ -31,8 +31,8 @@ const TURNS = 16
  *
  *     sleep 1/16 ─ read sockets ─ sleep 1/16 ─ … ─ sleep 1/16 ─ read sockets ─▶ abort, TimedOut
  *
- * NOT guaranteed: an end by the wall clock. A sleep that ends 5 s late counts as 1/16 of the limit. Whoever needs a moment in time
- * waits for a Deadline as well.
+ * NOT guaranteed: an end by the wall clock. A sleep that ends 5 s late counts as 1/16 of the limit. A caller that needs a moment in time
+ * also waits for a Deadline.
  */
 export async function boundedCall<T>(
   { clock, limitMs }: CallLimit,

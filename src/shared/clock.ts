@@ -1,14 +1,14 @@
-/** Time as something that is handed in, so that tests can move it. */
+/** The source of time. It is passed in, so that tests can control it. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number
-  /** Resolves after `ms`, or as soon as `signal` aborts; never rejects and leaves no timer behind. */
+  /** Resolves after `ms`, or when `signal` aborts. Never rejects and leaves no timer behind. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  // Not `node:timers/promises`: it makes an AbortError with a stack for every sleep that is cut short, and nearly all here are.
+  // Not `node:timers/promises`: it creates an AbortError with a stack for every sleep that is aborted, and nearly all are here.
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted === true) return resolve()
@@ -23,5 +23,5 @@ export const systemClock: Clock = {
     }),
 }
 
-/** The reason of aborts that are no fault: given outright, because the default one is an exception with a stack. */
+/** The reason of an abort that is not a fault. The default reason would be an exception with a stack. */
 export const DONE = 'done'

@@ -1,13 +1,13 @@
 import type { Clock } from './clock.ts'
 
-/** The moment by which a request must have ended; every wait and every call in it is bounded by this one object. */
+/** The moment at which a request must have ended. This one object bounds every wait and call of the request. */
 export interface Deadline {
   readonly atEpochMs: number
-  /** Aborts at the deadline. Pass it to whatever takes a signal. */
+  /** Aborts at the deadline. */
   readonly signal: AbortSignal
-  /** Milliseconds left, never negative. */
+  /** Milliseconds that are left; never negative. */
   remainingMs(): number
-  /** Clears the timer. Whoever created the deadline calls it when the request has ended. */
+  /** Clears the timer. Its creator must call it when the request has ended. */
   dispose(): void
 }
 
@@ -24,8 +24,8 @@ export function createDeadline(clock: Clock, durationMs: number): Deadline {
 }
 
 /**
- * What a request keeps back of its time for writing down its outcome and for the answer, in milliseconds: the whole request ends within the
- * setting, also when storage hangs.
+ * Milliseconds that a request reserves for recording its outcome and for its answer, so that the *whole* request ends within the setting
+ * also when storage hangs.
  */
 export function answerReserveMs(requestMs: number): number {
   return Math.min(750, requestMs * 0.15)

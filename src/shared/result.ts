@@ -1,4 +1,4 @@
-/** An expected outcome as a value: refusals are returned, broken promises are thrown. */
+/** An expected outcome as a value. Refusals are returned; defects and broken promises are thrown. */
 export type Result<T, E> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E }
 
 export function ok<T>(value: T): { readonly ok: true; readonly value: T } {

@@ -3,8 +3,8 @@ import { DONE, type Clock } from './clock.ts'
 export const TIMED_OUT: unique symbol = Symbol('timed out')
 
 /**
- * Waits for `work` at most `ms`, and no longer than until `signal` aborts. For work that others share or that cannot be cancelled: it goes on,
- * and its late outcome is dropped. Rejects as the work does. Leaves no timer and no listener behind.
+ * Waits at most `ms`, and no longer than until `signal` aborts, for work that others share or that cannot be cancelled. The work continues, and
+ * its late outcome is dropped. Rejects as the work rejects. Leaves no timer and no listener behind. A call of its own uses `boundedCall`.
  */
 export async function within<T>(
   work: Promise<T>,
