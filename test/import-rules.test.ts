@@ -6,7 +6,7 @@ import { evaluatedWith, importsIn, readCode, sourcesBelow, withoutComments } fro
 
 const SOURCES = sourcesBelow('src')
 
-/** What the rules say about a file that does not exist. */
+/** The faults that the rules find in a text as if it were this file. */
 function faultsOf(file: string, text: string): readonly string[] {
   const code = withoutComments(text)
   return [...importsIn(file, code).map(importFault), ...sayingFaults(file, code)].filter((fault) => fault !== undefined)
@@ -17,7 +17,7 @@ function assertNone(faults: readonly string[]): void {
 }
 
 describe('the rooms of src', () => {
-  test('import only what they may know', () => {
+  test('import only what their rules allow', () => {
     assertNone(
       SOURCES.flatMap((file) => importsIn(file, readCode(file)).map(importFault)).filter(
         (fault) => fault !== undefined,
@@ -25,11 +25,11 @@ describe('the rooms of src', () => {
     )
   })
 
-  test('leave environment, time and console to those whose business they are', () => {
+  test('leave environment, time and console to the rooms that own them', () => {
     assertNone(SOURCES.flatMap((file) => sayingFaults(file, readCode(file))))
   })
 
-  test('are those that have rules, and none is empty', () => {
+  test('are exactly those that have rules', () => {
     assert.deepEqual([...new Set(SOURCES.map(roomOf))].toSorted(), Object.keys(ROOMS).toSorted())
   })
 
@@ -51,7 +51,7 @@ describe('the rooms of src', () => {
 })
 
 describe('what is evaluated when', () => {
-  test('the SDKs are behind one door, which holds no code and which only composition.ts opens, late', () => {
+  test('composition.ts alone imports the SDKs, late and through a file without code of its own', () => {
     const openers = SOURCES.flatMap((file) => importsIn(file, readCode(file))).filter(
       ({ to, isType }) => to === 'src/azure-sdk.ts' && !isType,
     )
@@ -63,7 +63,7 @@ describe('what is evaluated when', () => {
     assert.match(readCode('src/azure-sdk.ts'), /^(?:\s*export \{[^}]*\} from '\.\/[\w/-]+\.ts'\n)+$/)
   })
 
-  test('registering the functions reads the table and nothing else', () => {
+  test('registering the functions evaluates only the table of routes', () => {
     assert.deepEqual([...evaluatedWith('src/index.ts')].toSorted(), [
       '@azure/functions',
       'node:module',
@@ -74,7 +74,7 @@ describe('what is evaluated when', () => {
     ])
   })
 
-  test('the SDK, most of what is deployed, is read with the first reconnect and not before', () => {
+  test('the SDK is evaluated with the first reconnect and not before', () => {
     const evaluated = evaluatedWith('src/functions/handle.ts')
     assert.ok(evaluated.has('src/arm/arm.ts') && evaluated.has('src/ledger/table-store.ts'))
     for (const name of [
@@ -91,7 +91,7 @@ describe('what is evaluated when', () => {
   })
 })
 
-test('the sandbox knows nothing of src but the built app', () => {
+test('the sandbox imports nothing of src', () => {
   const imports = sourcesBelow('sandbox').flatMap((file) => importsIn(file, readCode(file)))
   assertNone(
     imports
@@ -126,7 +126,7 @@ describe('the rules notice', () => {
     ['an export from elsewhere', 'src/domain/x.ts', "export { json } from '../http/reply.ts'"],
     ['an import for its effects', 'src/domain/x.ts', "import '../index.ts'"],
     ['an import that comes late', 'src/domain/x.ts', "const arm = await import('../arm/arm.ts')"],
-    ['a room that nobody knows', 'src/utils/x.ts', "import { ok } from '../shared/result.ts'"],
+    ['a room without rules', 'src/utils/x.ts', "import { ok } from '../shared/result.ts'"],
     ['tests in src', 'src/domain/x.ts', "import { aBackend } from '../../test/support/builders.ts'"],
     ['the sandbox in src', 'src/composition.ts', "import { startHost } from '../sandbox/host/host.ts'"],
     ['the SDK outside arm', 'src/reconnect/x.ts', "import { ApiManagementClient } from '@azure/arm-apimanagement'"],

@@ -24,7 +24,7 @@ after(async () => {
   await Promise.all([identity, ...servers].map((server) => server.close()))
 })
 
-/** An ARM that follows a script; with its own certificate, or another, or none at all. */
+/** A scripted ARM with its own certificate, another one, or none. */
 export async function serveArm(
   script: readonly Step[],
   tls: ServerIdentity | null = certificate,
@@ -47,7 +47,7 @@ export interface ForwardOptions {
   readonly maxAttempts?: number | undefined
 }
 
-/** One reconnect by an app that has just started: no token, no connection. */
+/** One reconnect by an app that has just started, without token and connection. */
 export async function forward(
   endpoint: string,
   { deadlineMs = 5_000, permit = aPermit(), maxAttempts }: ForwardOptions = {},

@@ -10,7 +10,7 @@ import type { RequestIds } from '../../src/reconnect/ports.ts'
 import type { Clock } from '../../src/shared/clock.ts'
 import type { Deadline } from '../../src/shared/deadline.ts'
 
-/** One valid thing of each kind; a test changes what it is about. Everything is made by the parsers that serve requests. */
+/** One valid value of each kind, made by the parsers that serve requests. A test changes only what it is about. */
 export const PARTS: BackendParts = {
   subscriptionId: '0b1f6471-1bf0-4dda-aec3-111122223333',
   resourceGroupName: 'rg-apim',
@@ -23,7 +23,7 @@ export const IDS: RequestIds = {
   clientRequestId: 'c0ffee00-0000-4000-8000-000000000002',
 }
 
-/** The loop guard as the policy has it by default. */
+/** The policy's default loop guard. */
 export const A_LIMIT = { count: 6, window: 'PT1H', windowMs: 3_600_000 }
 
 export function aBackend(change: Partial<BackendParts> = {}): Backend {
@@ -52,7 +52,7 @@ export function aCommand(change: Partial<ReconnectCommand> = {}): ReconnectComma
   return { backend: aBackend(), apiVersion: '2024-05-01', dryRun: false, force: false, ...change }
 }
 
-/** Grants for the builder's caller; none of them for an empty list of actions. */
+/** Grants for the builder's caller; no grant for an empty list of actions. */
 export function someGrants(actions: readonly Action[] = ['reconnect'], scopeText = aBackend().resourceId): GrantIndex {
   const scope = parseScope(scopeText)
   if (!scope.ok) throw new TypeError(`the builder was given no scope: ${scopeText}`)
@@ -61,7 +61,7 @@ export function someGrants(actions: readonly Action[] = ['reconnect'], scopeText
   )
 }
 
-/** Permission for a command, from the only place that gives it. */
+/** Permission for a command, from `authorize` itself. */
 export function aPermit(change: Partial<ReconnectCommand> = {}): AuthorizedReconnect {
   const command = aCommand(change)
   const permit = authorize(
@@ -73,7 +73,7 @@ export function aPermit(change: Partial<ReconnectCommand> = {}): AuthorizedRecon
   return permit.value
 }
 
-/** A deadline that runs by the given clock alone: it holds no timer, and its signal aborts only when told. */
+/** A deadline by the given clock only: it has no timer, and its signal aborts only when the test says so. */
 export function aDeadline(clock: Clock, durationMs = 30_000): Deadline & { abort(): void } {
   const atEpochMs = clock.now() + durationMs
   const controller = new AbortController()

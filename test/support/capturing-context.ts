@@ -5,7 +5,7 @@ export interface LogLine {
   readonly text: string
 }
 
-/** The library's own context, with everything that is logged through it in a list. */
+/** The library's own InvocationContext, and a list of what is logged through it. */
 export function capturingContext(functionName = 'backend-reconnect'): {
   readonly context: InvocationContext
   readonly lines: readonly LogLine[]

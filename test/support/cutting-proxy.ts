@@ -1,11 +1,11 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** The table service of an emulator behind a wire that can be cut. */
+/** The table service of an emulator behind a proxy that can drop answers. */
 export interface CuttingProxy {
   readonly connectionString: string
-  /** The next request whose bytes contain this is passed on, and its answer is not: the connection ends when the answer begins. */
+  /** The next request that contains this text is forwarded. Its connection is closed when the answer begins. */
   cutAnswerTo(text: string): void
-  /** How many answers have been cut off. */
+  /** Number of answers that were dropped. */
   cuts(): number
 }
 

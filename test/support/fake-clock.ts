@@ -1,17 +1,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../src/shared/clock.ts'
 
-/** Time that stands still until the test moves it. */
+/** A clock whose time changes only when the test advances it. */
 export interface FakeClock extends Clock {
-  /** Moves time on, waking every sleeper at its own moment and letting its work run before the next one wakes. */
+  /** Advances the time. Each sleep ends at its own moment, and its work runs before the next one ends. */
   advance(ms: number): Promise<void>
-  /** Sleeps that have neither ended nor been aborted: what is left here is a timer left behind. */
+  /** Number of sleeps that have neither ended nor been aborted. At the end of a test each is a timer left behind. */
   sleeping(): number
-  /** Every sleep ever begun, in milliseconds. */
+  /** Every sleep that was begun, in milliseconds. */
   readonly begun: readonly number[]
 }
 
-/** 2026-11-23T00:00:00Z, stated outright. */
+/** 2026-11-23T00:00:00Z, as a number. */
 export const START_EPOCH_MS = 1_795_392_000_000
 
 export function createFakeClock(startEpochMs = START_EPOCH_MS): FakeClock {
@@ -19,7 +19,7 @@ export function createFakeClock(startEpochMs = START_EPOCH_MS): FakeClock {
   const sleepers = new Set<{ readonly wakeAtEpochMs: number; readonly wake: () => void }>()
   const begun: number[] = []
 
-  /** Promises that settle each other need a few turns of the loop. */
+  /** Promises that settle one after the other need some turns of the event loop. */
   async function settle(): Promise<void> {
     for (let turn = 0; turn < 5; turn += 1) await nextTurn()
   }

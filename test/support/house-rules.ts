@@ -3,7 +3,7 @@ import type { Import } from './imports.ts'
 interface Room {
   /** Paths below src (a folder, or one file) that this room may import; `types` says: with `import type` only. */
   readonly mayImport: Readonly<Record<string, 'values' | 'types'>>
-  /** Ends the sentence "… belongs elsewhere: ". */
+  /** The end of the sentence "… belongs elsewhere: ". */
   readonly because: string
 }
 
@@ -16,17 +16,16 @@ const ADAPTER = {
 const ADAPTERS_MEET =
   'adapters know the domain and see reconnect/ports.ts as types; what two of them need goes to domain or shared, and they meet in composition.ts alone.'
 
-/** The rooms of HOUSE-STYLE and what each may know. Arrows point inward. */
+/** The rooms of src and what each may import. Arrows point inward. */
 export const ROOMS: Readonly<Record<string, Room>> = {
   shared: {
     mayImport: {},
     because:
-      'shared knows nobody. What speaks of backends or callers belongs in domain, what only one room uses belongs there.',
+      'shared imports no other room. What is about backends or callers belongs in domain; what only one room uses belongs there.',
   },
   domain: {
     mayImport: { shared: 'values' },
-    because:
-      'domain is the language everyone speaks and does no I/O. Put the I/O into an adapter and pass in what it found.',
+    because: 'domain has the types that every room uses, without I/O. Put I/O into an adapter and pass in its result.',
   },
   policy: { mayImport: ADAPTER, because: ADAPTERS_MEET },
   identity: { mayImport: ADAPTER, because: ADAPTERS_MEET },
@@ -50,13 +49,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'alerts are read without I/O: payload in, backend out. Who may use it is for policy, what becomes of it for reconnect.',
   },
   delivery: { mayImport: ADAPTER, because: ADAPTERS_MEET },
-  // What is written down is what authorize() has let through.
+  // The ledger stores only what authorize() has permitted.
   ledger: { mayImport: { ...ADAPTER, 'policy/authorize.ts': 'types' }, because: ADAPTERS_MEET },
   // The policy document is a setting: config finds it, policy says what it means.
   config: {
     mayImport: { domain: 'values', shared: 'values', 'policy/policy-document.ts': 'values' },
     because:
-      'config reads settings and hands them out; it starts nothing and asks nobody. Wire it up in composition.ts.',
+      'config reads settings and returns them; it starts nothing and calls no service. Wire it up in composition.ts.',
   },
   reconnect: {
     mayImport: {
@@ -70,7 +69,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'config/config.ts': 'types',
       'identity/credentials.ts': 'types',
     },
-    because: 'the story names what it needs in reconnect/ports.ts, and composition.ts hires who fills it in.',
+    because: 'a story declares what it needs in reconnect/ports.ts, and composition.ts passes in the adapters.',
   },
   http: {
     // The published schema of the body is the one that reads it; a query is read into the words of the history that answers it.
@@ -154,7 +153,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
 }
 
-/** Packages that have one home (or a few), a room or a file of it: a value of them anywhere else is a leak. Types may be seen where they are handed through. */
+/** The rooms or files that may import values of a package. Types may be imported anywhere. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@azure/arm-apimanagement': ['arm'],
   '@azure/core-rest-pipeline': ['arm'],
@@ -173,7 +172,7 @@ export function roomOf(file: string): string {
   return file.split('/')[1] as string
 }
 
-/** Undefined, or a sentence that tells the developer where the code belongs. */
+/** Undefined, or a sentence that says where the code belongs. */
 export function importFault({ from, to, isPackage, isType }: Import): string | undefined {
   const room = roomOf(from)
   if (isPackage) return packageFault(from, room, to, isType)
@@ -183,7 +182,7 @@ export function importFault({ from, to, isPackage, isType }: Import): string | u
   if (roomOf(to) === room) return undefined
   const rules = ROOMS[room]
   if (rules === undefined)
-    return `${from} lies in a room that HOUSE-STYLE does not have. Say in test/support/house-rules.ts what "${room}" may know.`
+    return `${from} is in a room without rules. Say in test/support/house-rules.ts what "${room}" may import.`
   const allowed = rules.mayImport[target] ?? rules.mayImport[roomOf(to)]
   if (allowed === 'values' || (allowed === 'types' && isType)) return undefined
   if (allowed === 'types')
@@ -200,7 +199,7 @@ function packageFault(from: string, room: string, name: string, isType: boolean)
   return `${from} imports ${name}, which lives in ${homes.map((home) => `src/${home}`).join(', ')} alone: call what that room offers, through reconnect/ports.ts.`
 }
 
-/** What a file may not say, wherever it stands but in the files named. */
+/** Code that only the named files may contain. */
 const SAYINGS: readonly { readonly pattern: RegExp; readonly mayStandIn: RegExp; readonly advice: string }[] = [
   {
     pattern: /\bprocess\s*(?:\.\s*env|\[\s*'env'\s*\])|\benv\b[^\n]*\bfrom 'node:process'/,
@@ -228,12 +227,12 @@ export function sayingFaults(file: string, code: string): readonly string[] {
 const FOCUSED_OR_SKIPPED =
   /\b(?:test|it|describe|suite|t|context)\s*\.\s*(?:only|skip|todo)\s*\(|[{,]\s*(?:only|skip|todo)\s*:/
 
-/** It drives a program that `npm ci` cannot install, and must not say that it did where there is none. */
+/** It needs a program that `npm ci` cannot install, and reports itself as skipped without it. */
 const DRIVES_A_PROGRAM = 'test/conformance/alertmanager.test.ts'
 
-/** A test that does not run proves nothing, and one that runs alone hides the others. */
+/** Skipped tests prove nothing, and a focused one hides the others. */
 export function testFault(file: string, code: string): string | undefined {
   return FOCUSED_OR_SKIPPED.test(file === DRIVES_A_PROGRAM ? code.replaceAll(/return t\.skip\(/g, '') : code)
-    ? `${file} focuses or skips a test: mend it, or delete it and say why.`
+    ? `${file} focuses or skips a test: fix it, or delete it and give the reason.`
     : undefined
 }

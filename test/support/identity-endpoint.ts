@@ -3,18 +3,18 @@ import type { ServerResponse } from 'node:http'
 import { systemClock } from '../../src/shared/clock.ts'
 import { startScriptedServer, type Step } from './scripted-server.ts'
 
-/** The App Service identity endpoint (protocol 2019-08-01), so that the real `ManagedIdentityCredential` is what is tested. */
+/** An App Service identity endpoint (protocol 2019-08-01), so that tests use the real `ManagedIdentityCredential`. */
 export interface IdentityEndpoint {
-  /** Requests so far. */
+  /** Number of requests. */
   readonly asked: () => number
-  /** From here on requests are left waiting. */
+  /** From now on requests are not answered. */
   hang(): void
-  /** Answers what waits with an error that the credential does not retry, and everything after it normally. */
+  /** Answers waiting requests with an error that the credential does not retry, and later ones normally. */
   release(): void
   close(): Promise<void>
 }
 
-/** Starts one and announces it to this process, as the platform does. */
+/** Starts one and sets this process's environment, as the platform does. */
 export async function startIdentityEndpoint(): Promise<IdentityEndpoint> {
   const waiting: ServerResponse[] = []
   let hanging = false

@@ -3,18 +3,18 @@ import { join, posix } from 'node:path'
 
 /** One import of a source file. */
 export interface Import {
-  /** The file that imports, from the root of the repository. */
+  /** The importing file, with its path from the project's root. */
   readonly from: string
-  /** The file from the root of the repository, or the package's name without its subpath. */
+  /** The file with its path from the project's root, or the package's name without its subpath. */
   readonly to: string
   readonly isPackage: boolean
-  /** Only types are imported: nothing of it is there at run time. */
+  /** A type import, which does not exist at run time. */
   readonly isType: boolean
-  /** Read when it is needed, with `import()`. */
+  /** Loaded with `import()`. */
   readonly isLate: boolean
 }
 
-/** The TypeScript files below a folder, from the root of the repository. */
+/** The TypeScript files below a folder, with paths from the project's root. */
 export function sourcesBelow(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
@@ -22,7 +22,7 @@ export function sourcesBelow(folder: string): readonly string[] {
     .toSorted()
 }
 
-/** The code of a file, without the lines that are comments. */
+/** The text of a file without the lines that are comments. */
 export function readCode(file: string): string {
   return withoutComments(readFileSync(join(process.cwd(), file), 'utf8'))
 }
@@ -54,7 +54,7 @@ function resolve(from: string, specifier: string): { to: string; isPackage: bool
   return { to: specifier.startsWith('@') ? parts.slice(0, 2).join('/') : (parts[0] as string), isPackage: true }
 }
 
-/** Everything that is evaluated when `file` is, as far as it is ours, and the packages that come with it. */
+/** Our files and the packages that are evaluated together with `file`. */
 export function evaluatedWith(file: string): ReadonlySet<string> {
   const seen = new Set<string>()
   const visit = (name: string): void => {

@@ -14,10 +14,10 @@ export const EXAMPLES: readonly Example[] = [...README.matchAll(/^```(\w*)\n([\s
   ([, language = '', text = '']) => ({ language, text }),
 )
 
-/** Everything else. */
+/** The text outside the fenced blocks. */
 export const PROSE = README.replace(/^```[\s\S]*?^```$/gm, '')
 
-/** The one example in this language that contains the words. */
+/** The one example in this language that contains the words. Fails if there is none or more than one. */
 export function example(language: string, words: string): string {
   const found = EXAMPLES.filter((block) => block.language === language && block.text.includes(words))
   if (found.length !== 1)
@@ -25,7 +25,7 @@ export function example(language: string, words: string): string {
   return (found[0] as Example).text
 }
 
-/** The rows of the table that starts with these headings, without markup of their own. */
+/** The cells of the table with these headings, as Markdown. */
 export function table(...headings: readonly string[]): readonly (readonly string[])[] {
   const start = README.indexOf(`| ${headings.join(' | ')} |\n`)
   if (start < 0) throw new Error(`README.md has no table with ${headings.join(', ')}`)
@@ -42,7 +42,7 @@ export function table(...headings: readonly string[]): readonly (readonly string
     )
 }
 
-/** What a text says in backquotes. */
+/** The texts in backquotes. */
 export function quoted(text: string): readonly string[] {
   return [...text.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word)
 }

@@ -8,7 +8,7 @@ import {
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
-/** A request as it arrived, body included. */
+/** A received request with its body. */
 export interface Received {
   readonly method: string
   readonly url: string
@@ -17,18 +17,18 @@ export interface Received {
   readonly atMs: number
 }
 
-/** What to do with one request, once it has been read whole and recorded. */
+/** What to do with one request after it has been read and recorded. */
 export type Step = (response: ServerResponse, request: IncomingMessage) => void
 
 export interface ScriptedServer {
   readonly origin: string
   readonly received: readonly Received[]
-  /** Connections open at this moment. */
+  /** Number of open connections. */
   readonly connections: () => number
   close(): Promise<void>
 }
 
-/** A loopback server that follows a script, one step per request. A request too many is recorded and answered 418: the test sees it. */
+/** A loopback server that follows a script, one step per request. A request beyond the script is recorded and answered 418, so that the test sees it. */
 export async function startScriptedServer(
   script: readonly Step[],
   tls?: { readonly key: string; readonly cert: string },
@@ -90,8 +90,8 @@ export function respondJson(status: number, value: unknown, headers: Readonly<Re
   })
 }
 
-/** The request has been read, so it may have taken effect; the connection ends without a word. */
+/** Closes the connection without an answer after the request has been read, so that it may have taken effect. */
 export const reset: Step = (response) => void response.socket?.destroy()
 
-/** The request has been read, and that is the last that is heard. */
+/** Reads the request and never answers. */
 export const hang: Step = () => undefined

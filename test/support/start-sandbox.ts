@@ -12,15 +12,15 @@ import {
 } from '../../sandbox/create-sandbox.ts'
 import { claimStorage } from './storage.ts'
 
-/** Whatever runs a function when it is over: a TestContext, or `{ after }` of a suite. */
+/** A test or suite that runs a function at its end: a TestContext, or `{ after }` of node:test. */
 export interface Scope {
   after(undo: () => Promise<void>): void
 }
 
-/** For apps that have no business with storage: it starts nothing. */
+/** For apps without storage. It starts no emulator. */
 export const NO_STORAGE = 'UseDevelopmentStorage=true'
 
-/** A sandbox in this process – the app in a child – on free ports, with an account of its own, stopped at the end of the scope. */
+/** A sandbox in this process with the app in a child process, on free ports and with a storage account of its own. It stops at the end of the scope. */
 export async function startSandbox(scope: Scope, options: SandboxOptions = {}): Promise<Sandbox> {
   const storage = options.storage ?? claimStorage()
   const sandbox = await createSandbox({ ...options, ...(storage !== undefined && { storage }) })
@@ -35,14 +35,14 @@ export interface SandboxProcess {
   readonly infoFile: string
   stdout(): string
   stderr(): string
-  /** Sends the signal and resolves with the exit code. */
+  /** Sends the signal and resolves to the exit code. */
   end(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-/** The storage emulator takes most of it. */
+/** The storage emulator needs most of this time. */
 const START_TIMEOUT_MS = 60_000
 
-/** Runs sandbox/start.ts with a free port and an info file of its own, and waits until everything is up. */
+/** Runs sandbox/start.ts with a free port and an info file of its own, and waits until it is ready. */
 export async function startSandboxProcess(
   scope: Scope,
   args: readonly string[] = [],
@@ -50,7 +50,7 @@ export async function startSandboxProcess(
 ): Promise<SandboxProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'sandbox-process-'))
   const infoFile = join(folder, 'info.json')
-  // What it leaves in the temporary folder when it is killed goes with this one.
+  // Removed with this folder: files that it leaves when it is killed.
   const running = runStart([...(args.includes('--port') ? [] : ['--port', '0']), '--info', infoFile, ...args], {
     TMPDIR: folder,
     ...env,
@@ -86,7 +86,7 @@ export interface StartRun {
   stderr(): string
 }
 
-/** Runs sandbox/start.ts and collects what it prints. */
+/** Runs sandbox/start.ts and collects its output. */
 export function runStart(args: readonly string[], env: NodeJS.ProcessEnv = {}): StartRun {
   const child = spawn(process.execPath, [join(PROJECT_ROOT, 'sandbox/start.ts'), ...args], {
     cwd: PROJECT_ROOT,
@@ -101,7 +101,7 @@ export function runStart(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
   return { child, exit, stdout: () => stdout, stderr: () => stderr }
 }
 
-/** The info file is written before the banner; with the banner, everything is said. */
+/** The banner is printed after the info file is written. */
 async function waitForInfo(file: string, stdout: () => string): Promise<SandboxInfo> {
   for (let waitedMs = 0; waitedMs < START_TIMEOUT_MS; waitedMs += 20) {
     if (stdout().includes('/openapi.json')) return JSON.parse(await readFile(file, 'utf8')) as SandboxInfo

@@ -1,14 +1,14 @@
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** `refuse`: nobody listens. `hang`: connections are taken and nothing is ever answered. `busy`: 503, as from an account that is throttled. */
+/** `refuse`: the port is closed. `hang`: connections are accepted and requests are never answered. `busy`: 503, as from a throttled account. */
 export type StorageMood = 'up' | 'refuse' | 'hang' | 'busy'
 
-/** One service of a storage emulator, the tables if nothing is said, behind a door that can be shut. */
+/** One service of a storage emulator (the tables by default) behind a proxy that can fail. */
 export interface StorageProxy {
-  /** The given one, with the service behind the door. */
+  /** The given connection string with the proxy's address for the service. */
   readonly connectionString: string
-  /** Requests that have come so far, whatever became of them. */
+  /** Number of received requests with any result. */
   calls(): number
   become(mood: StorageMood): Promise<void>
   stop(): Promise<void>
@@ -25,7 +25,7 @@ export async function startStorageProxy(
   let mood: StorageMood = 'up'
   let calls = 0
 
-  /** The signature covers the path and not the host, so that what is passed on unchanged is accepted. */
+  /** Shared Key signs the path and not the host, so that forwarded requests stay valid. */
   function passOn(request: IncomingMessage, response: ServerResponse): void {
     const { method, url, headers } = request
     const upstream = httpRequest({ hostname, port: upstreamPort, agent, method, path: url, headers }, (answer) => {

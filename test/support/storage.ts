@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-/** Names the file with the accounts that a run has started; a test that is run alone starts an emulator of its own. */
+/** The variable with the path of the file that lists the run's accounts. A test that runs alone starts an emulator of its own. */
 const OFFER = 'RECONNECT_TEST_STORAGE'
 
 export function offerStorage(connectionStrings: readonly string[]): void {
@@ -16,14 +16,14 @@ export function withdrawStorage(): void {
   if (file !== undefined) rmSync(dirname(file), { recursive: true, force: true })
 }
 
-/** An account that nobody else uses; undefined where no run offers any. */
+/** An account that no other test uses. Undefined if the run offers none. */
 export function claimStorage(): string | undefined {
   const file = process.env[OFFER]
   if (file === undefined) return undefined
   const accounts = JSON.parse(readFileSync(file, 'utf8')) as readonly string[]
   for (const [index, connectionString] of accounts.entries()) {
     try {
-      // Created by one process only: that is the claim.
+      // Only one process can create this file, which claims the account.
       closeSync(openSync(join(dirname(file), String(index)), 'wx'))
       return connectionString
     } catch (error) {

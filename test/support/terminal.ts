@@ -11,7 +11,7 @@ export interface Run {
   readonly stderr: string
 }
 
-/** As in a terminal: bash, in this folder. Only no proxy of the machine's may stand between curl and the loopback address. */
+/** Runs bash in a folder, as in a terminal, but without HTTP proxies between curl and the loopback address. */
 export async function bash(command: string, cwd = PROJECT_ROOT, env: NodeJS.ProcessEnv = {}): Promise<Run> {
   try {
     return {
@@ -27,7 +27,7 @@ export async function bash(command: string, cwd = PROJECT_ROOT, env: NodeJS.Proc
   }
 }
 
-/** What a clone has after npm ci: the sources in a folder of their own, so that no other sandbox's `.sandbox` is in the way. */
+/** A clone after npm ci: the sources in a folder of their own, without another sandbox's `.sandbox`. */
 export async function freshTree(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'clone-'))
   for (const name of ['package.json', 'host.json', 'build.ts', 'tsconfig.json', 'src', 'sandbox'])
@@ -36,11 +36,11 @@ export async function freshTree(): Promise<string> {
   return folder
 }
 
-/** What a terminal does on Ctrl-C: every process of the group is told. */
+/** Ctrl-C in a terminal: SIGINT for every process of the group. */
 export function stopGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal)
   } catch {
-    // It has ended.
+    // The group has ended already.
   }
 }

@@ -7,7 +7,7 @@ export function createTlsAuthority(commonName = 'Test authority'): CertificateAu
   return createCertificateAuthority(commonName, systemClock.now())
 }
 
-/** What NODE_EXTRA_CA_CERTS would do at start. Each test file is a process of its own, so nothing else learns to trust it. */
+/** Has the effect of NODE_EXTRA_CA_CERTS. Each test file is a process of its own, so no other process trusts it. */
 export function trust(authority: Pick<CertificateAuthority, 'certificate'>): void {
   setDefaultCACertificates([...getCACertificates('default'), authority.certificate])
 }

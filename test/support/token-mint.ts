@@ -1,7 +1,7 @@
 import { constants, createHmac, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { systemClock } from '../../src/shared/clock.ts'
 
-/** The tenant, API and callers that test tokens are about. */
+/** The tenant, API and callers of test tokens. */
 export const TENANT_ID = 'aaaabbbb-0000-cccc-1111-dddd2222eeee'
 export const OTHER_TENANT_ID = 'bbbbcccc-1111-dddd-2222-eeee3333ffff'
 export const API_ID = '00001111-aaaa-2222-bbbb-3333cccc4444'
@@ -32,7 +32,7 @@ export function createSigningKey(keyId: string, modulusBits = 2048): SigningKey 
 
 let sharedKey: SigningKey | undefined
 
-/** The key of the issuer, made once per process: RSA keys take their time. */
+/** The issuer's key. It is created once per process, since RSA keys are slow to create. */
 export function issuerKey(): SigningKey {
   sharedKey ??= createSigningKey('issuer-key-1')
   return sharedKey
@@ -41,19 +41,19 @@ export function issuerKey(): SigningKey {
 export type TokenKind = 'tool-v2' | 'tool-v1' | 'person-v2' | 'person-v1'
 type Members = Readonly<Record<string, unknown>>
 
-/** What makes a token differ from the valid one. A member set to undefined is left out. */
+/** Differences from the valid token. A member set to undefined is left out. */
 export interface TokenChange {
   readonly kind?: TokenKind
   readonly authority?: string
   readonly tenantId?: string
-  /** Issued then, and good for an hour. */
+  /** The time of issue; the token is valid for an hour. */
   readonly nowEpochSeconds?: number
   readonly key?: SigningKey
   readonly header?: Members
   readonly claims?: Members
 }
 
-/** A valid token of the tool, but for what `change` says: one change per test. */
+/** A valid token of the tool except for `change`: one change per test. */
 export function aToken(change: TokenChange = {}): string {
   const key = change.key ?? issuerKey()
   return rawToken({ header: headerOf(change), payload: claimsOf(change), sign: rs256(key) })
@@ -63,7 +63,7 @@ export function headerOf(change: TokenChange = {}): Members {
   return { typ: 'JWT', alg: 'RS256', kid: (change.key ?? issuerKey()).keyId, ...change.header }
 }
 
-/** The claims that Entra puts into such a token, as far as anybody reads them. */
+/** The claims of such a token of Entra, as far as the app reads them. */
 export function claimsOf(change: TokenChange = {}): Members {
   const { kind = 'tool-v2', tenantId = TENANT_ID, authority = 'https://login.microsoftonline.com' } = change
   const now = change.nowEpochSeconds ?? Math.floor(systemClock.now() / 1000)
@@ -98,7 +98,7 @@ export function claimsOf(change: TokenChange = {}): Members {
 
 export type Sign = (signingInput: string) => Buffer
 
-/** Puts a token together from whatever it is given, for attacks: objects become JSON, text and bytes stay as they are. */
+/** Builds a token from any parts, for attacks: objects become JSON, text and bytes are used unchanged. */
 export function rawToken(parts: { readonly header: unknown; readonly payload: unknown; readonly sign: Sign }): string {
   const signingInput = `${base64url(parts.header)}.${base64url(parts.payload)}`
   return `${signingInput}.${parts.sign(signingInput).toString('base64url')}`

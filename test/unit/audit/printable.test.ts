@@ -34,7 +34,7 @@ test('a character cut in half is spelled out', () => {
   assert.equal(printable('abc😀', 4), 'abc\\ud83d…')
 })
 
-test('whatever comes in, one line of printable text of bounded length comes out, and doing it twice changes nothing', () => {
+test('gives one line of printable text of bounded length for any text, and the same again for that line', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 600 }),
     fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 600 }).map((units) => String.fromCharCode(...units)),

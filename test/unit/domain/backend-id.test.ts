@@ -5,7 +5,7 @@ import { parseBackendParts, parseBackendResourceId } from '../../../src/domain/b
 import { BACKEND_ID, inSomeCase, SERVICE_ID, someParts, SUBSCRIPTION } from './ids.ts'
 
 describe('parseBackendResourceId', () => {
-  it('reads back what parts were put together', () => {
+  it('returns the parts of which the id consists', () => {
     fc.assert(
       fc.property(someParts, (parts) => {
         const made = parseBackendParts(parts)
@@ -18,7 +18,7 @@ describe('parseBackendResourceId', () => {
     )
   })
 
-  it('gives two spellings of one backend one key, and keeps the spelling of the parts', () => {
+  it('gives all spellings of a backend the same key, and keeps the spelling of the parts', () => {
     fc.assert(
       fc.property(
         someParts.chain((parts) => {
@@ -89,7 +89,7 @@ describe('parseBackendResourceId', () => {
     it(`refuses ${what}`, () => assert.equal(parseBackendResourceId(text).ok, false))
   }
 
-  it('names the segment that is wrong, the first one of them', () => {
+  it('names the first segment that is wrong', () => {
     assert.deepEqual(parseBackendResourceId(`${SERVICE_ID}/backends/..`), {
       ok: false,
       error: { segment: 'backendId' },
@@ -101,7 +101,7 @@ describe('parseBackendResourceId', () => {
     assert.deepEqual(parseBackendParts({}), { ok: false, error: { segment: 'subscriptionId' } })
   })
 
-  it('refuses or reads every text, and what it reads is made of the four parts alone', () => {
+  it('refuses any text, or returns a resource id that consists of the four parts only', () => {
     const piece = fc.oneof(
       fc.constantFrom(
         'subscriptions',

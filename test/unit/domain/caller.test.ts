@@ -8,7 +8,7 @@ const GUID = 'abcdefab-2222-3333-4444-555555555555'
 
 describe('parsePrincipal', () => {
   for (const kind of ['app', 'user', 'group']) {
-    it(`folds the GUID of ${kind}: however it is spelled`, () => {
+    it(`folds the GUID of ${kind}: so that all spellings are one principal`, () => {
       fc.assert(
         fc.property(inSomeCase(GUID), (guid) => assert.equal(parsePrincipal(`${kind}:${guid}`), `${kind}:${GUID}`)),
       )
@@ -29,7 +29,7 @@ describe('parsePrincipal', () => {
     }
   }
 
-  it('takes roles that are names of JavaScript, and roles with colons', () => {
+  it('accepts roles that are names of JavaScript, and roles with colons', () => {
     for (const role of ['role:__proto__', 'role:constructor', 'role:a:b']) assert.equal(parsePrincipal(role), role)
   })
 
@@ -57,7 +57,7 @@ describe('parsePrincipal', () => {
     it(`refuses ${JSON.stringify(text)}`, () => assert.equal(parsePrincipal(text), undefined))
   }
 
-  it('yields a principal of a known kind or none', () => {
+  it('returns a principal of a known kind or undefined, for any text', () => {
     fc.assert(
       fc.property(
         fc.oneof(

@@ -18,7 +18,7 @@ export const someParts: fc.Arbitrary<BackendParts> = fc.record(
   { noNullPrototype: true },
 )
 
-/** The same text with the case of some ASCII letters turned over. */
+/** The same text with another case of some ASCII letters. */
 export const inSomeCase = (text: string): fc.Arbitrary<string> =>
   fc
     .array(fc.boolean(), { minLength: text.length, maxLength: text.length })

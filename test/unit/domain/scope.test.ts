@@ -13,12 +13,12 @@ const keyOf = (text: string): string => {
 const covers = (scope: string, backend = aBackend()): boolean => scopeKeysCovering(backend).includes(keyOf(scope))
 
 describe('scopes', () => {
-  it('run from a subscription down to one backend', () => {
+  it('are a subscription, a resource group, a service or a backend', () => {
     for (const text of [`/subscriptions/${SUBSCRIPTION}`, GROUP_ID, SERVICE_ID, BACKEND_ID])
       assert.equal(covers(text), true, text)
   })
 
-  it('cover what is below them in every spelling, and only the four above a backend do', () => {
+  it('cover every spelling of a backend below them, and exactly four scopes cover a backend', () => {
     const scopes = someParts.chain((parts) => {
       const backend = parseBackendParts(parts)
       assert.ok(backend.ok)
@@ -38,7 +38,7 @@ describe('scopes', () => {
     )
   })
 
-  it('do not cover a neighbour whose name starts with theirs', () => {
+  it('do not cover a neighbour whose name begins with theirs', () => {
     assert.equal(covers(SERVICE_ID.replace('apim-prod', 'apim')), false)
     assert.equal(covers(GROUP_ID.replace('rg-apim', 'rg')), false)
     assert.equal(covers(BACKEND_ID.replace('orders', 'order')), false)
@@ -46,7 +46,7 @@ describe('scopes', () => {
     assert.equal(covers(BACKEND_ID, aBackend({ backendId: 'orders.' })), false)
   })
 
-  it('do not cover a backend through part names that repeat', () => {
+  it('do not cover a backend because a name repeats in another part', () => {
     const backend = aBackend({ resourceGroupName: 'backends', serviceName: 'backends', backendId: 'backends' })
     const [own, service, group, subscription] = scopeKeysCovering(backend)
     assert.equal(own, backend.key)

@@ -12,7 +12,7 @@ const VALID: Readonly<Record<SegmentName, readonly string[]>> = {
 }
 const NAMES = Object.keys(VALID) as SegmentName[]
 
-/** What a path, a decoder, a case fold or a line reader might take for something else. */
+/** Texts that a path, a decoder, a case fold or a line reader could misread. */
 const HOSTILE = [
   '',
   '.',
@@ -75,7 +75,7 @@ const HOSTILE = [
 describe('segments', () => {
   for (const name of NAMES) {
     for (const text of VALID[name])
-      it(`takes ${JSON.stringify(text.slice(0, 40))} as ${name}`, () => assert.equal(isSegment(name, text), true))
+      it(`accepts ${JSON.stringify(text.slice(0, 40))} as ${name}`, () => assert.equal(isSegment(name, text), true))
     for (const text of HOSTILE)
       it(`refuses ${JSON.stringify(text)} as ${name}`, () => assert.equal(isSegment(name, text), false))
   }
@@ -86,7 +86,7 @@ describe('segments', () => {
     assert.equal(isSegment('backendId', 'a'.repeat(81)), false)
   })
 
-  it('refuses a resource group that ends in a dot, however many', () => {
+  it('refuses a resource group that ends in one or more dots', () => {
     for (const text of ['rg.', 'rg..', '...', `${'a'.repeat(89)}.`])
       assert.equal(isSegment('resourceGroupName', text), false)
   })
@@ -96,7 +96,7 @@ describe('segments', () => {
       assert.equal(isSegment('serviceName', text), false)
   })
 
-  it('refuses a GUID in braces, without hyphens, too long, too short or with a letter behind f', () => {
+  it('refuses a GUID in braces, without hyphens, too long, too short or with a letter after f', () => {
     for (const text of [
       `{${GUID}}`,
       GUID.replaceAll('-', ''),
@@ -110,7 +110,7 @@ describe('segments', () => {
     }
   })
 
-  it('takes only what stays one and the same path segment when a URL is made of it', () => {
+  it('accepts only texts that remain the same single path segment in a URL', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...NAMES),
@@ -133,7 +133,7 @@ describe('segments', () => {
     )
   })
 
-  it('takes a text with one hostile character anywhere for no segment', () => {
+  it('refuses a text with one hostile character at any place', () => {
     const hostile = fc.constantFrom(
       ...' */#&+:<>?%\\\n\r\t\0\u007f\u0080\u00e9\u0131\u017f\u212a\uff0e\ud800'.split(''),
     )
@@ -153,7 +153,7 @@ describe('segments', () => {
 })
 
 describe('foldAscii', () => {
-  it('changes A to Z and nothing else', () => {
+  it('changes A to Z only', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const folded = foldAscii(text)
@@ -166,7 +166,7 @@ describe('foldAscii', () => {
     )
   })
 
-  it('keeps look-alikes that JavaScript would fold into ASCII apart', () => {
+  it('keeps characters that JavaScript would fold to ASCII letters', () => {
     assert.equal(foldAscii('\u212a\u0130\u017f\u0131'), '\u212a\u0130\u017f\u0131')
     assert.notEqual(foldAscii('\u212a'), 'k')
   })

@@ -18,7 +18,7 @@ const missesOf = (who: Caller, grants: readonly Grant[], action: 'reconnect' | '
 }
 
 describe('explainDecision', () => {
-  it('names the grant that decided', () => {
+  it('names the grant that allows', () => {
     const grants = grantsOf(
       { principal: 'role:b', scope: GROUP_ID },
       { principal: 'role:a', scope: SERVICE_ID, actions: ['read'] },
@@ -27,7 +27,7 @@ describe('explainDecision', () => {
     assert.deepEqual(explanation, { allowed: true, decidedBy: [{ action: 'read', grant: grants[1] }] })
   })
 
-  it('names both grants that a forced reconnect rests on', () => {
+  it('names both grants that a forced reconnect needs', () => {
     const grants = grantsOf(
       { principal: 'role:a', scope: GROUP_ID },
       { principal: 'role:b', scope: BACKEND_ID, actions: ['force'] },
@@ -42,7 +42,7 @@ describe('explainDecision', () => {
     })
   })
 
-  it('names the nearest misses, nearest first', () => {
+  it('names the grants that nearly apply, nearest first', () => {
     const grants = grantsOf(
       { principal: 'role:other', scope: GROUP_ID },
       { principal: 'role:a', scope: SERVICE_ID.replace('apim-prod', 'apim') },
@@ -62,11 +62,11 @@ describe('explainDecision', () => {
     })
   })
 
-  it('says that force is what is missing when reconnect is not', () => {
+  it('names force as the missing action when reconnect is granted', () => {
     const grants = grantsOf({ principal: 'role:a', scope: GROUP_ID })
     assert.deepEqual(missesOf(caller('role:a'), grants, 'force'), { missing: 'force', misses: [[0, 'other_action']] })
   })
 
-  it('has nothing to name without grants', () =>
+  it('names no grant when there is none', () =>
     assert.deepEqual(missesOf(caller('role:a'), []), { missing: 'reconnect', misses: [] }))
 })

@@ -24,7 +24,7 @@ describe('grants', () => {
     assert.equal(createGrantIndex([]).find([], 'reconnect', aBackend()), undefined)
   })
 
-  it('say whether a principal may do something anywhere at all', () => {
+  it('tell whether a principal has an action at any scope', () => {
     const index = createGrantIndex([
       ...grantsOf({ principal: 'role:a', scope: BACKEND_ID, actions: ['read'] }),
       ...grantsOf({ principal: 'role:a', scope: SERVICE_ID, actions: ['force'] }),
@@ -37,7 +37,7 @@ describe('grants', () => {
   })
 
   for (const scope of [`/subscriptions/${SUBSCRIPTION}`, GROUP_ID, SERVICE_ID, BACKEND_ID]) {
-    it(`allow at ${scope.split('/').length - 1} segments what is below, in whatever case`, () => {
+    it(`of ${scope.split('/').length - 1} segments allow what is below their scope, in any letter case`, () => {
       fc.assert(
         fc.property(
           inSomeCase(scope),
@@ -59,7 +59,7 @@ describe('grants', () => {
     })
   }
 
-  it('deny what is beside their scope or only starts like it', () => {
+  it('deny what is beside their scope, or has a name that only begins like it', () => {
     const grants = grantsOf(
       { principal: 'role:a', scope: SERVICE_ID.replace('apim-prod', 'apim') },
       { principal: 'role:a', scope: BACKEND_ID.replace('orders', 'order') },
@@ -83,7 +83,7 @@ describe('grants', () => {
     )
   })
 
-  it('deny other principals: another kind, another case of a role', () => {
+  it('deny principals of another kind, and roles in another letter case', () => {
     const grants = grantsOf({ principal: 'role:Operator', scope: GROUP_ID }, { principal: APP, scope: GROUP_ID })
     assert.equal(mayReconnect('role:Operator', grants), true)
     assert.equal(mayReconnect('role:operator', grants), false)
@@ -91,7 +91,7 @@ describe('grants', () => {
     assert.equal(mayReconnect('webhook:Operator', grants), false)
   })
 
-  it('give no action that they do not name', () => {
+  it('give only the actions that they name', () => {
     assert.equal(
       mayReconnect('role:a', grantsOf({ principal: 'role:a', scope: GROUP_ID, actions: ['read', 'force'] })),
       false,
@@ -111,7 +111,7 @@ describe('grants', () => {
     )
   })
 
-  it('add up: reconnect from one grant and force from another', () => {
+  it('add up: one may give reconnect and another force', () => {
     const grants = grantsOf(
       { principal: 'role:a', scope: GROUP_ID },
       { principal: 'role:a', scope: BACKEND_ID, actions: ['force'] },
@@ -119,7 +119,7 @@ describe('grants', () => {
     assert.equal(mayReconnect('role:a', grants, aBackend(), true), true)
   })
 
-  it('are found narrowest first, and the first of equals', () => {
+  it('are found narrowest scope first, and the first of equal ones', () => {
     const grants = grantsOf(
       { principal: 'role:a', scope: GROUP_ID },
       { principal: 'role:a', scope: BACKEND_ID },
@@ -129,7 +129,7 @@ describe('grants', () => {
   })
 
   for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']) {
-    it(`treat a role or backend called ${name} like any other`, () => {
+    it(`treat a role or backend named ${name} like any other`, () => {
       const named = BACKEND_ID.replace('orders', name)
       assert.equal(mayReconnect(`role:${name}`, []), false)
       assert.equal(mayReconnect(`role:${name}`, grantsOf({ principal: 'role:a', scope: GROUP_ID })), false)
@@ -148,7 +148,7 @@ describe('grants', () => {
     })
   }
 
-  it('decide as a look at every single grant would', () => {
+  it('decide as a linear search of all grants would', () => {
     const scope = fc
       .constantFrom(
         `/subscriptions/${SUBSCRIPTION}`,

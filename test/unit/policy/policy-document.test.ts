@@ -32,11 +32,11 @@ describe('parsePolicy', () => {
     )
   })
 
-  it('reads the example that is published', () => {
+  it('reads the published example', () => {
     assert.equal(parsePolicy(readFileSync(new URL('../../../examples/policy.json', import.meta.url), 'utf8')).ok, true)
   })
 
-  it('takes an empty document for a policy that allows nothing, with the documented limits', () => {
+  it('reads an empty document as a policy that allows nothing, with the documented limits', () => {
     assert.deepEqual(parsePolicy('{}'), {
       ok: true,
       value: {
@@ -48,13 +48,13 @@ describe('parsePolicy', () => {
     })
   })
 
-  it('gives a grant without actions reconnect and nothing else', () => {
+  it('gives a grant without actions the action reconnect only', () => {
     const policy = parsePolicy(JSON.stringify({ grants: [{ principal: 'role:a', scope: GROUP_ID }] }))
     assert.ok(policy.ok)
     assert.deepEqual(policy.value.grants[0]?.actions, ['reconnect'])
   })
 
-  it('takes every documented proof, and a webhook called constructor', () => {
+  it('accepts every documented kind of authentication, and a webhook named constructor', () => {
     const proofs = [
       { type: 'entra', role: 'R' },
       { type: 'entra', appIds: [SUBSCRIPTION] },
@@ -73,7 +73,7 @@ describe('parsePolicy', () => {
     }
   })
 
-  it('takes every action, a dry run of one webhook, and what tells whether a reconnect helped', () => {
+  it('accepts every action, the mode of a webhook, and the settings of its effect', () => {
     const effect = { confirmWithin: 'PT45M', resolveLag: 'PT0S', settle: 'PT10M', confirms: true }
     const document = {
       grants: [{ principal: 'role:a', scope: GROUP_ID, actions: ['reconnect', 'read', 'force', 'pause'] }],
@@ -89,7 +89,7 @@ describe('parsePolicy', () => {
     assert.deepEqual(policy.value.limits, { perBackend: { count: 6, window: 'PT1H' }, notHelping: { count: 5 } })
   })
 
-  it('refuses a grant to a webhook that the document does not have, also to one called constructor', () => {
+  it('refuses a grant to a webhook that does not exist, also to one named constructor', () => {
     for (const name of ['azure-montior', 'constructor']) {
       const problems = problemsOf(sampleWith(['grants', 2, 'principal'], `webhook:${name}`))
       assert.deepEqual(
@@ -100,7 +100,7 @@ describe('parsePolicy', () => {
     }
   })
 
-  it('takes a byte order mark, as Windows editors write it', () => assert.deepEqual(problemsOf('\ufeff{}'), []))
+  it('accepts a byte order mark, which Windows editors write', () => assert.deepEqual(problemsOf('\ufeff{}'), []))
 
   for (const { what, path, value, reportedAt } of STRUCTURAL_FAULTS) {
     it(`refuses ${what}: ${JSON.stringify(value) ?? 'nothing'}`, () => {
@@ -113,7 +113,7 @@ describe('parsePolicy', () => {
     })
   }
 
-  it('refuses times that are no use: after beyond a day, windows of nothing or beyond a week', () => {
+  it('refuses an after of more than a day, and windows of zero or more than a week', () => {
     assert.equal(problemsOf(sampleWith(['webhooks', 'grafana', 'after'], 'P2D'))[0]?.path, 'webhooks.grafana.after')
     assert.equal(problemsOf(sampleWith(['webhooks', 'grafana', 'after'], 'PT0S'))[0]?.path, 'webhooks.grafana.after')
     for (const window of ['PT0S', 'P8D']) {
@@ -125,7 +125,7 @@ describe('parsePolicy', () => {
     }
   })
 
-  it('refuses a backend template without attributes that is no backend', () => {
+  it('refuses a backend template without attributes that is not a backend', () => {
     assert.equal(
       problemsOf(sampleWith(['webhooks', 'grafana', 'backend'], `${GROUP_ID}/backends/x`))[0]?.path,
       'webhooks.grafana.backend',
@@ -154,7 +154,7 @@ describe('parsePolicy', () => {
     )
   })
 
-  it('says which segment of a scope is wrong', () => {
+  it('names the segment of a scope that is wrong', () => {
     const [problem] = problemsOf({
       grants: [{ principal: 'role:a', scope: `/subscriptions/${SUBSCRIPTION}/resourceGroup/x` }],
     })
@@ -176,7 +176,7 @@ describe('parsePolicy', () => {
       '\u0000',
       '\ud800',
     ]) {
-      it(`refuses ${JSON.stringify(text)} as no JSON`, () => {
+      it(`refuses ${JSON.stringify(text)} as not JSON`, () => {
         const problems = problemsOf(text)
         assert.deepEqual(
           problems.map(({ path }) => path),
@@ -186,12 +186,12 @@ describe('parsePolicy', () => {
       })
     }
     for (const text of ['null', '[]', '"x"', '1', 'true'])
-      it(`refuses ${text} as no object`, () => assert.equal(problemsOf(text)[0]?.path, ''))
+      it(`refuses ${text} as not an object`, () => assert.equal(problemsOf(text)[0]?.path, ''))
 
-    it('says where it stops being JSON', () =>
+    it('has line and column of the first syntax error in the problem', () =>
       assert.match(problemsOf('{"grants":[],\n  }')[0]?.expectation ?? '', /line 2 column 3/))
 
-    it('refuses a member name that occurs twice in its object, at any depth and however it is escaped', () => {
+    it('refuses a member name that occurs twice in its object, at any depth and with any escapes', () => {
       const grant = `{"principal":"role:a","scope":"${GROUP_ID}"`
       assert.deepEqual(
         problemsOf('{"grants":[],"grants":[]}').map(({ path }) => path),
@@ -203,7 +203,7 @@ describe('parsePolicy', () => {
       )
     })
 
-    it('takes the same name in different objects, and names inside of texts', () => {
+    it('accepts the same name in different objects, and names inside texts', () => {
       assert.deepEqual(
         problemsOf({
           grants: [
@@ -215,7 +215,7 @@ describe('parsePolicy', () => {
       )
     })
 
-    it('refuses __proto__ wherever it stands: the schema would skip it', () => {
+    it('refuses __proto__ at any place, since the schema would ignore it', () => {
       const proof = '{"format":"generic","authentication":{"type":"bearer","secret":"A"}'
       assert.deepEqual(
         problemsOf(`{"webhooks":{"__proto__":${proof}}}}`).map(({ path }) => path),
@@ -228,7 +228,7 @@ describe('parsePolicy', () => {
       assert.match(problemsOf('{"__proto__":{"grants":[]}}')[0]?.expectation ?? '', /another name than '__proto__'/)
     })
 
-    it('is read as JSON.parse reads it or refused, and never throws', () => {
+    it('is read as JSON.parse reads it, or refused without an exception', () => {
       fc.assert(
         fc.property(fc.json(), (text) => {
           const policy = parsePolicy(text)
@@ -238,7 +238,7 @@ describe('parsePolicy', () => {
     })
   })
 
-  it('repeats no value in a problem, and no member name in a way that could write a log line', () => {
+  it('repeats no value in a problem, and escapes member names that could forge a log line', () => {
     const secret = 'hunter2-hunter2-hunter2'
     const documents = [
       { grants: [{ principal: secret, scope: secret }] },

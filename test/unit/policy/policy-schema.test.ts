@@ -12,7 +12,7 @@ import { STRUCTURAL_FAULTS } from './structural-faults.ts'
 const published = JSON.parse(readFileSync(new URL('../../../policy.schema.json', import.meta.url), 'utf8')) as object
 const accepts = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(published)
 const parses = (document: unknown): boolean => parsePolicy(JSON.stringify(document)).ok
-/** As an editor sees it: what JSON cannot say is not there. */
+/** As an editor sees it: members that JSON cannot express are absent. */
 const asJson = (document: unknown): unknown => JSON.parse(JSON.stringify(document))
 
 describe('policy.schema.json', () => {
@@ -40,7 +40,7 @@ describe('policy.schema.json', () => {
       assert.equal(accepts(asJson(sampleWith(path, value))), false))
   }
 
-  it('judges scopes as the parser does', () => {
+  it('accepts and refuses the same scopes as the parser', () => {
     const whole = someParts.chain((parts) =>
       fc
         .tuple(
@@ -70,7 +70,7 @@ describe('policy.schema.json', () => {
     )
   })
 
-  it('judges principals as the parser does', () => {
+  it('accepts and refuses the same principals as the parser', () => {
     const principal = fc.tuple(
       fc.constantFrom('app', 'user', 'group', 'role', 'webhook', 'Role', ''),
       fc.constantFrom(':', ':', ''),

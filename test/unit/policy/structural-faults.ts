@@ -6,7 +6,7 @@ export interface StructuralFault {
   readonly what: string
   readonly path: Path
   readonly value: unknown
-  /** Where the problem is reported, if not at `path`. */
+  /** The place in the problem, if it is not `path`. */
   readonly reportedAt?: string
 }
 
@@ -19,17 +19,17 @@ const authentication = (what: string, value: unknown, member: string): Structura
   reportedAt: `webhooks.grafana.authentication${member}`,
 })
 
-/** One change each to the contract's sample that both the parser and the published schema refuse. */
+/** Changes to the contract's sample, one each, that both the parser and the published schema refuse. */
 export const STRUCTURAL_FAULTS: readonly StructuralFault[] = [
   ...at('an unknown member', ['grant'], []),
   ...at('an unknown member in a grant', ['grants', 0, 'action'], ['read']),
   ...at('an unknown member in a webhook', ['webhooks', 'grafana', 'formats'], 'grafana'),
   ...at('an unknown member in limits', ['limits', 'perService'], {}),
-  ...at('grants that are no list', ['grants'], null, {}, 'role:x', 3),
-  ...at('a grant that is no object', ['grants', 1], null, [], 'role:x'),
+  ...at('grants that are not a list', ['grants'], null, {}, 'role:x', 3),
+  ...at('a grant that is not an object', ['grants', 1], null, [], 'role:x'),
   ...at('a missing principal', ['grants', 0, 'principal'], undefined),
   ...at(
-    'a principal that names nobody',
+    'a text that is not a principal',
     ['grants', 0, 'principal'],
     '',
     'roleX',
@@ -47,7 +47,7 @@ export const STRUCTURAL_FAULTS: readonly StructuralFault[] = [
   ),
   ...at('a missing scope', ['grants', 2, 'scope'], undefined),
   ...at(
-    'a scope that is none',
+    'a text that is not a scope',
     ['grants', 2, 'scope'],
     '',
     '/',

@@ -9,13 +9,13 @@ import { createFakeClock } from '../../support/fake-clock.ts'
 
 const silence = (): Promise<never> => new Promise(() => undefined)
 
-test('gives what the call gives, and leaves no timer behind', async () => {
+test('boundedCall resolves as the call resolves, and leaves no timer behind', async () => {
   const clock = createFakeClock()
   assert.equal(await boundedCall({ clock, limitMs: 1_000 }, () => Promise.resolve('answer')), 'answer')
   assert.equal(clock.sleeping(), 0)
 })
 
-test('rejects as the call rejects, and leaves no timer behind', async () => {
+test('boundedCall rejects as the call rejects, and leaves no timer behind', async () => {
   const clock = createFakeClock()
   await assert.rejects(
     boundedCall({ clock, limitMs: 1_000 }, () => Promise.reject(new Error('refused'))),
@@ -30,7 +30,7 @@ test('rejects as the call rejects, and leaves no timer behind', async () => {
   assert.equal(clock.sleeping(), 0)
 })
 
-test('aborts at the limit and not before it', async () => {
+test('boundedCall aborts at the limit and not before', async () => {
   const clock = createFakeClock()
   let given: AbortSignal | undefined
   const call = boundedCall({ clock, limitMs: 1_500 }, (signal) => {
@@ -46,7 +46,7 @@ test('aborts at the limit and not before it', async () => {
   assert.equal(clock.sleeping(), 0)
 })
 
-test('gives up a part that ignores the signal', async () => {
+test('boundedCall rejects with TimedOut for a part that ignores the signal', async () => {
   const clock = createFakeClock()
   const rejected = assert.rejects(boundedCall({ clock, limitMs: 1_000 }, silence), {
     name: 'TimedOut',
@@ -57,7 +57,7 @@ test('gives up a part that ignores the signal', async () => {
   await rejected
 })
 
-test('says TimedOut also when a part that obeys the signal rejects with its own error, which is the cause', async () => {
+test('boundedCall rejects with TimedOut for a part that obeys the signal, with the part’s own error as the cause', async () => {
   const clock = createFakeClock()
   const call = boundedCall(
     { clock, limitMs: 1_000 },
@@ -74,7 +74,7 @@ test('says TimedOut also when a part that obeys the signal rejects with its own 
   await rejected
 })
 
-test('a failure after the limit is no unhandled rejection', async () => {
+test('a call that rejects after the limit is no unhandled rejection', async () => {
   const clock = createFakeClock()
   let fail: (error: Error) => void = () => undefined
   const rejected = assert.rejects(
@@ -87,14 +87,14 @@ test('a failure after the limit is no unhandled rejection', async () => {
   await clock.advance(0)
 })
 
-test('does not make the call when no time is left', async () => {
+test('boundedCall does not make the call when no time is left', async () => {
   let calls = 0
   const call = async (): Promise<void> => void (calls += 1)
   await assert.rejects(boundedCall({ clock: createFakeClock(), limitMs: 0 }, call), TimedOut)
   assert.equal(calls, 0)
 })
 
-test('leaves no listener on the signal of a call that answered', async () => {
+test('boundedCall leaves no listener on the signal of a call that was answered', async () => {
   let given: AbortSignal | undefined
   await boundedCall({ clock: systemClock, limitMs: 60_000 }, async (signal) => void (given = signal))
   assert.equal(given && getEventListeners(given, 'abort').length, 0)

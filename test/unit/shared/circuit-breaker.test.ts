@@ -8,7 +8,7 @@ function aBreaker(openAfterFaults = 3) {
   return { clock, breaker: createCircuitBreaker({ clock, openAfterFaults, openMs: 5_000 }) }
 }
 
-test('opens with the last of the faults in a row, and says so once', () => {
+test('a circuit breaker opens with the last of the faults in a row, and reports the opening once', () => {
   const { breaker } = aBreaker(3)
   assert.equal(breaker.failed('first'), false)
   assert.equal(breaker.failed('second'), false)
@@ -27,7 +27,7 @@ test('a success ends the row of faults', () => {
   assert.equal(breaker.isOpen(), false)
 })
 
-test('closes when its time has passed, to the millisecond', async () => {
+test('an open circuit breaker closes when its time has passed, to the millisecond', async () => {
   const { breaker, clock } = aBreaker(1)
   breaker.failed('down')
   await clock.advance(4_999)
@@ -37,7 +37,7 @@ test('closes when its time has passed, to the millisecond', async () => {
   assert.equal(breaker.opened(), undefined)
 })
 
-test('faults of calls made before it opened do not extend it', async () => {
+test('faults that are reported while a circuit breaker is open do not extend it', async () => {
   const { breaker, clock } = aBreaker(1)
   breaker.failed('down')
   await clock.advance(4_999)
@@ -46,7 +46,7 @@ test('faults of calls made before it opened do not extend it', async () => {
   assert.equal(breaker.isOpen(), false)
 })
 
-test('after its time one fault opens it again, and one success closes it for good', async () => {
+test('after its time one fault opens a circuit breaker again, and one success closes it', async () => {
   const { breaker, clock } = aBreaker(3)
   for (const detail of ['1', '2', '3']) breaker.failed(detail)
   await clock.advance(5_000)
@@ -58,14 +58,14 @@ test('after its time one fault opens it again, and one success closes it for goo
   assert.equal(breaker.isOpen(), false)
 })
 
-test('a success while it is open closes it', () => {
+test('a success that is reported while a circuit breaker is open closes it', () => {
   const { breaker } = aBreaker(1)
   breaker.failed('down')
   breaker.succeeded()
   assert.equal(breaker.isOpen(), false)
 })
 
-test('a clock that is set back by an hour does not keep it open for an hour', () => {
+test('a clock that is set back by an hour does not keep a circuit breaker open for an hour', () => {
   let nowEpochMs = START_EPOCH_MS
   const clock = { now: () => nowEpochMs, sleep: () => Promise.resolve() }
   const breaker = createCircuitBreaker({ clock, openAfterFaults: 1, openMs: 5_000 })

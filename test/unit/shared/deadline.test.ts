@@ -5,7 +5,7 @@ import { systemClock } from '../../../src/shared/clock.ts'
 import { createDeadline } from '../../../src/shared/deadline.ts'
 import { createFakeClock, START_EPOCH_MS } from '../../support/fake-clock.ts'
 
-test('what is left runs down to zero and never below', async () => {
+test('the remaining time falls to zero and never below', async () => {
   const clock = createFakeClock()
   const deadline = createDeadline(clock, 1_000)
   assert.equal(deadline.atEpochMs, START_EPOCH_MS + 1_000)
@@ -16,7 +16,7 @@ test('what is left runs down to zero and never below', async () => {
   deadline.dispose()
 })
 
-test('its signal aborts when it has passed, and says why', async () => {
+test('the signal of a deadline aborts when it has passed, with a reason', async () => {
   const deadline = createDeadline(systemClock, 20)
   assert.equal(deadline.signal.aborted, false)
   await delay(60)
@@ -24,7 +24,7 @@ test('its signal aborts when it has passed, and says why', async () => {
   assert.match(String(deadline.signal.reason), /deadline of the request/)
 })
 
-test('leaves no timer behind once it is disposed, and does not abort then', async () => {
+test('a disposed deadline leaves no timer behind and does not abort', async () => {
   const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = timers()
   const deadline = createDeadline(systemClock, 20)

@@ -4,35 +4,35 @@ import { asObject, elementsOf, entriesOf, member, parseJson } from '../../../src
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-test('parses text and bytes to the same value', () => {
+test('parseJson parses text and bytes to the same value', () => {
   assert.deepEqual(parseJson('{"a":[1,null]}'), { a: [1, null] })
   assert.deepEqual(parseJson(utf8('{"a":"ü"}')), { a: 'ü' })
   assert.equal(parseJson('null'), null)
 })
 
-test('ignores one byte order mark at the start, of text and of bytes', () => {
+test('parseJson ignores one byte order mark at the start of text and of bytes', () => {
   assert.equal(parseJson('\ufeff1'), 1)
   assert.equal(parseJson(utf8('\ufeff1')), 1)
   assert.equal(parseJson('\ufeff\ufeff1'), undefined)
   assert.equal(parseJson(utf8('\ufeff\ufeff1')), undefined)
 })
 
-test('gives undefined for what is not JSON or not UTF-8', () => {
+test('parseJson returns undefined for what is not JSON or not UTF-8', () => {
   for (const text of ['', '{', "{'a':1}", '{"a":1,}', 'undefined']) assert.equal(parseJson(text), undefined, text)
   assert.equal(parseJson(Uint8Array.of(0x22, 0xff, 0x22)), undefined)
   assert.equal(parseJson(Uint8Array.of(0xff, 0xfe, 0x31, 0x00)), undefined)
 })
 
-test('gives undefined, without an exception, for a megabyte of nested brackets that do not close', () => {
+test('parseJson returns undefined for a mebibyte of brackets that do not close', () => {
   assert.equal(parseJson('['.repeat(1024 * 1024)), undefined)
 })
 
-test('takes objects only as objects', () => {
+test('asObject returns objects, and undefined for anything else', () => {
   assert.deepEqual(asObject({ a: 1 }), { a: 1 })
   for (const value of [null, [], 'text', 1, true, undefined]) assert.equal(asObject(value), undefined)
 })
 
-test('finds own members only', () => {
+test('member finds own members only', () => {
   const value = parseJson('{"a":1,"__proto__":{"b":2},"toString":null}')
   assert.equal(member(value, 'a'), 1)
   assert.equal(member(value, 'b'), undefined)
@@ -44,7 +44,7 @@ test('finds own members only', () => {
   assert.equal(member('text', 'length'), undefined)
 })
 
-test('lists members and elements, and none of anything else', () => {
+test('entriesOf lists members and elementsOf elements, and none of anything else', () => {
   assert.deepEqual(entriesOf({ a: 1, b: [2] }), [
     ['a', 1],
     ['b', [2]],

@@ -6,19 +6,19 @@ import { createFakeClock } from '../../support/fake-clock.ts'
 
 const never = (): Promise<never> => new Promise(() => undefined)
 
-test('gives what the work gives, and leaves no timer behind', async () => {
+test('within resolves as the work resolves, and leaves no timer behind', async () => {
   const clock = createFakeClock()
   assert.equal(await within(Promise.resolve('done'), 1_000, clock), 'done')
   assert.equal(clock.sleeping(), 0)
 })
 
-test('fails as the work fails, and leaves no timer behind', async () => {
+test('within rejects as the work rejects, and leaves no timer behind', async () => {
   const clock = createFakeClock()
   await assert.rejects(within(Promise.reject(new Error('broken')), 1_000, clock), /broken/)
   assert.equal(clock.sleeping(), 0)
 })
 
-test('waits as long as it is told and no longer', async () => {
+test('within waits for the given time and no longer', async () => {
   const clock = createFakeClock()
   const waiting = within(never(), 1_000, clock)
   let ended = false
@@ -29,7 +29,7 @@ test('waits as long as it is told and no longer', async () => {
   assert.equal(await waiting, TIMED_OUT)
 })
 
-test('waits no longer than until the signal aborts, and leaves no listener on it', async () => {
+test('within ends when the signal aborts, and leaves no listener on it', async () => {
   const clock = createFakeClock()
   const given = new AbortController()
   const waiting = within(never(), 1_000, clock, given.signal)
@@ -42,7 +42,7 @@ test('waits no longer than until the signal aborts, and leaves no listener on it
   assert.equal(clock.sleeping(), 0)
 })
 
-test('work that fails after the wait is over disturbs nobody', async () => {
+test('work that rejects after the wait is no unhandled rejection', async () => {
   const clock = createFakeClock()
   let fail: (error: Error) => void = () => undefined
   const waiting = within(new Promise((_, reject) => (fail = reject)), 1_000, clock)
