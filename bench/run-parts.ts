@@ -7,7 +7,7 @@ export interface PartRunner {
   readonly report: (name: string, error: unknown) => void
 }
 
-/** Runs each part in turn. A part that fails is reported, and the others are measured all the same. Returns the names of those that failed. */
+/** Runs each part in turn. A part that fails is reported, and the others are still measured. Returns the names of those that failed. */
 export async function runParts(
   names: readonly string[],
   { measure, print, report }: PartRunner,

@@ -29,7 +29,7 @@ interface Template {
 }
 const template = (name: string): Template => JSON.parse(read(name)) as Template
 function properties(name: string, type: string) {
-  // oxlint-disable-next-line typescript/no-explicit-any -- somebody else's schema
+  // oxlint-disable-next-line typescript/no-explicit-any -- a schema of Azure
   return template(name).resources.find((resource) => resource.type === type)?.properties as any
 }
 /** Whether a tool is on PATH that knows the format better than we do. */
