@@ -1,11 +1,10 @@
 import { performance } from 'node:perf_hooks'
 import type { Operation } from '../../src/domain/operation.ts'
-import { createOperationId, monthOf, partitionKeyOf } from '../../src/ledger/keys.ts'
-import { createStorageClock } from '../../src/ledger/storage-clock.ts'
-import { MAX_BATCH } from '../../src/ledger/store.ts'
-import { createTableStore } from '../../src/ledger/table-store.ts'
-import { openTables } from '../../src/ledger/tables.ts'
 import { systemClock } from '../../src/shared/clock.ts'
+import { createOperationId, monthOf } from '../../src/storage/keys.ts'
+import { MAX_BATCH } from '../../src/storage/store.ts'
+import { createTableStore } from '../../src/storage/table-store.ts'
+import { openTables } from '../../src/storage/tables.ts'
 import type { Bench } from '../part.ts'
 import { compare, interleave, median } from '../statistics.ts'
 import type { Section } from '../table.ts'
@@ -90,24 +89,19 @@ export async function measureHistory(bench: Bench): Promise<Section> {
 /** Writes copies for lists across backends through the app's own store. */
 async function fill(connectionString: string, rows: number, backend: string): Promise<number> {
   const startedAt = performance.now()
-  const tables = openTables({ kind: 'connection-string', connectionString, allowHttp: true }, () => {
+  const tables = openTables({ kind: 'connection-string', connectionString, allowHttp: true }, '', () => {
     throw new Error('a connection string needs no credential')
   })
   // A batch here may take longer than the app's limit for one call.
   const clock = { ...systemClock, sleep: (_: number, signal?: AbortSignal) => systemClock.sleep(600_000, signal) }
-  const store = createTableStore({
-    open: () => Promise.resolve(tables),
-    clock,
-    storageClock: createStorageClock(systemClock),
-  })
+  const store = createTableStore({ open: () => Promise.resolve(tables), clock })
   const now = systemClock.now()
-  const partition = partitionKeyOf(backend.toLowerCase())
   const byMonth = new Map<string, Operation[]>()
   for (let row = 0; row < rows; row += 1) {
     const at = now - Math.floor((row * 80 * 86_400_000) / rows)
     const month = monthOf(at)
     const operations = byMonth.get(month) ?? []
-    operations.push(anOperation(partition, backend, at))
+    operations.push(anOperation(backend, at))
     byMonth.set(month, operations)
   }
   for (const [month, operations] of byMonth) {
@@ -117,10 +111,10 @@ async function fill(connectionString: string, rows: number, backend: string): Pr
   return performance.now() - startedAt
 }
 
-function anOperation(partition: string, backend: string, epochMs: number): Operation {
+function anOperation(backend: string, epochMs: number): Operation {
   const time = new Date(epochMs).toISOString()
   return {
-    id: createOperationId(partition, epochMs),
+    id: createOperationId(backend.toLowerCase(), epochMs),
     backend,
     state: 'forwarded',
     due: new Date(epochMs + 120_000).toISOString(),
