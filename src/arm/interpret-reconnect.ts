@@ -1,4 +1,5 @@
 import type { ArmError, ArmFailure } from '../domain/failure.ts'
+import { member, parseJson } from '../shared/json.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 import type { ArmAnswer } from './answer.ts'
 import { parseRetryAfter } from './retry-after.ts'
@@ -15,7 +16,7 @@ export interface Interpretation {
   readonly waitMs?: number
 }
 
-/** Deeper `details` are not relayed: serializing them could fail, and nobody would read them. */
+/** Deeper `details` are not relayed: serializing them could throw. */
 const MAX_DETAILS_DEPTH = 16
 /** ARM's codes are identifiers; anything else is not ARM speaking, and would not fit into a header. */
 const CODE = /^[A-Za-z0-9._-]{1,128}$/
@@ -73,14 +74,6 @@ function isEmptyOrJson(body: string): boolean {
   return body.trim() === '' || parseJson(body) !== undefined
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
 /** ARM's `{"error":{"code","message","target"?,"details"?}}`; API Management writes `"details":null`, which is kept. */
 function parseEnvelope(body: string): ArmError | undefined {
   const error = member(parseJson(body), 'error')
@@ -95,12 +88,6 @@ function parseEnvelope(body: string): ArmError | undefined {
     ...(typeof target === 'string' ? { target } : {}),
     ...(details !== undefined && isAtMostThisDeep(details, MAX_DETAILS_DEPTH) ? { details } : {}),
   }
-}
-
-function member(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name]
-    : undefined
 }
 
 function isAtMostThisDeep(value: unknown, depth: number): boolean {
