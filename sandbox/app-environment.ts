@@ -1,5 +1,6 @@
 import { API_AUDIENCE, TENANT_ID } from './azure/directory.ts'
 import type { SimulatedAzure } from './azure/simulated-azure.ts'
+import type { StorageServices } from './azure/storage.ts'
 import { SANDBOX_POLICY } from './policy.ts'
 import { WEBHOOK_SECRETS } from './webhooks.ts'
 
@@ -15,8 +16,8 @@ const KEPT_BACK =
 export interface Simulated {
   readonly azure: SimulatedAzure
   readonly caFile: string
-  /** Connection string. */
-  readonly storage: string
+  /** A connection string; or services that are reached with an identity, the system-assigned one unless a client id is given. */
+  readonly storage: string | (StorageServices & { readonly clientId?: string })
   readonly policy: unknown
 }
 
@@ -29,7 +30,7 @@ export function simulatedEnvironment(user: Environment, { azure, caFile, storage
     ...passed,
     FUNCTIONS_WORKER_RUNTIME: 'node',
     AzureWebJobsDisableHomepage: 'true',
-    AzureWebJobsStorage: storage,
+    ...storageSettings(storage),
     IDENTITY_ENDPOINT: azure.identityEndpoint,
     IDENTITY_HEADER: azure.identityHeader,
     ENTRA_TENANT_ID: TENANT_ID,
@@ -39,6 +40,16 @@ export function simulatedEnvironment(user: Environment, { azure, caFile, storage
     NODE_EXTRA_CA_CERTS: caFile,
     ...(!hasPolicy && policy === undefined && WEBHOOK_SECRETS),
     ...(!hasPolicy && { RECONNECT_POLICY: JSON.stringify(policy ?? SANDBOX_POLICY), RECONNECT_POLICY_FILE: undefined }),
+  }
+}
+
+function storageSettings(storage: Simulated['storage']): Environment {
+  if (typeof storage === 'string') return { AzureWebJobsStorage: storage }
+  return {
+    AzureWebJobsStorage__tableServiceUri: storage.tableUri,
+    AzureWebJobsStorage__queueServiceUri: storage.queueUri,
+    AzureWebJobsStorage__credential: 'managedidentity',
+    AzureWebJobsStorage__clientId: storage.clientId,
   }
 }
 

@@ -15,6 +15,8 @@ export interface AppProcessOptions {
   readonly tls?: { readonly port: number; readonly key: string; readonly cert: string }
   /** How long a queue message is hidden while it runs: ten minutes, unless a test cannot wait as long. */
   readonly queueHiddenMs?: number
+  /** How the host reads its queues, where that is not what the environment says. */
+  readonly queueConnection?: string
   /** Structured log of the app and its host. Without it none is sent. */
   readonly onLog?: (record: LogRecord) => void
   /** What the app prints past its log. */
@@ -73,7 +75,7 @@ export async function startAppProcess(options: AppProcessOptions): Promise<AppPr
     void ended.then(({ code }) =>
       reject(new AppStartError(`The function app's process ended while starting (exit code ${code}).`)),
     )
-    const { appRoot, port, orFreePort, tls, queueHiddenMs, onLog } = options
+    const { appRoot, port, orFreePort, tls, queueHiddenMs, queueConnection, onLog } = options
     child.send({
       type: 'start',
       appRoot,
@@ -82,6 +84,7 @@ export async function startAppProcess(options: AppProcessOptions): Promise<AppPr
       logs: onLog !== undefined,
       ...(tls !== undefined && { tls }),
       ...(queueHiddenMs !== undefined && { queueHiddenMs }),
+      ...(queueConnection !== undefined && { queueConnection }),
     } satisfies HostCommand)
   }).catch(async (error: unknown) => {
     child.kill('SIGKILL')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { simulatedEnvironment, type Environment } from './app-environment.ts'
 import { startAppProcess, type AppProcess, type AppProcessOptions } from './app-process.ts'
-import { API_AUDIENCE, TENANT_ID } from './azure/directory.ts'
+import { API_AUDIENCE, TENANT_ID, USER_ASSIGNED_IDENTITY } from './azure/directory.ts'
 import { RECONNECTABLE_BACKENDS } from './azure/resources.ts'
 import { startStorage, type Storage } from './azure/storage.ts'
 import { startSimulatedAzure, type SimulatedAzure, type SimulatedAzureOptions } from './azure/simulated-azure.ts'
@@ -24,6 +24,12 @@ export interface SandboxOptions {
   readonly orFreeAppPort?: boolean
   /** An account of a storage emulator that runs already; one is started when this is left out. */
   readonly storage?: string
+  /**
+   * The app, and its host, reach storage with the managed identity instead of a connection string; an emulator is then started in any case. `key`: the
+   * host alone goes on with the account's key, so that it reads its queues while the identity endpoint is away.
+   */
+  readonly identityStorage?: 'system-assigned' | 'user-assigned'
+  readonly hostStorage?: 'key'
   /** Replaces the sandbox's policy document. */
   readonly policy?: unknown
   /** What the user's environment adds (`RECONNECT_MODE`, …); empty by default but for PATH, so that tests do not depend on the machine. */
@@ -51,7 +57,7 @@ export interface SandboxInfo {
   readonly identityEndpoint: string
   readonly identityHeader: string
   readonly control: string
-  /** Connection string of the storage account. */
+  /** Connection string of the storage account. Over TLS, by the authority of `armCa`, where the app reaches it with its identity. */
   readonly storage: string
   readonly backends: readonly string[]
   readonly tokens: { readonly operator: string; readonly tool: string; readonly stranger: string }
@@ -79,11 +85,22 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
   const { app: appPort = 0, appTls: appTlsPort = 0, ...azurePorts } = options.ports ?? {}
   const logs: LogRecord[] = []
   let output = ''
+  const { identityStorage } = options
+  const starting = startSimulatedAzure({ ports: azurePorts, ...(options.now !== undefined && { now: options.now }) })
   const [azure, emulator] = await startTogether(
-    startSimulatedAzure({ ports: azurePorts, ...(options.now !== undefined && { now: options.now }) }),
-    options.storage === undefined ? startStorage() : Promise.resolve(undefined),
+    starting,
+    identityStorage !== undefined
+      ? starting.then(({ storageServer }) => startStorage({ tls: storageServer }))
+      : options.storage === undefined
+        ? startStorage()
+        : Promise.resolve(undefined),
   )
-  const storage = options.storage ?? emulator?.connectionStrings[0] ?? ''
+  const [connectionString = options.storage ?? ''] = emulator?.connectionStrings ?? []
+  const services = identityStorage === undefined ? undefined : emulator?.services[0]
+  const storage =
+    services === undefined
+      ? connectionString
+      : { ...services, ...(identityStorage === 'user-assigned' && { clientId: USER_ASSIGNED_IDENTITY.clientId }) }
   const folder = await mkdtemp(join(tmpdir(), 'apim-reconnect-'))
 
   async function tearDown(app?: AppProcess): Promise<void> {
@@ -109,6 +126,7 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
         orFreePort: options.orFreeAppPort ?? false,
         tls: { port: tlsPort, ...azure.frontEnd },
         ...(options.queueHiddenMs !== undefined && { queueHiddenMs: options.queueHiddenMs }),
+        ...(options.hostStorage === 'key' && { queueConnection: connectionString }),
         ...(options.onLog !== false && {
           onLog(record: LogRecord) {
             logs.push(record)
@@ -122,7 +140,7 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
       })
     const app = await start(appPort, appTlsPort, {})
     return {
-      info: await toInfo(azure, app, caFile, storage),
+      info: await toInfo(azure, app, caFile, connectionString),
       azure,
       app,
       logs,

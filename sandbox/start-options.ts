@@ -4,6 +4,8 @@ export interface StartOptions {
   readonly azure: boolean
   /** Under Azure Functions Core Tools instead of the sandbox's own host. */
   readonly func: boolean
+  /** The app reaches the emulated storage with the managed identity. */
+  readonly identityStorage: boolean
   /** Absent: 7071, or a free one where that is taken. */
   readonly port?: number
   readonly tlsPort?: number
@@ -21,6 +23,7 @@ export const USAGE = `npm start -- [options]
   --identity-port N  managed-identity endpoint  --issuer-port N    token issuer
   --control-port N   fault switchboard          (default: free ones)
   --info FILE        write addresses and tokens there, as JSON, once everything is up
+  --identity-storage the app reaches storage with the managed identity, not with a connection string
   --func             under Azure Functions Core Tools ('func start'), which must be on PATH
   --azure            no simulation: the real ARM, settings from local.settings.json, your developer credentials`
 
@@ -35,14 +38,18 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     const text = values[name]
     return text === undefined ? [] : [[name.replace(/-p/, 'P'), parsePort(name, text)] as const]
   })
-  const simulationOnly = [...PORTS.filter((name) => name !== 'port'), 'info' as const, 'func' as const].find(
-    (name) => values[name] !== undefined,
-  )
+  const simulationOnly = [
+    ...PORTS.filter((name) => name !== 'port'),
+    'info' as const,
+    'func' as const,
+    'identity-storage' as const,
+  ].find((name) => values[name] !== undefined)
   if (values.azure === true && simulationOnly !== undefined)
     throw new UsageError(`--${simulationOnly} belongs to the simulation, which --azure leaves out.`)
   return {
     azure: values.azure === true,
     func: values.func === true,
+    identityStorage: values['identity-storage'] === true,
     help: values.help === true,
     ...Object.fromEntries(ports),
     ...(values.info !== undefined && { info: values.info }),
@@ -64,6 +71,7 @@ function parse(args: readonly string[]) {
         info: { type: 'string' },
         azure: { type: 'boolean' },
         func: { type: 'boolean' },
+        'identity-storage': { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     })

@@ -77,6 +77,7 @@ function toSandboxOptions(options: StartOptions): SandboxOptions {
     },
     orFreeAppPort: options.port === undefined,
     environment: process.env,
+    ...(options.identityStorage && { identityStorage: 'system-assigned' }),
     ...(options.func && { startApp: startFuncProcess }),
     onLog,
     onOutput,

@@ -13,6 +13,14 @@ export const MANAGED_IDENTITY = {
   objectId: 'e94b2d67-5f13-4a8c-b0e7-1c6f8a3d9527',
 } as const
 
+/** An identity of its own right that is assigned to the function app. */
+export const USER_ASSIGNED_IDENTITY = {
+  clientId: '7d3f9b62-0e58-4a1c-b4d7-95c2e8f1a036',
+  objectId: 'b26e81d4-7c39-4f05-8a6d-3e1f5c0b9d74',
+  resourceId:
+    '/subscriptions/0f2c4e6a-1b3d-4f5e-8a9c-7d6b5e4f3c21/resourceGroups/rg-apim/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-reconnect',
+} as const
+
 export const OPERATOR_ROLE = 'Reconnect.Operator'
 
 export const OPERATOR = {

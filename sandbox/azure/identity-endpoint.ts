@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { MANAGED_IDENTITY, TENANT_ID } from './directory.ts'
+import { MANAGED_IDENTITY, TENANT_ID, USER_ASSIGNED_IDENTITY } from './directory.ts'
 import type { Faults } from './faults.ts'
 import { listener, sendJson } from './http-helpers.ts'
 import type { KeyRing } from './signing-keys.ts'
@@ -25,7 +25,7 @@ export interface IdentityEndpointOptions {
   readonly now: () => number
 }
 
-/** The managed-identity endpoint of App Service, protocol 2019-08-01, for one system-assigned identity. */
+/** The managed-identity endpoint of App Service, protocol 2019-08-01, for one system-assigned identity and one that is user-assigned. */
 export function createIdentityEndpoint(options: IdentityEndpointOptions): RequestListener {
   return listener(async (request, response) => {
     const url = new URL(request.url ?? '/', 'http://localhost')
@@ -50,18 +50,20 @@ export function createIdentityEndpoint(options: IdentityEndpointOptions): Reques
     const refusal = judge(url.searchParams, request.method, request.headers['x-identity-header'], options)
     if (refusal !== undefined) return sendJson(response, refusal.statusCode, refusal)
     const resource = url.searchParams.get('resource') as string
+    const identity = identityOf(url.searchParams) ?? MANAGED_IDENTITY
     const { token, expiresOn } = mintIdentityToken(
       options.keys,
       resource,
       options.now(),
       fault?.kind === 'expired-token',
+      identity,
     )
     sendJson(response, 200, {
       access_token: fault?.kind === 'garbage-token' ? 'not.a.token' : token,
       expires_on: String(expiresOn),
       resource,
       token_type: 'Bearer',
-      client_id: MANAGED_IDENTITY.clientId.toUpperCase(),
+      client_id: identity.clientId.toUpperCase(),
     })
   })
 }
@@ -71,6 +73,22 @@ const FAULT_MESSAGES: Readonly<Record<string, string>> = {
   '404': 'The identity service is being updated.',
   '429': 'Too many requests.',
   '500': 'An unexpected error occured while fetching the AAD Token.',
+}
+
+/** How a request names a user-assigned identity, and its name there. */
+const NAMES = {
+  client_id: USER_ASSIGNED_IDENTITY.clientId,
+  principal_id: USER_ASSIGNED_IDENTITY.objectId,
+  object_id: USER_ASSIGNED_IDENTITY.objectId,
+  mi_res_id: USER_ASSIGNED_IDENTITY.resourceId,
+} as const
+
+/** Undefined for an identity that this app does not have, and for more than one name. */
+function identityOf(query: URLSearchParams): typeof MANAGED_IDENTITY | typeof USER_ASSIGNED_IDENTITY | undefined {
+  const [named, ...others] = Object.entries(NAMES).filter(([name]) => query.has(name))
+  if (named === undefined) return MANAGED_IDENTITY
+  const [name, id] = named
+  return others.length === 0 && query.get(name)?.toLowerCase() === id.toLowerCase() ? USER_ASSIGNED_IDENTITY : undefined
 }
 
 interface Problem {
@@ -97,8 +115,7 @@ function judge(
     return problem(400, `Unsupported api-version '${query.get('api-version') ?? ''}'.`)
   const resource = query.get('resource')
   if (resource === null || resource === '') return problem(400, "The 'resource' parameter is missing.")
-  if (['client_id', 'principal_id', 'object_id', 'mi_res_id'].some((id) => query.has(id)))
-    return problem(400, FAULT_MESSAGES['400'] as string)
+  if (identityOf(query) === undefined) return problem(400, FAULT_MESSAGES['400'] as string)
   if (!options.resources().includes(resource.replace(/\/$/, ''))) {
     return problem(
       400,

@@ -33,6 +33,8 @@ export interface SimulatedAzure {
   readonly caCertificate: string
   /** A certificate of that authority for the loopback names, for the function app's TLS front end. */
   readonly frontEnd: ServerIdentity
+  /** The same for storage, where the app reaches it with its identity. */
+  readonly storageServer: ServerIdentity
   readonly faults: Faults
   readonly journal: ArmJournal
   readonly keys: KeyRing
@@ -94,7 +96,7 @@ export async function startSimulatedAzure({
       port: ports.identity ?? 0,
       listener: createIdentityEndpoint({
         secret: () => identityHeader,
-        resources: () => [arm, arm.replace(LOOPBACK, 'localhost')],
+        resources: () => [arm, arm.replace(LOOPBACK, 'localhost'), 'https://storage.azure.com'],
         keys,
         faults,
         counts: identityCounts,
@@ -124,6 +126,7 @@ export async function startSimulatedAzure({
       identityHeader,
       caCertificate: authority.certificate,
       frontEnd: authority.issue('sandbox function app', LOOPBACK_NAMES),
+      storageServer: authority.issue('sandbox storage', LOOPBACK_NAMES),
       faults,
       journal,
       keys,

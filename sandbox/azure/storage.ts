@@ -1,11 +1,12 @@
 import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import type { ServerIdentity } from './certificates.ts'
 
 const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 10_000
@@ -15,12 +16,25 @@ const SERVICES = ['Blob', 'Queue', 'Table'] as const
 export interface Storage {
   /** One connection string per account; accounts know nothing of each other. */
   readonly connectionStrings: readonly string[]
+  /** The same accounts, for callers with a token: addresses of their services. */
+  readonly services: readonly StorageServices[]
   readonly pid: number
   stop(): Promise<void>
 }
 
+export interface StorageServices {
+  readonly tableUri: string
+  readonly queueUri: string
+}
+
+export interface StorageOptions {
+  readonly accounts?: number
+  /** Speak TLS, and take tokens beside keys. Azurite checks audience, issuer and lifetime of a token, and no signature (`--oauth basic`). */
+  readonly tls?: ServerIdentity
+}
+
 /** Starts Azurite on free loopback ports and resolves once all its services listen. */
-export async function startStorage({ accounts = 1 }: { readonly accounts?: number } = {}): Promise<Storage> {
+export async function startStorage({ accounts = 1, tls }: StorageOptions = {}): Promise<Storage> {
   const named = Array.from({ length: accounts }, (_, index) => ({
     name: `sandbox${index}`,
     key: randomBytes(32).toString('base64'),
@@ -33,9 +47,14 @@ export async function startStorage({ accounts = 1 }: { readonly accounts?: numbe
     `--${service.toLowerCase()}Port`,
     '0',
   ])
+  const secure = tls === undefined ? [] : ['--oauth', 'basic', '--cert', 'cert.pem', '--key', 'key.pem']
+  if (tls !== undefined) {
+    await writeFile(join(folder, 'cert.pem'), tls.cert)
+    await writeFile(join(folder, 'key.pem'), tls.key, { mode: 0o600 })
+  }
   const child = fork(
     fileURLToPath(new URL('storage-main.ts', import.meta.url)),
-    ['--inMemoryPersistence', '--silent', '--disableTelemetry', ...hosts],
+    ['--inMemoryPersistence', '--silent', '--disableTelemetry', ...secure, ...hosts],
     {
       cwd: folder,
       env: { PATH: process.env['PATH'], AZURITE_ACCOUNTS: named.map(({ name, key }) => `${name}:${key}`).join(';') },
@@ -61,7 +80,7 @@ export async function startStorage({ accounts = 1 }: { readonly accounts?: numbe
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaint += text))
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>()
   createInterface({ input: child.stdout as Readable }).on('line', (line) => {
-    const [, service, endpoint] = /^Azurite (\w+) service is successfully listening at (http:\S+)/.exec(line) ?? []
+    const [, service, endpoint] = /^Azurite (\w+) service is successfully listening at (https?:\S+)/.exec(line) ?? []
     if (service !== undefined && endpoint !== undefined) endpoints.set(service, endpoint)
     if (endpoints.size === SERVICES.length) resolve()
   })
@@ -80,12 +99,16 @@ export async function startStorage({ accounts = 1 }: { readonly accounts?: numbe
   return {
     connectionStrings: named.map(({ name, key }) =>
       [
-        'DefaultEndpointsProtocol=http',
+        `DefaultEndpointsProtocol=${tls === undefined ? 'http' : 'https'}`,
         `AccountName=${name}`,
         `AccountKey=${key}`,
         ...SERVICES.map((service) => `${service}Endpoint=${endpoints.get(service)}/${name}`),
       ].join(';'),
     ),
+    services: named.map(({ name }) => ({
+      tableUri: `${endpoints.get('Table')}/${name}`,
+      queueUri: `${endpoints.get('Queue')}/${name}`,
+    })),
     pid: child.pid as number,
     stop,
   }

@@ -1,7 +1,6 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { QueueServiceClient } from '@azure/storage-queue'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LogSink } from './core-types.ts'
 import { executeHooks, readOnly } from './hooks.ts'
@@ -31,6 +30,8 @@ export interface HostOptions {
   readonly log: LogSink
   /** How long a queue message is hidden while it runs; the host's ten minutes by default. */
   readonly queueHiddenMs?: number
+  /** Connection string for the queues, where that is not what the environment says. */
+  readonly queueConnection?: string
 }
 
 export interface Host {
@@ -78,11 +79,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
 
   /** The SDK is read by apps alone that have a queue to be listened to. */
   async function listenToQueues(): Promise<readonly QueueTrigger[]> {
-    const storage = options.environment['AzureWebJobsStorage']
-    if (storage === undefined || storage === '')
-      throw new AppLoadError('AzureWebJobsStorage is not set: the queue triggers have no storage.')
-    const { QueueServiceClient } = await import('@azure/storage-queue')
-    const service = connect(QueueServiceClient, storage)
+    const { connectQueues } = await import('./connect-queues.ts')
+    const service = connectQueues(
+      options.queueConnection === undefined ? options.environment : { AzureWebJobsStorage: options.queueConnection },
+    )
     if (service === undefined) return []
     return listeners.map(({ registered, queueName }) =>
       startQueueTrigger(worker, registered, queueName, service, {
@@ -155,15 +155,6 @@ async function listen(server: Server, port: number, orFreePort: boolean): Promis
     throw error
   }
   return (server.address() as AddressInfo).port
-}
-
-/** Undefined for storage settings that name no queue service: then there is nothing to listen to. */
-function connect(client: typeof QueueServiceClient, connectionString: string): QueueServiceClient | undefined {
-  try {
-    return client.fromConnectionString(connectionString, { retryOptions: { maxTries: 2, retryDelayInMs: 200 } })
-  } catch {
-    return undefined
-  }
 }
 
 function refuseOtherTriggers(functions: readonly RegisteredFunction[], served: readonly RegisteredFunction[]): void {

@@ -17,6 +17,7 @@ export type HostCommand =
       /** Send log lines; without it nobody listens and they are dropped. */
       readonly logs: boolean
       readonly queueHiddenMs?: number
+      readonly queueConnection?: string
     }
   | { readonly type: 'stop' }
 

@@ -48,6 +48,10 @@ export function startQueueTrigger(
   const poison = queueName.endsWith(POISON_SUFFIX) ? undefined : service.getQueueClient(`${queueName}${POISON_SUFFIX}`)
   const stopped = new AbortController()
   const running = new Set<Promise<void>>()
+  const rejectOnStop = new Promise<never>((_, reject) =>
+    stopped.signal.addEventListener('abort', () => reject(new Error('the host stops'))),
+  )
+  rejectOnStop.catch(() => undefined)
   let freed = (): void => {}
   let isAway = false
 
@@ -57,11 +61,13 @@ export function startQueueTrigger(
 
   async function receive(): Promise<readonly DequeuedMessageItem[]> {
     try {
-      const { receivedMessageItems } = await queue.receiveMessages({
+      const receiving = queue.receiveMessages({
         numberOfMessages: options.batchSize,
         visibilityTimeout: Math.ceil(options.hiddenMs / 1_000),
         abortSignal: stopped.signal,
       })
+      // A credential that waits for its token does not look at the signal.
+      const { receivedMessageItems } = await Promise.race([receiving, rejectOnStop])
       isAway = false
       return receivedMessageItems
     } catch (error) {

@@ -117,6 +117,7 @@ describe('start options', () => {
       {
         azure: false,
         func: false,
+        identityStorage: false,
         help: false,
         port: 7071,
         tlsPort: 0,
