@@ -50,8 +50,10 @@ export function readAppServicePrincipal(header: string, entra: EntraConfig): Res
   const tenants = claims('tenantId')
   if (tenants.length === 0 || tenants.some((tenant) => foldAscii(tenant) !== entra.tenantId))
     return invalid('tenant id is absent or another')
-  if (claims('audience').some((audience) => !entra.audiences.includes(audience)))
-    return invalid('aud is not one of ours')
+  // As for tokens: a sign-in that does not say for which API it was made is for none.
+  const audiences = claims('audience')
+  if (audiences.length === 0 || audiences.some((audience) => !entra.audiences.includes(audience)))
+    return invalid('aud is absent or not one of ours')
   return isPerson(claims) ? readPerson(claims, entra) : readApplication(claims)
 }
 

@@ -14,7 +14,7 @@ import { hmacFault, standardWebhooksFault } from './webhook-signature.ts'
 export type ReadBody = () => Promise<Result<Uint8Array, RequestFailure>>
 
 export interface WebhookAuthenticator {
-  /** Verifying returns the body: bytes that nobody has proven cannot be read. Bounded by `readBody`. */
+  /** Verifying returns the body: unproven bytes cannot be read. Bounded by `readBody` and the deadline. */
   verifyPost(
     name: string,
     credentials: WebhookCredentials,
@@ -37,8 +37,9 @@ export interface WebhookAuthenticatorOptions {
 }
 
 /**
- * Contract, sections 4 and 5: a sender proves itself by what its webhook says, over the raw bytes, before anything is parsed. A webhook that does not
- * exist refuses as one with a wrong proof does, and after the same work.
+ * Contract, sections 4 and 5: a sender proves itself by what its webhook says, over the raw bytes, before anything is parsed. From outside, a webhook that
+ * does not exist, a wrong proof and another kind of proof are one. That includes an issuer that is away: a sender with a token of Entra ID is then
+ * told to try again (503), whichever webhook it names. 401 would tell an `entra` webhook from none, or lose its alerts for good.
  */
 export function createWebhookAuthenticator({
   webhooks,
@@ -46,27 +47,44 @@ export function createWebhookAuthenticator({
   clock,
 }: WebhookAuthenticatorOptions): WebhookAuthenticator {
   const byName = new Map(webhooks.map((webhook) => [webhook.name, webhook]))
-  const nobodysKey = randomBytes(32)
+  const keyOfNone = randomBytes(32)
+
+  /** Senders bring a token. `x-ms-client-principal` is not believed here: it stands for a browser session of App Service Authentication. */
+  function authenticateToken(
+    { header }: WebhookCredentials,
+    deadline: Deadline,
+  ): Promise<Result<Caller, AuthenticationFailure>> {
+    return authenticate({ authorization: header('authorization'), clientPrincipal: undefined }, deadline)
+  }
+
+  /** A refusal, unless the request brings a token that cannot be judged at the moment: then what an `entra` webhook would answer. */
+  async function refuse(
+    failure: AuthenticationFailure,
+    credentials: WebhookCredentials,
+    deadline: Deadline,
+  ): Promise<Result<never, AuthenticationFailure>> {
+    if (failure.reason === 'keys_unavailable') return err(failure)
+    const sender = await authenticateToken(credentials, deadline)
+    if (sender.ok || sender.error.reason !== 'keys_unavailable') return err(failure)
+    return err({ ...sender.error, detail: `${failure.reason}; ${sender.error.detail}` })
+  }
 
   async function proveSender(
     webhook: WebhookConfig,
     role: string | undefined,
     appIds: readonly string[] | undefined,
-    { header }: WebhookCredentials,
+    credentials: WebhookCredentials,
     deadline: Deadline,
   ): Promise<Result<Caller, AuthenticationFailure>> {
-    const sender = await authenticate(
-      { authorization: header('authorization'), clientPrincipal: header('x-ms-client-principal') },
-      deadline,
-    )
+    const sender = await authenticateToken(credentials, deadline)
     if (!sender.ok) return sender
     const { kind, id, principals } = sender.value
-    const refuse = (detail: string): Result<never, CredentialRefusal> => err({ reason: 'webhook_sender', detail })
-    if (kind !== 'app') return refuse('the token is not an application’s')
+    const refused = (detail: string): Result<never, CredentialRefusal> => err({ reason: 'webhook_sender', detail })
+    if (kind !== 'app') return refused('the token is not an application’s')
     if (role !== undefined && !principals.some((principal) => principal === `role:${role}`))
-      return refuse('the token lacks the role')
+      return refused('the token lacks the role')
     if (appIds !== undefined && !appIds.some((appId) => foldAscii(appId) === id))
-      return refuse('the token is of another application')
+      return refused('the token is of another application')
     return ok(webhookCaller(webhook.name, id))
   }
 
@@ -108,24 +126,26 @@ export function createWebhookAuthenticator({
       if (webhook === undefined) {
         const body = await readBody()
         if (!body.ok) return body
-        createHmac('sha256', nobodysKey).update(body.value).digest()
-        return err({ reason: 'webhook_unknown' })
+        createHmac('sha256', keyOfNone).update(body.value).digest()
+        return refuse({ reason: 'webhook_unknown' }, credentials, deadline)
       }
       const proof = await prove(webhook, credentials, deadline)
-      if (proof !== 'signed' && !proof.ok) return proof
+      if (proof !== 'signed' && !proof.ok) return refuse(proof.error, credentials, deadline)
       const body = await readBody()
       if (!body.ok) return body
       const caller = proof === 'signed' ? proveSignature(webhook, credentials, body.value) : proof
-      return caller.ok ? ok({ webhook, caller: caller.value, body: body.value }) : caller
+      return caller.ok
+        ? ok({ webhook, caller: caller.value, body: body.value })
+        : refuse(caller.error, credentials, deadline)
     },
 
     async verifyHandshake(name, credentials, deadline) {
       const webhook = byName.get(foldAscii(name))
-      if (webhook === undefined) return err({ reason: 'webhook_unknown' })
+      if (webhook === undefined) return refuse({ reason: 'webhook_unknown' }, credentials, deadline)
       const proof = await prove(webhook, credentials, deadline)
-      if (proof === 'signed')
-        return err({ reason: 'webhook_proof_missing', detail: 'a handshake has no body to be signed' })
-      return proof.ok ? ok(webhook) : proof
+      if (proof !== 'signed') return proof.ok ? ok(webhook) : refuse(proof.error, credentials, deadline)
+      const detail = 'a handshake has no body to be signed'
+      return refuse({ reason: 'webhook_proof_missing', detail }, credentials, deadline)
     },
   }
 }

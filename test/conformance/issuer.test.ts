@@ -1,9 +1,11 @@
 /** Contract, section 4: the tenant's keys – found, renewed, and lived without. Each test has an issuer of its own. */
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { ACTION_GROUP_TOKEN } from '../../sandbox/azure/directory.ts'
 import type { TokenRequest } from '../../sandbox/azure/tokens.ts'
 import { startScriptedServer } from '../support/scripted-server.ts'
 import { assertAccepted, assertRefused, startConversation, type Conversation, type Heard } from './conversation.ts'
+import { post } from './senders.ts'
 
 /** A sandbox whose app has the issuer's keys. */
 async function withKeys(t: TestContext): Promise<Conversation> {
@@ -27,6 +29,8 @@ async function assertUnavailable(room: Conversation, answer: Heard, detail = /./
   )
   assert.match(String(decision['detail']), detail)
 }
+
+const isText = (header: unknown): boolean => typeof header === 'string' && header !== ''
 
 describe('keys of the issuer', { concurrency: true }, () => {
   it('are read once, for any number of callers at the same time', async (t) => {
@@ -114,6 +118,20 @@ describe('keys of the issuer', { concurrency: true }, () => {
       ],
     )
     assert.equal((await room.get('/health/live')).status, 200)
+  })
+
+  it('that cannot be had do not tell which webhooks there are: a sender with a token is told to try again by every name', async (t) => {
+    const room = await startConversation(t, { env: { ENTRA_AUTHORITY: 'http://127.0.0.1:1' } })
+    const token = await room.sandbox.azure.mint(ACTION_GROUP_TOKEN)
+    const answers = []
+    for (const name of ['azure-monitor', 'alertmanager', 'grafana', 'generic', 'nobody']) {
+      const answer = await post(room, name, { headers: { authorization: `Bearer ${token}` }, body: '{}' })
+      // These are of the moment.
+      const { date, 'x-ms-correlation-request-id': id, 'retry-after': retryAfter, ...headers } = answer.headers
+      answers.push({ status: answer.status, text: answer.text, headers, dated: [date, id, retryAfter].map(isText) })
+    }
+    assert.equal(answers[0]?.status, 503)
+    for (const answer of answers) assert.deepEqual(answer, answers[0])
   })
 
   it('are not fetched from where a redirect leads', async (t) => {

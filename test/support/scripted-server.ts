@@ -25,6 +25,8 @@ export interface ScriptedServer {
   readonly received: readonly Received[]
   /** Number of open connections. */
   readonly connections: () => number
+  /** Resolves when no connection is open any more. */
+  allClosed(): Promise<void>
   close(): Promise<void>
 }
 
@@ -35,6 +37,7 @@ export async function startScriptedServer(
 ): Promise<ScriptedServer> {
   const received: Received[] = []
   let open = 0
+  let lastClosed = (): void => undefined
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -57,7 +60,10 @@ export async function startScriptedServer(
     tls === undefined ? 'connection' : 'secureConnection',
     (socket: { once(event: 'close', then: () => void): void }) => {
       open += 1
-      socket.once('close', () => (open -= 1))
+      socket.once('close', () => {
+        open -= 1
+        if (open === 0) lastClosed()
+      })
     },
   )
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -66,6 +72,7 @@ export async function startScriptedServer(
     origin: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     received,
     connections: () => open,
+    allClosed: () => (open === 0 ? Promise.resolve() : new Promise((resolve) => (lastClosed = resolve))),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

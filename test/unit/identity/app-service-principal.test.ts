@@ -101,6 +101,7 @@ describe('what is refused', () => {
     ['no tenant', without(SESSION, TENANT), /tenant/],
     ['another tenant', [...without(SESSION, TENANT), [TENANT, OTHER_TENANT_ID]], /tenant/],
     ['two tenants', [...SESSION, ['tid', OTHER_TENANT_ID]], /tenant/],
+    ['no audience', without(SESSION, 'aud'), /aud/],
     ['another audience', [...without(SESSION, 'aud'), ['aud', TOOL_CLIENT_ID]], /aud/],
     ['two audiences', [...SESSION, ['aud', TOOL_CLIENT_ID]], /aud/],
     ['no object id', without(SESSION, OBJECT_ID), /object id/],

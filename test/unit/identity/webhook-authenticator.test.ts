@@ -105,7 +105,7 @@ describe('who is believed', () => {
   it('a body that cannot be read is what it is, whoever asks', async () => {
     const authenticator = createWebhookAuthenticator({
       webhooks: [],
-      authenticate: () => assert.fail(),
+      authenticate: () => assert.fail('nothing is asked of a body that could not be read'),
       clock: createFakeClock(),
     })
     const posted = await authenticator.verifyPost(
@@ -374,7 +374,7 @@ describe('entra', () => {
     )
   })
 
-  it('is asked with the headers of the request; what the application may do is not what the webhook may do', async () => {
+  it('is asked with the token alone, also where App Service signs people in; what the application may do is not what the webhook may do', async () => {
     const asking = scene({
       authentication: { type: 'entra' },
       secrets: [],
@@ -382,13 +382,48 @@ describe('entra', () => {
       headers: { authorization: 'Bearer t', 'x-ms-client-principal': 'p' },
     })
     const posted = await asking.post()
-    assert.deepEqual(asking.asked, [{ authorization: 'Bearer t', clientPrincipal: 'p' }])
+    assert.deepEqual(asking.asked, [{ authorization: 'Bearer t', clientPrincipal: undefined }])
     assert.deepEqual(posted.ok && posted.value.caller, {
       kind: 'webhook',
       id: 'w',
       name: TOOL_ID,
       principals: ['webhook:w'],
     })
+  })
+})
+
+describe('an issuer that is away', () => {
+  const away = err({ reason: 'keys_unavailable', detail: '', retryAfterSeconds: 5 } as const)
+  const headers = { authorization: 'Bearer a.b.c' }
+  const PROOFS = [
+    { type: 'entra', role: 'R' },
+    { type: 'bearer' },
+    { type: 'basic', username: 'u' },
+    { type: 'query', parameter: 'code' },
+    { type: 'hmac' },
+    { type: 'standard-webhooks' },
+  ]
+
+  it('is answered 503 by every webhook, existing or not, to a token that cannot be judged', async () => {
+    for (const authentication of PROOFS) {
+      for (const name of ['w', 'nobody']) {
+        const asking = scene({ authentication, headers, name, sender: away })
+        for (const answer of [await asking.post(), await asking.handshake()]) {
+          assert.ok(!answer.ok && answer.error.reason === 'keys_unavailable', `${authentication.type} ${name}`)
+          assert.equal(answer.error.retryAfterSeconds, 5)
+          // The exact reason stays in the record.
+          if (name === 'nobody') assert.match(answer.error.detail, /^webhook_unknown; /)
+        }
+      }
+    }
+  })
+
+  it('does not matter to a sender that proves itself otherwise, or brings nothing', async () => {
+    const bearer = { authentication: { type: 'bearer' }, sender: away }
+    assert.equal(await reasonOf({ ...bearer, headers: { authorization: `Bearer ${SECRET}` } }), 'believed')
+    const nothing = { sender: err({ reason: 'credential_missing' } as const) }
+    assert.equal(await reasonOf({ ...bearer, ...nothing }), 'webhook_proof_missing')
+    assert.equal(await reasonOf({ ...bearer, ...nothing, name: 'nobody' }), 'webhook_unknown')
   })
 })
 
