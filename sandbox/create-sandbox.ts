@@ -38,6 +38,7 @@ export interface SandboxOptions {
   readonly env?: Environment
   readonly now?: () => number
   readonly queueHiddenMs?: number
+  readonly bodyGraceMs?: number
   /** Who hosts the app; the sandbox's own host by default. */
   readonly startApp?: (options: AppProcessOptions) => Promise<AppProcess>
   /** Called for each log line. `false` sends none, for measurements. */
@@ -127,6 +128,7 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
         tls: { port: tlsPort, ...azure.frontEnd },
         ...(options.queueHiddenMs !== undefined && { queueHiddenMs: options.queueHiddenMs }),
         ...(options.hostStorage === 'key' && { queueConnection: connectionString }),
+        ...(options.bodyGraceMs !== undefined && { bodyGraceMs: options.bodyGraceMs }),
         ...(options.onLog !== false && {
           onLog(record: LogRecord) {
             logs.push(record)

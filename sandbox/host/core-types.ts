@@ -100,7 +100,7 @@ export interface CoreInvocationContext {
 
 export type HookCallback = (context: unknown) => unknown
 
-/** One line of log, as the host hands it to whoever listens. */
+/** One line of log of the host or the app. */
 export interface LogRecord {
   readonly level: LogLevel
   readonly category: LogCategory
@@ -108,6 +108,8 @@ export interface LogRecord {
   /** Set for what belongs to one invocation. */
   readonly functionName?: string
   readonly invocationId?: string
+  /** Category of the host's logger, as `logging.logLevel` of host.json names it; without it, the function's or the local host's own. */
+  readonly logger?: string
 }
 
 export type LogSink = (record: LogRecord) => void

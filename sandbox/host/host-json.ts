@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { readQueueOptions, type QueueOptions } from './queue-options.ts'
+import { readLogLevels, type LogLevels } from './log-levels.ts'
+import { parseTimeSpan, readQueueOptions, type QueueOptions } from './queue-options.ts'
 
 /** What of host.json concerns HTTP triggers. */
 export interface HttpOptions {
@@ -15,9 +16,14 @@ export interface HttpOptions {
 export interface HostJson {
   readonly http: HttpOptions
   readonly queues: QueueOptions
+  readonly logLevels: LogLevels
+  /** Undefined for no limit ("-1"). */
+  readonly functionTimeoutMs: number | undefined
 }
 
 const DEFAULT_ROUTE_PREFIX = 'api'
+/** Of every plan but Consumption, where it is five minutes. */
+const DEFAULT_FUNCTION_TIMEOUT_MS = 1_800_000
 
 /** Reads host.json, comments and trailing commas included, as the host does. */
 export async function readHostJson(appRoot: string): Promise<HostJson> {
@@ -26,6 +32,8 @@ export async function readHostJson(appRoot: string): Promise<HostJson> {
   })
   const host = JSON.parse(stripComments(text)) as {
     version?: string
+    functionTimeout?: unknown
+    logging?: { logLevel?: Record<string, unknown> }
     extensions?: { http?: Partial<HttpOptions>; queues?: Record<string, unknown> }
   }
   if (host.version !== '2.0') throw new Error('host.json must say "version": "2.0"')
@@ -36,7 +44,14 @@ export async function readHostJson(appRoot: string): Promise<HostJson> {
       customHeaders: http?.customHeaders ?? {},
     },
     queues: readQueueOptions(host.extensions?.queues ?? {}, availableParallelism()),
+    logLevels: readLogLevels(host.logging?.logLevel ?? {}),
+    functionTimeoutMs: readFunctionTimeout(host.functionTimeout),
   }
+}
+
+function readFunctionTimeout(value: unknown): number | undefined {
+  if (value === undefined) return DEFAULT_FUNCTION_TIMEOUT_MS
+  return value === '-1' ? undefined : parseTimeSpan('functionTimeout', value)
 }
 
 /** Leaves strings alone: they are matched first. */

@@ -7,8 +7,11 @@ import { executeHooks, readOnly } from './hooks.ts'
 import { readHostJson } from './host-json.ts'
 import { createHttpRoutes } from './http-routes.ts'
 import { createHttpTrigger, MAX_HEADER_BYTES } from './http-trigger.ts'
+import { isLogged } from './log-levels.ts'
 import { AppLoadError, loadApp } from './load-app.ts'
 import { HIDDEN_MS, queueNameOf, startQueueTrigger, type QueueTrigger } from './queue-trigger.ts'
+import { BODY_GRACE_MS } from './read-body.ts'
+import { serveUnparsedRequests } from './unparsed-requests.ts'
 import { createWorker, type RegisteredFunction } from './worker.ts'
 
 const LOOPBACK = '127.0.0.1'
@@ -32,6 +35,8 @@ export interface HostOptions {
   readonly queueHiddenMs?: number
   /** Connection string for the queues, where that is not what the environment says. */
   readonly queueConnection?: string
+  /** How long a body may come too slowly; Kestrel's five seconds by default. */
+  readonly bodyGraceMs?: number
 }
 
 export interface Host {
@@ -40,12 +45,20 @@ export interface Host {
   readonly functions: readonly { readonly name: string; readonly trigger: string }[]
   /** Takes no more requests, lets the running ones end, runs the appTerminate hooks. */
   stop(): Promise<void>
+  /**
+   * Resolves after `functionTimeout`, when every running invocation has failed and been answered: the process, which is the worker too, has
+   * to be replaced by a new one. No hooks are run.
+   */
+  readonly workerLost: Promise<void>
 }
 
 /** The Functions host for one app in this process: load, index, listen. One per process, since the worker's module is process-wide. */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const { http, queues } = await readHostJson(options.appRoot)
-  const worker = createWorker(options.log)
+  const { http, queues, logLevels, functionTimeoutMs } = await readHostJson(options.appRoot)
+  const log: LogSink = (record) => {
+    if (isLogged(logLevels, record)) options.log(record)
+  }
+  const worker = createWorker(log, functionTimeoutMs)
   await loadApp(worker, options.appRoot)
   const functions = [...worker.functions.values()].filter(
     ({ metadata }) => !isDisabled(metadata.name, options.environment),
@@ -61,7 +74,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
   ])
   const limit = options.environment['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT']
   const trigger = createHttpTrigger(worker, routes, {
-    ...http,
+    routePrefix: http.routePrefix,
+    customHeaders: { ...http.customHeaders, ...requestContext(options.environment) },
+    bodyGraceMs: options.bodyGraceMs ?? BODY_GRACE_MS,
     maxBodyBytes: limit !== undefined && /^[0-9]+$/.test(limit) ? Number(limit) : DEFAULT_MAX_BODY_BYTES,
     homepage: options.environment['AzureWebJobsDisableHomepage']?.toLowerCase() !== 'true',
   })
@@ -71,13 +86,17 @@ export async function startHost(options: HostOptions): Promise<Host> {
     servers.push(
       createHttpsServer({ ...SERVER_OPTIONS, key: options.tls.key, cert: options.tls.cert }, trigger.listener),
     )
-  servers.forEach(harden)
+  for (const server of servers) {
+    serveUnparsedRequests(server)
+    // Kestrel hands every expectation but 100-continue on.
+    server.on('checkExpectation', trigger.listener)
+  }
   const [plain, secure] = servers as [Server, Server?]
   const port = await listen(plain, options.port, options.orFreePort)
   const tlsPort = secure === undefined ? undefined : await listen(secure, options.tls?.port ?? 0, false)
   const triggers = listeners.length === 0 ? [] : await listenToQueues()
 
-  /** The SDK is read by apps alone that have a queue to be listened to. */
+  /** Loads the SDK only for apps that have a queue trigger. */
   async function listenToQueues(): Promise<readonly QueueTrigger[]> {
     const { connectQueues } = await import('./connect-queues.ts')
     const service = connectQueues(
@@ -92,9 +111,19 @@ export async function startHost(options: HostOptions): Promise<Host> {
     )
   }
 
+  const isBusy = (): boolean => trigger.inFlight() > 0 || triggers.some((queue) => queue.inFlight() > 0)
+  async function drain(): Promise<void> {
+    for (let waitedMs = 0; isBusy() && waitedMs < DRAIN_MS; waitedMs += 20) await delay(20)
+  }
+
   return {
     port,
     tlsPort,
+    workerLost: worker.life.lost.then(({ message }) => {
+      log({ level: 'error', category: 'system', message })
+      servers.forEach((server) => server.close())
+      return drain()
+    }),
     functions: [
       ...routes.map((route) => ({
         name: route.function.metadata.name,
@@ -109,8 +138,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)))
       servers.forEach((server) => server.closeIdleConnections())
       await Promise.all(triggers.map((queue) => queue.stop()))
-      const isBusy = (): boolean => trigger.inFlight() > 0 || triggers.some((queue) => queue.inFlight() > 0)
-      for (let waitedMs = 0; isBusy() && waitedMs < DRAIN_MS; waitedMs += 20) await delay(20)
+      await drain()
       servers.forEach((server) => server.closeAllConnections())
       await Promise.all(closed)
       await executeHooks(
@@ -130,15 +158,6 @@ const SERVER_OPTIONS = {
 
 function listenPlain(listener: RequestListener): Server {
   return createHttpServer(SERVER_OPTIONS, listener)
-}
-
-/** What is no HTTP gets 400 (431 for too long headers) and the end of its connection. */
-function harden(server: Server): void {
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
-    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
-    socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\nServer: Kestrel\r\n\r\n`)
-  })
 }
 
 async function listen(server: Server, port: number, orFreePort: boolean): Promise<number> {
@@ -161,6 +180,14 @@ function refuseOtherTriggers(functions: readonly RegisteredFunction[], served: r
   const other = functions.find((registered) => !served.includes(registered))
   if (other !== undefined)
     throw new AppLoadError(`Function "${other.metadata.name}" has a trigger that this host does not serve.`)
+}
+
+/** Application Insights adds its application's id to every answer. */
+function requestContext(environment: HostOptions['environment']): Readonly<Record<string, string>> {
+  const connectionString = environment['APPLICATIONINSIGHTS_CONNECTION_STRING']
+  if (connectionString === undefined || connectionString === '') return {}
+  const [, id = ''] = /(?:^|;)ApplicationId=([^;]+)/i.exec(connectionString) ?? []
+  return { 'Request-Context': `appId=cid-v1:${id}` }
 }
 
 /** The host's own setting for it, in the spelling of Linux too. */

@@ -1,3 +1,4 @@
+import { isReserved } from './host-paths.ts'
 import { AppLoadError } from './load-app.ts'
 import { matchRoute, parseRouteTemplate, type RouteTemplate } from './route-template.ts'
 import type { RegisteredFunction } from './worker.ts'
@@ -13,9 +14,6 @@ export interface RouteMatch {
   readonly params: Readonly<Record<string, string>>
 }
 
-/** Names that the host keeps for itself: it answers 404 below them, whatever an app registers. */
-const RESERVED = /^(?:admin|runtime)(?:\/|$)/i
-
 /** Which paths and methods lead to which function. Where several match, the order of function names decides, not how specific they are. */
 export function createHttpRoutes(functions: Iterable<RegisteredFunction>, routePrefix: string): readonly HttpRoute[] {
   const routes: HttpRoute[] = []
@@ -29,7 +27,7 @@ export function createHttpRoutes(functions: Iterable<RegisteredFunction>, routeP
 }
 
 export function findRoute(routes: readonly HttpRoute[], method: string, path: string): RouteMatch | undefined {
-  if (RESERVED.test(path.slice(1))) return undefined
+  if (isReserved(path)) return undefined
   for (const route of routes) {
     const params = route.methods.includes(method) ? matchRoute(route.template, path) : undefined
     if (params !== undefined) return { route, params }
@@ -50,7 +48,7 @@ function toRoute(
   }
   const route = (trigger['route'] as string | undefined) ?? name
   const template = parseRouteTemplate([routePrefix, route].filter((part) => part !== '').join('/'))
-  if (RESERVED.test(template.text))
+  if (isReserved(`/${template.text}`))
     throw new AppLoadError(`Function "${name}": route "${template.text}" lies below a path that the host reserves.`)
   return {
     function: registered,

@@ -1,8 +1,10 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { HttpOptions } from './host-json.ts'
+import { hostStatus } from './host-paths.ts'
 import { findRoute, type HttpRoute } from './http-routes.ts'
 import { invoke } from './invoke.ts'
-import { decodeRequestPath } from './request-path.ts'
+import { discardBody, readBody } from './read-body.ts'
+import { readRequestTarget } from './request-target.ts'
 import { readHeaders, toRpcRequest } from './rpc-request.ts'
 import type { Worker } from './worker.ts'
 import { writeFunctionResponse, writeStatus } from './write-response.ts'
@@ -17,6 +19,8 @@ export interface HttpTriggerOptions extends HttpOptions {
   readonly maxBodyBytes: number
   /** `AzureWebJobsDisableHomepage`. */
   readonly homepage: boolean
+  /** How long a body may come slower than Kestrel's minimum rate. */
+  readonly bodyGraceMs: number
 }
 
 export interface HttpTrigger {
@@ -34,21 +38,27 @@ export function createHttpTrigger(
   let inFlight = 0
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const target = parseTarget(request.url ?? '')
-    const headers = readHeaders(request)
-    if ((request.url ?? '').length > MAX_REQUEST_LINE_BYTES) return refuse(request, response, 414)
+    const { method = '', url = '', httpVersion } = request
+    if (httpVersion !== '1.1' && httpVersion !== '1.0') return refuse(request, response, 505)
+    if (url.length > MAX_REQUEST_LINE_BYTES) return refuse(request, response, 414)
     if (request.rawHeaders.length / 2 > MAX_HEADERS) return refuse(request, response, 431)
-    if (target === undefined || headers === undefined || !isHost(headers.get('host')))
-      return refuse(request, response, 400)
+    const headers = readHeaders(request)
+    if (headers === undefined) return refuse(request, response, 400)
+    const target = readRequestTarget(method, url, headers.get('host'))
+    if (typeof target === 'number') return refuse(request, response, target)
 
-    const match = findRoute(routes, request.method ?? '', target.path)
+    const ownStatus = hostStatus(method, target.path)
+    if (ownStatus !== undefined) return answerEmpty(request, response, ownStatus)
+    const match = findRoute(routes, method, target.path)
     if (match === undefined) return answerUnrouted(target.path, request, response)
 
-    // Issue 4926 of the host: `ContentLength > 0` decides, so a body sent in chunks reaches the function empty.
+    // Issue 4926 of the host: `ContentLength > 0` decides. A chunked body reaches the function empty, and no limit applies to it.
     const contentLength = Number(headers.get('content-length') ?? 0)
-    if (contentLength > options.maxBodyBytes) return refuse(request, response, 413, options.customHeaders)
-    const body = contentLength > 0 ? await readBody(request) : discardBody(request)
-    if (body === undefined) return
+    if (contentLength > options.maxBodyBytes) return refuse(request, response, 500)
+    const read = contentLength > 0 ? await readBody(request, options.bodyGraceMs) : undefined
+    if (read?.kind === 'aborted') return
+    if (read?.kind === 'stalled') return refuse(request, response, 500)
+    const body = read?.body ?? discardBody(request)
 
     const http = toRpcRequest(request, target, headers, match.params, body)
     const traceParent = headers.get('traceparent')
@@ -67,11 +77,22 @@ export function createHttpTrigger(
   }
 
   function answerUnrouted(path: string, request: IncomingMessage, response: ServerResponse): void {
+    if (path !== '/') return answerEmpty(request, response, 404)
+    if (!options.homepage) return answerEmpty(request, response, 204)
     discardBody(request)
-    if (path !== '/') return writeStatus(response, 404, options.customHeaders)
-    if (!options.homepage) return writeStatus(response, 204, options.customHeaders)
     response.setHeader('content-type', 'text/html')
     response.end('<!DOCTYPE html><title>Azure Functions</title><p>Your function app is up and running.</p>\n')
+  }
+
+  function answerEmpty(request: IncomingMessage, response: ServerResponse, status: number): void {
+    discardBody(request)
+    writeStatus(response, status, options.customHeaders)
+  }
+
+  /** Closes the connection: whatever else is on it is not wanted, or cannot be trusted. */
+  function refuse(request: IncomingMessage, response: ServerResponse, status: number): void {
+    response.shouldKeepAlive = false
+    answerEmpty(request, response, status)
   }
 
   function writeFailure(response: ServerResponse): void {
@@ -94,7 +115,7 @@ export function createHttpTrigger(
     listener(request, response) {
       inFlight += 1
       response.once('close', () => (inFlight -= 1))
-      // A client that goes away is no event of the app's.
+      // A client that goes away concerns the app no further.
       request.on('error', () => {})
       response.on('error', () => {})
       serve(request, response).catch((error: unknown) => {
@@ -107,46 +128,4 @@ export function createHttpTrigger(
       })
     },
   }
-}
-
-/** Origin form, or absolute form as proxies send it. */
-function parseTarget(url: string): { path: string; query: string } | undefined {
-  const origin = /^https?:\/\/[^/?#]*/i.exec(url)?.[0] ?? ''
-  const rest = url.slice(origin.length)
-  const mark = rest.indexOf('?')
-  const query = mark < 0 ? '' : rest.slice(mark)
-  const path = decodeRequestPath((mark < 0 ? rest : rest.slice(0, mark)) || '/')
-  return path === undefined || /[^\x21-\x7e]/.test(query) ? undefined : { path, query: query === '?' ? '' : query }
-}
-
-function isHost(host: string | undefined): boolean {
-  return host !== undefined && /^(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?$/.test(host)
-}
-
-/** Undefined when the client went away before it had sent what it announced. */
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = []
-  try {
-    for await (const chunk of request) chunks.push(chunk as Buffer)
-    return Buffer.concat(chunks)
-  } catch {
-    return undefined
-  }
-}
-
-function discardBody(request: IncomingMessage): Buffer {
-  request.resume()
-  return Buffer.alloc(0)
-}
-
-/** Refusals that come before routing close the connection: what else is on it cannot be trusted or is not wanted. */
-function refuse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  status: number,
-  customHeaders: Readonly<Record<string, string>> = {},
-): void {
-  discardBody(request)
-  response.shouldKeepAlive = false
-  writeStatus(response, status, customHeaders)
 }

@@ -12,18 +12,24 @@ export interface Trigger {
 }
 
 /**
- * One invocation, from any kind of trigger: arguments → preInvocation hooks → handler → postInvocation hooks → response.
- * Throws what the handler threw, unless a hook took the error away.
+ * One invocation, from any kind of trigger. Throws what the handler threw, unless a hook took the error away, and `WorkerLost` when the
+ * worker has to be restarted before the end.
  */
-export async function invoke(
+export function invoke(worker: Worker, registered: RegisteredFunction, trigger: Trigger): Promise<InvocationResponse> {
+  const invocationId = randomUUID()
+  return worker.life.within(registered.metadata.name, invocationId, run(worker, registered, trigger, invocationId))
+}
+
+/** arguments → preInvocation hooks → handler → postInvocation hooks → response. */
+async function run(
   worker: Worker,
   registered: RegisteredFunction,
   trigger: Trigger,
+  invocationId: string,
 ): Promise<InvocationResponse> {
   const { metadata } = registered
   const model = worker.programmingModel
   if (model === undefined) throw new Error('no programming model is set')
-  const invocationId = randomUUID()
   const request = toInvocationRequest(registered, trigger, invocationId)
   const coreContext: CoreInvocationContext = {
     invocationId,

@@ -1,6 +1,6 @@
 /**
- * The process of the function app. The supervisor starts it with exactly the app's environment, sends what is no part of that
- * environment over the IPC channel (ports, the certificate of the TLS front end), and gets log lines and "ready" back.
+ * The process of the function app. The supervisor starts it with exactly the app's environment. Over the IPC channel it sends what does not
+ * belong to that environment (ports, the certificate of the TLS front end), and gets log lines and "ready" back.
  */
 import type { LogRecord } from './core-types.ts'
 import { startHost, type Host } from './host.ts'
@@ -14,16 +14,19 @@ export type HostCommand =
       readonly port: number
       readonly orFreePort: boolean
       readonly tls?: { readonly port: number; readonly key: string; readonly cert: string }
-      /** Send log lines; without it nobody listens and they are dropped. */
+      /** Send log lines; otherwise they are dropped. */
       readonly logs: boolean
       readonly queueHiddenMs?: number
       readonly queueConnection?: string
+      readonly bodyGraceMs?: number
     }
   | { readonly type: 'stop' }
 
 /** Host → supervisor. */
 export type HostReport =
   | { readonly type: 'ready'; readonly port: number; readonly tlsPort?: number; readonly functions: Host['functions'] }
+  /** functionTimeout: this process ends, and a new one has to take its place on the same ports. */
+  | { readonly type: 'worker-lost' }
   | { readonly type: 'failed'; readonly message: string; readonly takenPort?: number }
   | { readonly type: 'log'; readonly record: LogRecord }
 
@@ -38,6 +41,10 @@ async function start(command: HostCommand & { type: 'start' }): Promise<void> {
       port: host.port,
       functions: host.functions,
       ...(host.tlsPort !== undefined && { tlsPort: host.tlsPort }),
+    })
+    void host.workerLost.then(() => {
+      report({ type: 'worker-lost' })
+      process.disconnect?.()
     })
   } catch (error) {
     const { code, port } = error as { code?: string; port?: number }
@@ -65,6 +72,7 @@ function report(message: HostReport): void {
 process.on('message', (command: HostCommand) => void (command.type === 'start' ? start(command) : stop()))
 // Ctrl-C reaches the whole process group; the supervisor decides what ends when.
 process.on('SIGINT', () => {})
+// Unlike the real host, which ignores SIGTERM: developers and supervisors expect it to end a process.
 process.on('SIGTERM', () => void stop())
-// The supervisor is gone: so is the reason to run.
+// Without its supervisor the process has no reason to run.
 process.on('disconnect', () => process.exit())

@@ -40,12 +40,15 @@ function wholeNumber(
   return value
 }
 
-/** `hh:mm:ss`, with fractions. */
 function timeSpan(queues: Readonly<Record<string, unknown>>, name: string): number | undefined {
   const value = queues[name]
-  if (value === undefined) return undefined
+  return value === undefined ? undefined : parseTimeSpan(`extensions.queues.${name}`, value)
+}
+
+/** `hh:mm:ss`, with fractions, in milliseconds. */
+export function parseTimeSpan(name: string, value: unknown): number {
   const [, hours = '', minutes = '', seconds = ''] =
     /^([0-9]{2}):([0-5][0-9]):([0-5][0-9](?:\.[0-9]{1,7})?)$/.exec(typeof value === 'string' ? value : '') ?? []
-  if (seconds === '') throw new Error(`host.json: extensions.queues.${name} is a time as hh:mm:ss`)
+  if (seconds === '') throw new Error(`host.json: ${name} is a time as hh:mm:ss`)
   return ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000
 }

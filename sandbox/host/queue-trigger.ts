@@ -1,14 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DequeuedMessageItem, QueueClient, QueueServiceClient } from '@azure/storage-queue'
-import type { TypedData } from './core-types.ts'
+import type { LogRecord } from './core-types.ts'
 import { invoke } from './invoke.ts'
+import { decodeMessage, toMetadata } from './queue-message.ts'
 import type { QueueOptions } from './queue-options.ts'
 import type { RegisteredFunction, Worker } from './worker.ts'
 
-/** QueueListener: a message that runs is hidden so long, and the time is renewed at half of it. */
+/** QueueListener: how long a message is hidden while it runs. Renewed at half of that time. */
 export const HIDDEN_MS = 600_000
 const MIN_POLLING_INTERVAL_MS = 100
 const POISON_SUFFIX = '-poison'
+/** The SDK's tries of one call, after which the real listener gives up and the real host ends. */
+const TRIES_OF_SDK = 6
 
 export interface QueueTriggerOptions extends QueueOptions {
   /** As {@link HIDDEN_MS}; shorter only where a test has no ten minutes. */
@@ -16,8 +19,6 @@ export interface QueueTriggerOptions extends QueueOptions {
 }
 
 export interface QueueTrigger {
-  readonly function: RegisteredFunction
-  readonly queueName: string
   inFlight(): number
   /** Takes no more messages. Those that run go on. */
   stop(): Promise<void>
@@ -53,10 +54,11 @@ export function startQueueTrigger(
   )
   rejectOnStop.catch(() => undefined)
   let freed = (): void => {}
-  let isAway = false
+  let failedPolls = 0
 
-  function log(level: 'information' | 'warning' | 'error', message: string): void {
-    worker.log({ level, category: 'system', message, functionName: registered.metadata.name })
+  function log(level: LogRecord['level'], message: string, logger?: string): void {
+    const source = logger === undefined ? { functionName: registered.metadata.name } : { logger }
+    worker.log({ level, category: 'system', message, ...source })
   }
 
   async function receive(): Promise<readonly DequeuedMessageItem[]> {
@@ -68,24 +70,51 @@ export function startQueueTrigger(
       })
       // A credential that waits for its token does not look at the signal.
       const { receivedMessageItems } = await Promise.race([receiving, rejectOnStop])
-      isAway = false
+      failedPolls = 0
       return receivedMessageItems
     } catch (error) {
-      // A queue that nobody has made yet is an empty one.
-      if (!isAway && !stopped.signal.aborted && (error as { code?: unknown }).code !== 'QueueNotFound')
-        log('warning', `The queue '${queueName}' cannot be read: ${String(error)}`)
-      isAway = true
+      if (!stopped.signal.aborted) reportFailedPoll(error as Error & { readonly code?: string })
       return []
     }
   }
 
+  function reportFailedPoll(error: Error & { readonly code?: string }): void {
+    // To the listener, a queue that does not exist is an empty one. The SDK logs the answer, at each poll.
+    if (error.code === 'QueueNotFound') {
+      failedPolls = 0
+      return log(
+        'warning',
+        `Error response 404 (The specified queue does not exist.) for queue '${queueName}'.`,
+        'Azure.Core',
+      )
+    }
+    failedPolls += 1
+    if (failedPolls === 1) log('warning', `The queue '${queueName}' cannot be read: ${String(error)}`)
+    if (failedPolls === TRIES_OF_SDK && /^(?:ECONNREFUSED|ECONNRESET|REQUEST_SEND_ERROR)$/.test(error.code ?? ''))
+      log(
+        'critical',
+        `Storage has been unreachable for ${TRIES_OF_SDK} tries. On Azure the Functions host would have ended by now; this one goes on.`,
+      )
+  }
+
   async function run(message: DequeuedMessageItem): Promise<void> {
     const lease = { popReceipt: message.popReceipt }
-    const text = decode(message.messageText)
-    if (text === undefined || message.dequeueCount > options.maxDequeueCount) return giveUp(message, lease.popReceipt)
+    const decoded = decodeMessage(message.messageText)
+    if (decoded.kind === 'not-base64') {
+      log(
+        'warning',
+        `Message decoding has failed! Check MessageEncoding settings. MessageId=${message.messageId}.`,
+        'Azure.Storage.Queues.QueueServiceClient',
+      )
+      return giveUp(message, lease.popReceipt)
+    }
+    if (message.dequeueCount > options.maxDequeueCount) return giveUp(message, lease.popReceipt)
     const done = new AbortController()
     const renewing = renew(queue, message, lease, options.hiddenMs, done.signal)
     try {
+      if (decoded.kind === 'not-utf8')
+        throw new Error("Exception binding parameter: the message's bytes are not UTF-8.")
+      const { text } = decoded
       await invoke(worker, registered, { data: { string: text }, metadata: toMetadata(message, text) })
       done.abort()
       await renewing
@@ -98,7 +127,7 @@ export function startQueueTrigger(
         `Executed '${registered.metadata.name}' (Failed): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       )
       if (message.dequeueCount >= options.maxDequeueCount) await giveUp(message, lease.popReceipt)
-      // Without a poison queue a message that fails stays hidden, which keeps it from a hot loop.
+      // Without a poison queue a message that fails stays hidden: it is not tried again at once.
       else if (poison !== undefined)
         await queue.updateMessage(
           message.messageId,
@@ -109,19 +138,15 @@ export function startQueueTrigger(
     }
   }
 
+  /** Moves the message as it is, for the seven days that storage keeps messages by default. */
   async function giveUp(message: DequeuedMessageItem, popReceipt: string): Promise<void> {
     if (poison === undefined) return
     log(
       'warning',
       `Message has reached MaxDequeueCount of ${options.maxDequeueCount}. Moving message to queue '${poison.name}'.`,
     )
-    // The host's client for it encodes: what was no Base64 before is Base64 there.
-    const body =
-      decode(message.messageText) === undefined
-        ? Buffer.from(message.messageText).toString('base64')
-        : message.messageText
     await poison.createIfNotExists()
-    await poison.sendMessage(body, { messageTimeToLive: -1 })
+    await poison.sendMessage(message.messageText)
     await queue.deleteMessage(message.messageId, popReceipt)
   }
 
@@ -147,7 +172,7 @@ export function startQueueTrigger(
     }
   }
 
-  /** Until the next poll is due, and no more run than may while a batch is fetched. */
+  /** Waits for the next poll, and until no more messages run than `newBatchThreshold` allows. */
   async function pause(ms: number): Promise<void> {
     await delay(ms, undefined, { signal: stopped.signal }).catch(() => undefined)
     while (running.size > options.newBatchThreshold && !stopped.signal.aborted) {
@@ -160,8 +185,6 @@ export function startQueueTrigger(
 
   const listening = listen()
   return {
-    function: registered,
-    queueName,
     inFlight: () => running.size,
     async stop() {
       stopped.abort()
@@ -184,35 +207,5 @@ async function renew(
       .updateMessage(message.messageId, lease.popReceipt, undefined, Math.ceil(hiddenMs / 1_000))
       .catch(() => undefined)
     if (renewed?.popReceipt !== undefined) lease.popReceipt = renewed.popReceipt
-  }
-}
-
-/** Undefined for what is no Base64 of UTF-8: the SDK's decoding fails, and the message is given up unread. */
-function decode(messageText: string): string | undefined {
-  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(messageText)) return undefined
-  return Buffer.from(messageText, 'base64').toString('utf8')
-}
-
-/** The trigger's binding data: the message's own, and the members of its JSON, which win (FunctionInvocation, binding contract). */
-function toMetadata(message: DequeuedMessageItem, text: string): Record<string, TypedData> {
-  const own: Record<string, TypedData> = {
-    QueueTrigger: { string: text },
-    DequeueCount: { json: String(message.dequeueCount) },
-    Id: { string: message.messageId },
-    InsertionTime: { json: JSON.stringify(message.insertedOn) },
-    ExpirationTime: { json: JSON.stringify(message.expiresOn) },
-    NextVisibleTime: { json: JSON.stringify(message.nextVisibleOn) },
-    PopReceipt: { string: message.popReceipt },
-  }
-  for (const [name, value] of membersOf(text)) own[name] = { json: JSON.stringify(value) }
-  return own
-}
-
-function membersOf(text: string): [string, unknown][] {
-  try {
-    const parsed: unknown = JSON.parse(text)
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? Object.entries(parsed) : []
-  } catch {
-    return []
   }
 }

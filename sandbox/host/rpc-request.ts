@@ -45,21 +45,26 @@ export function readHeaders(request: IncomingMessage): Map<string, string> | und
   }
 }
 
-/** ASP.NET Core's reading of a query: keys without regard to case (the first spelling stays), `+` is a space, bad encodings stay. */
+/**
+ * ASP.NET Core's reading of a query (QueryFeature): keys without regard to case, `+` is a space, bad encodings stay as sent. Of several
+ * spellings of a key that of its second occurrence stays.
+ */
 function parseQuery(query: string): Map<string, string> {
-  const spellings = new Map<string, string>()
   const pairs = query
     .slice(1)
     .split('&')
     .filter((pair) => pair !== '')
-  return joinValues(
-    pairs.map((pair) => {
+    .map((pair): readonly [string, string] => {
       const equals = pair.indexOf('=')
-      const name = decodeQueryPart(equals < 0 ? pair : pair.slice(0, equals))
-      const folded = name.toUpperCase()
-      const spelling = spellings.get(folded) ?? name
-      spellings.set(folded, spelling)
-      return [spelling, equals < 0 ? '' : decodeQueryPart(pair.slice(equals + 1))]
+      return equals < 0
+        ? [decodeQueryPart(pair), '']
+        : [decodeQueryPart(pair.slice(0, equals)), decodeQueryPart(pair.slice(equals + 1))]
+    })
+  const occurrences = Map.groupBy(pairs, ([name]) => name.toUpperCase())
+  return joinValues(
+    [...occurrences.values()].flatMap((same) => {
+      const [spelling = ''] = same[1] ?? same[0] ?? []
+      return same.map(([, value]) => [spelling, value] as const)
     }),
   )
 }

@@ -8,6 +8,7 @@ import type {
   LogSink,
   ProgrammingModel,
 } from './core-types.ts'
+import { createWorkerLife, type WorkerLife } from './worker-life.ts'
 
 /** The versions that this worker speaks for; libraries read them to decide what they may use. */
 const WORKER_VERSION = '3.13.0'
@@ -28,12 +29,13 @@ export interface Worker {
   /** Once set, functions can no longer be registered or removed. */
   startupFinished: boolean
   readonly log: LogSink
+  readonly life: WorkerLife
 }
 
 /** Log hooks, which newer workers also have, are refused as by an older one. */
 export type HookName = 'appStart' | 'appTerminate' | 'preInvocation' | 'postInvocation'
 
-export function createWorker(log: LogSink): Worker {
+export function createWorker(log: LogSink, functionTimeoutMs?: number): Worker {
   return {
     functions: new Map(),
     hooks: { appStart: [], appTerminate: [], preInvocation: [], postInvocation: [] },
@@ -42,12 +44,13 @@ export function createWorker(log: LogSink): Worker {
     programmingModel: undefined,
     startupFinished: false,
     log,
+    life: createWorkerLife(functionTimeoutMs),
   }
 }
 
 /**
- * Answers `require('@azure/functions-core')` as the worker does: the module is in no registry and in no bundle, it is put in
- * the way of every `require` of the process. There is therefore one app per process, and no way back.
+ * Answers `require('@azure/functions-core')` as the worker does: the module is in no registry and in no bundle. Every `require` of the
+ * process is intercepted, for good, so that a process can serve one app only.
  */
 export function provideCoreModule(worker: Worker): void {
   const core = createCoreModule(worker)

@@ -53,7 +53,7 @@ describe('routes', () => {
     '/health/live/x',
     '/operations/x/y',
     '/alerts/x',
-    '/admin/host/status',
+    '/admin/anything',
     '/api/health/live',
     '/subscriptions',
     '/openapi.json/..%2f',

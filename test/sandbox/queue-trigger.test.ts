@@ -79,6 +79,17 @@ describe('a queue trigger', { concurrency: 3 }, () => {
     await eventually(async () => (await left()) === 0)
   })
 
+  it('gets metadata that members of the JSON replace, whatever their case', async (t) => {
+    const { send, line } = await room(t)
+    const key = randomUUID()
+    await send({ key, dequeueCount: 99, ID: 'of the sender', insertiontime: 'never' })
+    const { metadata } = (await line(withId(key))) as { metadata: Record<string, unknown> }
+    assert.deepEqual(
+      [metadata['dequeueCount'], metadata['id'], metadata['insertionTime']],
+      [99, 'of the sender', 'never'],
+    )
+  })
+
   it('hands over other text as text', async (t) => {
     const { send, line } = await room(t)
     await send('just words')
@@ -129,15 +140,48 @@ describe('a message that fails', { concurrency: 3 }, () => {
     await eventually(async () => (await left()) === 0 && (await left('work-poison')) === 0)
   })
 
-  it('that is no Base64 goes to the poison queue without being tried', async (t) => {
-    const { work, lines, line } = await room(t)
+  it('that is not Base64 goes to the poison queue at once, and no function sees it there', async (t) => {
+    const { work, lines, sandbox, left } = await room(t)
+    await work.createIfNotExists()
+    const { messageId } = await work.sendMessage('no Base64 at all')
+    const decodingWarnings = () =>
+      sandbox.logs.filter(
+        ({ level, message }) => level === 'warning' && message.startsWith('Message decoding has failed!'),
+      )
+    // Once in each queue: the listener of the poison queue cannot decode it either.
+    await eventually(() => decodingWarnings().length === 2)
+    assert.ok(decodingWarnings()[0]?.message.includes(`MessageId=${messageId}.`))
+    assert.ok(sandbox.logs.some(({ message }) => message.endsWith("Moving message to queue 'work-poison'.")))
+    assert.deepEqual([lines(), await left(), await left('work-poison')], [[], 0, 1])
+  })
+
+  it('that is not Base64 stays in the poison queue as it was sent, for seven days', async (t) => {
+    const { work, queues, left } = await room(t, { env: { 'AzureWebJobs.given-up.Disabled': 'true' } })
     await work.createIfNotExists()
     await work.sendMessage('no Base64 at all')
-    await line(({ givenUp }) => givenUp === 'no Base64 at all')
-    assert.deepEqual(
-      lines().filter(({ message }) => message !== undefined),
-      [],
+    await eventually(() =>
+      left('work-poison').then(
+        (count) => count === 1,
+        () => false,
+      ),
     )
+    const [message] = (await queues.getQueueClient('work-poison').peekMessages()).peekedMessageItems
+    assert.ok(message !== undefined)
+    assert.equal(message.messageText, 'no Base64 at all')
+    assert.equal(message.expiresOn.getTime() - message.insertedOn.getTime(), 7 * 86_400_000)
+  })
+
+  it('that is Base64 but not UTF-8 fails before the function runs, is tried again, and then goes to the poison queue', async (t) => {
+    const { work, lines, sandbox, left } = await room(t)
+    await work.createIfNotExists()
+    await work.sendMessage(Buffer.from([0xff, 0xfe, 0x41]).toString('base64'))
+    const failures = (name: string) =>
+      sandbox.logs.filter(
+        ({ message }) => message.startsWith(`Executed '${name}' (Failed)`) && /not UTF-8/.test(message),
+      )
+    await eventually(() => failures('given-up').length > 0)
+    assert.equal(failures('work').length, 2, 'maxDequeueCount of the host.json of this app')
+    assert.deepEqual([lines(), await left(), await left('work-poison')], [[], 0, 1])
   })
 
   it('in a poison queue stays there, hidden', async (t) => {
@@ -194,8 +238,27 @@ describe('a message that runs', { concurrency: 2 }, () => {
   })
 })
 
-describe('storage that goes away', () => {
-  it('is asked again, is no end of anything, and is said once', async (t) => {
+describe('storage that is unreachable', () => {
+  it('ends the real host and not this one, which says so once', async (t) => {
+    const proxy = await startStorageProxy(await storageAccount(t), 'Queue')
+    t.after(() => proxy.stop())
+    const { send, line, sandbox } = await room(t, { storage: proxy.connectionString })
+    await send({ key: 'before' })
+    await line(withId('before'))
+    await proxy.become('refuse')
+    const warnings = () =>
+      sandbox.logs.filter(({ level, message }) => level === 'critical' && /would have ended/.test(message))
+    await eventually(() => warnings().length > 0, 60_000)
+    await proxy.become('up')
+    await send({ key: 'after' })
+    await line(withId('after'))
+    // One per listener.
+    assert.ok(warnings().length <= 2)
+  })
+})
+
+describe('storage that answers 503', () => {
+  it('is polled again, and reported once', async (t) => {
     const proxy = await startStorageProxy(await storageAccount(t), 'Queue')
     t.after(() => proxy.stop())
     const { send, line, sandbox } = await room(t, { storage: proxy.connectionString })

@@ -1,6 +1,8 @@
 import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { pipeline } from 'node:stream'
 
 export interface Answer {
   readonly status: number
@@ -14,7 +16,7 @@ export interface Answer {
 export interface Call {
   readonly method?: string
   readonly headers?: OutgoingHttpHeaders
-  readonly body?: string | Buffer
+  readonly body?: string | Buffer | AsyncIterable<string>
   readonly ca?: string
   readonly signal?: AbortSignal
 }
@@ -52,16 +54,21 @@ export function call(
       })
     })
     request.on('error', reject)
-    request.end(body)
+    if (typeof body === 'object' && !Buffer.isBuffer(body)) pipeline(body, request, () => {})
+    else request.end(body)
   })
 }
 
 /** Writes bytes on a connection and reads until the server closes it. */
-export function sendBytes(origin: string, bytes: string): Promise<string> {
-  const { hostname, port } = new URL(origin)
+export function sendBytes(origin: string, bytes: string, ca?: string): Promise<string> {
+  const { hostname, port, protocol } = new URL(origin)
   return new Promise((resolve, reject) => {
     let text = ''
-    const socket = connect(Number(port), hostname, () => socket.write(bytes, 'latin1'))
+    const send = (): void => void socket.write(bytes, 'latin1')
+    const socket =
+      protocol === 'https:'
+        ? connectTls({ port: Number(port), host: hostname, ca }, send)
+        : connect(Number(port), hostname, send)
     socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk))
     socket.on('error', reject)
     socket.on('close', () => resolve(text))
