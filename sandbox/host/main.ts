@@ -42,10 +42,7 @@ async function start(command: HostCommand & { type: 'start' }): Promise<void> {
       functions: host.functions,
       ...(host.tlsPort !== undefined && { tlsPort: host.tlsPort }),
     })
-    void host.workerLost.then(() => {
-      report({ type: 'worker-lost' })
-      process.disconnect?.()
-    })
+    void endWhenLost(host)
   } catch (error) {
     const { code, port } = error as { code?: string; port?: number }
     const message =
@@ -58,6 +55,12 @@ async function start(command: HostCommand & { type: 'start' }): Promise<void> {
     process.exitCode = 1
     process.disconnect?.()
   }
+}
+
+async function endWhenLost({ workerLost }: Host): Promise<void> {
+  await workerLost
+  report({ type: 'worker-lost' })
+  process.disconnect?.()
 }
 
 async function stop(): Promise<void> {
