@@ -2,8 +2,9 @@
 import { parseArgs } from 'node:util'
 import { ACTION_GROUP_TOKEN } from './azure/directory.ts'
 import { ALERT_PAYLOADS } from './azure/alert-payloads.ts'
-import type { SandboxInfo } from './create-sandbox.ts'
-import { DEFAULT_INFO_FILE, readInfoFile } from './info-file.ts'
+import { ask, runCommand, UsageError } from './command.ts'
+import type { LocalInfo } from './create-sandbox.ts'
+import { findSandbox } from './info-file.ts'
 import { signAlert } from './sign-alert.ts'
 import { SANDBOX_WEBHOOKS, type SandboxWebhook } from './webhooks.ts'
 
@@ -12,25 +13,19 @@ const USAGE = `npm run alert -- ${Object.keys(SANDBOX_WEBHOOKS).join('|')} [opti
   --resolved     the alert is over
   --print        print the payload, post nothing
   --info FILE    the sandbox's info file
-`
+Prints the answer; the exit code is 0 for 2xx. The sandbox ("npm start") must be running.`
 
-class UsageError extends Error {}
-
-try {
-  process.exitCode = await post(process.argv.slice(2))
-} catch (error) {
-  process.stderr.write(`${error instanceof UsageError ? error.message : String(error)}\n`)
-  process.exitCode = 1
-}
+await runCommand(USAGE, process.argv.slice(2), post)
 
 /** 0 when the alert was answered 2xx. */
 async function post(args: readonly string[]): Promise<number> {
   const { values, positionals } = parse(args)
   const [webhook, ...more] = positionals as SandboxWebhook[]
-  if (webhook === undefined || more.length > 0 || !Object.hasOwn(SANDBOX_WEBHOOKS, webhook)) throw new UsageError(USAGE)
-  const info = await readInfoFile(values.info ?? DEFAULT_INFO_FILE)
-  if (info === undefined)
-    throw new UsageError('No sandbox is running: start one with "npm start", or name its --info file.')
+  if (webhook === undefined || more.length > 0 || !Object.hasOwn(SANDBOX_WEBHOOKS, webhook))
+    throw new UsageError(
+      `${webhook === undefined ? 'Which sender?' : `There is no '${positionals.join(' ')}'.`}\n\n${USAGE}`,
+    )
+  const info = await findSandbox(values.info)
   const nowEpochMs = Date.now()
   const payload = ALERT_PAYLOADS[webhook]({
     backend: values.backend ?? (info.backends[0] as string),
@@ -50,20 +45,13 @@ async function post(args: readonly string[]): Promise<number> {
   return show(info, webhook, { method: 'POST', headers: { ...headers, 'content-type': type }, body }, query)
 }
 
-async function mintActionGroup({ control }: SandboxInfo): Promise<string> {
-  const answer = await fetch(new URL('/tokens', control), {
-    method: 'POST',
-    body: JSON.stringify(ACTION_GROUP_TOKEN),
-  }).catch(() => {
-    throw new UsageError(`No sandbox answers at ${control}: start one with "npm start".`)
-  })
+async function mintActionGroup({ control }: LocalInfo): Promise<string> {
+  const answer = await ask(new URL('/tokens', control), { method: 'POST', body: JSON.stringify(ACTION_GROUP_TOKEN) })
   return ((await answer.json()) as { token: string }).token
 }
 
-async function show(info: SandboxInfo, webhook: string, request: RequestInit, query: string): Promise<number> {
-  const answer = await fetch(`${info.proxy}/alerts/${webhook}${query}`, request).catch(() => {
-    throw new UsageError(`No sandbox answers at ${info.proxy}: start one with "npm start".`)
-  })
+async function show(info: LocalInfo, webhook: string, request: RequestInit, query: string): Promise<number> {
+  const answer = await ask(`${info.proxy}/alerts/${webhook}${query}`, request)
   print(`HTTP/1.1 ${answer.status} ${answer.statusText}\n\n${await answer.text()}`)
   return answer.ok ? 0 : 1
 }

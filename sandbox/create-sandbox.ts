@@ -39,17 +39,19 @@ export interface SandboxOptions {
   readonly now?: () => number
   readonly queueHiddenMs?: number
   readonly bodyGraceMs?: number
-  /** Who hosts the app; the sandbox's own host by default. */
+  /** Starts the app; under the sandbox's own host by default. */
   readonly startApp?: (options: AppProcessOptions) => Promise<AppProcess>
   /** Called for each log line. `false` sends none, for measurements. */
   readonly onLog?: ((record: LogRecord) => void) | false
   readonly onOutput?: (text: string) => void
 }
 
-/** What `--info FILE` holds. */
+/** What `--info FILE` writes: addresses and credentials (contract, section 10). */
 export interface SandboxInfo {
   readonly proxy: string
   readonly proxyTls: string
+  /** Address of the page. */
+  readonly console: string
   readonly arm: string
   readonly armCa: string
   readonly issuer: string
@@ -57,17 +59,22 @@ export interface SandboxInfo {
   readonly audience: string
   readonly identityEndpoint: string
   readonly identityHeader: string
-  readonly control: string
   /** Connection string of the storage account. Over TLS, by the authority of `armCa`, where the app reaches it with its identity. */
   readonly storage: string
   readonly backends: readonly string[]
   readonly tokens: { readonly operator: string; readonly tool: string; readonly stranger: string }
-  /** Of the sandbox's own webhooks, by the app settings that hold them. */
+}
+
+/** What the sandbox's own commands need beside that. */
+export interface LocalInfo extends SandboxInfo {
+  /** Origin of the switchboard. */
+  readonly control: string
+  /** Of the sandbox's own webhooks, by the app settings that contain them. */
   readonly webhookSecrets: typeof WEBHOOK_SECRETS
 }
 
 export interface Sandbox {
-  readonly info: SandboxInfo
+  readonly info: LocalInfo
   /** The simulated Azure, in this process: faults, journal, keys, tokens. */
   readonly azure: SimulatedAzure
   readonly app: AppProcess
@@ -163,7 +170,7 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
   }
 }
 
-async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string, storage: string): Promise<SandboxInfo> {
+async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string, storage: string): Promise<LocalInfo> {
   const [operator, tool, stranger] = await Promise.all(
     (['operator', 'tool', 'stranger'] as const).map((kind) =>
       azure.mint({ kind, expiresInSeconds: INFO_TOKEN_LIFETIME_SECONDS }),
@@ -172,6 +179,7 @@ async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string, st
   return {
     proxy: `http://127.0.0.1:${app.port}`,
     proxyTls: `https://127.0.0.1:${app.tlsPort}`,
+    console: `http://127.0.0.1:${app.port}/console`,
     arm: azure.arm,
     armCa: caFile,
     issuer: azure.issuer,

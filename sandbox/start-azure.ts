@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startAppProcess, type AppProcess, type AppProcessOptions } from './app-process.ts'
 import { PROJECT_ROOT } from './create-sandbox.ts'
-import { UsageError } from './start-options.ts'
+import { UsageError } from './command.ts'
 
 /**
  * The built app against the real Azure: `Values` of local.settings.json under the environment, as Core Tools reads them, and whatever

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { UsageError } from './command.ts'
 
 export interface StartOptions {
   readonly azure: boolean
@@ -26,9 +27,6 @@ export const USAGE = `npm start -- [options]
   --identity-storage the app reaches storage with the managed identity, not with a connection string
   --func             under Azure Functions Core Tools ('func start'), which must be on PATH
   --azure            no simulation: the real ARM, settings from local.settings.json, your developer credentials`
-
-/** What stands in the message is for the person at the keyboard. */
-export class UsageError extends Error {}
 
 const PORTS = ['port', 'tls-port', 'arm-port', 'identity-port', 'issuer-port', 'control-port'] as const
 

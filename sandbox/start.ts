@@ -1,21 +1,24 @@
 /** `npm start`: everything up → info file → banner → wait for the end. */
 import { AppStartError, type AppProcess } from './app-process.ts'
 import { toBanner } from './banner.ts'
-import { createSandbox, type Sandbox, type SandboxOptions } from './create-sandbox.ts'
+import { UsageError } from './command.ts'
+import { createSandbox, type SandboxOptions } from './create-sandbox.ts'
 import { createEnding } from './ending.ts'
 import type { LogRecord } from './host/core-types.ts'
 import { startFuncProcess } from './func-process.ts'
-import { DEFAULT_INFO_FILE, writeInfoFile } from './info-file.ts'
-import { toLogLine } from './log-line.ts'
+import { claimInfoFile, isFirst, shown, writeInfoFile, type InfoFile } from './info-file.ts'
+import { toJsonLine, toJsonOutput, toLogLine } from './log-line.ts'
 import { startAgainstAzure } from './start-azure.ts'
-import { parseStartOptions, USAGE, UsageError, type StartOptions } from './start-options.ts'
+import { parseStartOptions, USAGE, type StartOptions } from './start-options.ts'
 
 const DEFAULT_PORT = 7071
 
 const ending = createEnding()
-// Log lines go to stderr, so that the banner and nothing else is on stdout.
-const onLog = (record: LogRecord): void => void process.stderr.write(toLogLine(record, Date.now()) ?? '')
-const onOutput = (text: string): void => void process.stderr.write(text)
+// Log lines go to stderr and the banner to stdout: text for a person at a terminal, JSON for a program that reads them.
+const isTerminal = process.stderr.isTTY
+const onLog = (record: LogRecord): void =>
+  void process.stderr.write((isTerminal ? toLogLine : toJsonLine)(record, Date.now()) ?? '')
+const onOutput = (text: string): void => void process.stderr.write(isTerminal ? text : toJsonOutput(text, Date.now()))
 
 try {
   const options = parseStartOptions(process.argv.slice(2))
@@ -39,15 +42,21 @@ async function runSimulated(options: StartOptions): Promise<AppProcess> {
   ending.onEnd(async () => (await starting.catch(() => undefined))?.stop())
   const sandbox = await starting
   if (ending.begun()) return sandbox.app
-  for (const path of [DEFAULT_INFO_FILE, ...(options.info === undefined ? [] : [options.info])])
-    await publish(path, sandbox)
-  process.stdout.write(toBanner(sandbox.info, sandbox.app.functions))
+  const own = await publish(claimInfoFile(sandbox.info))
+  if (options.info !== undefined) await publish(writeInfoFile(options.info, sandbox.info))
+  process.stdout.write(
+    toBanner(sandbox, {
+      shell: process.platform === 'win32' ? 'powershell' : 'posix',
+      ...(!isFirst(own) && { infoFile: shown(own.path) }),
+    }),
+  )
   return sandbox.app
 }
 
-async function publish(path: string, sandbox: Sandbox): Promise<void> {
-  const file = await writeInfoFile(path, sandbox.info)
+async function publish(writing: Promise<InfoFile>): Promise<InfoFile> {
+  const file = await writing
   ending.onEnd(() => file.remove())
+  return file
 }
 
 async function runAgainstAzure(options: StartOptions): Promise<AppProcess> {

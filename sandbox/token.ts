@@ -1,7 +1,8 @@
 /** `npm run token -- operator`: mints a token through the running sandbox and prints it, and nothing else. */
 import { parseArgs } from 'node:util'
 import { TOKEN_KINDS, type TokenKind, type TokenRequest } from './azure/tokens.ts'
-import { DEFAULT_INFO_FILE, readInfoFile } from './info-file.ts'
+import { ask, runCommand, UsageError } from './command.ts'
+import { findSandbox } from './info-file.ts'
 
 const USAGE = `npm run token -- operator|tool|stranger [options]
   --role R         app role; may be repeated       --group GUID     group; may be repeated
@@ -9,21 +10,20 @@ const USAGE = `npm run token -- operator|tool|stranger [options]
   --scp S          scopes, separated by spaces     --v1, --v2       token version
   --audience A     --tenant GUID                   --expires-in S   seconds from now (negative: expired)
   --info FILE      the sandbox's info file         --control URL    its switchboard
-`
+Prints the token and nothing else. The sandbox ("npm start") must be running.`
 
-class UsageError extends Error {}
-
-try {
-  process.stdout.write(`${await mint(process.argv.slice(2))}\n`)
-} catch (error) {
-  process.stderr.write(`${error instanceof UsageError ? error.message : String(error)}\n`)
-  process.exitCode = 1
-}
+await runCommand(USAGE, process.argv.slice(2), async (args) => {
+  process.stdout.write(`${await mint(args)}\n`)
+  return 0
+})
 
 async function mint(args: readonly string[]): Promise<string> {
   const { values, positionals } = parse(args)
   const [kind, ...more] = positionals
-  if (kind === undefined || more.length > 0 || !TOKEN_KINDS.includes(kind as TokenKind)) throw new UsageError(USAGE)
+  if (kind === undefined || more.length > 0 || !TOKEN_KINDS.includes(kind as TokenKind))
+    throw new UsageError(
+      `${kind === undefined ? 'Whose token?' : `There is no '${positionals.join(' ')}'.`}\n\n${USAGE}`,
+    )
   if (values.v1 === true && values.v2 === true) throw new UsageError('--v1 and --v2 exclude each other.')
   const request: TokenRequest = {
     kind: kind as TokenKind,
@@ -38,24 +38,16 @@ async function mint(args: readonly string[]): Promise<string> {
     ...(values.v2 === true && { version: 2 as const }),
     ...(values['expires-in'] !== undefined && { expiresInSeconds: parseSeconds(values['expires-in']) }),
   }
-  const control = values.control ?? (await findControl(values.info ?? DEFAULT_INFO_FILE))
-  const response = await fetch(new URL('/tokens', control), { method: 'POST', body: JSON.stringify(request) }).catch(
-    () => {
-      throw new UsageError(`No sandbox answers at ${control}: start one with "npm start".`)
-    },
-  )
+  const control = values.control ?? (await findSandbox(values.info)).control
+  const response = await ask(toUrl(control), { method: 'POST', body: JSON.stringify(request) })
   const answer = (await response.json()) as { token?: string; error?: string }
   if (answer.token === undefined) throw new UsageError(answer.error ?? `The sandbox answered ${response.status}.`)
   return answer.token
 }
 
-async function findControl(infoFile: string): Promise<string> {
-  const info = await readInfoFile(infoFile)
-  if (info === undefined)
-    throw new UsageError(
-      'No sandbox is running: start one with "npm start", or name its --info file or --control address.',
-    )
-  return info.control
+function toUrl(control: string): URL {
+  if (!URL.canParse('/tokens', control)) throw new UsageError(`--control takes an address, not '${control}'.`)
+  return new URL('/tokens', control)
 }
 
 function parse(args: readonly string[]) {
@@ -86,7 +78,7 @@ function parse(args: readonly string[]) {
   }
 }
 
-/** `--expires-in -60` is meant as it is written; parseArgs would take -60 for an option. */
+/** For `--expires-in -60`: parseArgs would take -60 for an option. */
 function joinNegative(args: readonly string[]): string[] {
   return args.flatMap((arg, index) =>
     args[index - 1] === '--expires-in' ? [] : arg === '--expires-in' ? [`${arg}=${args[index + 1] ?? ''}`] : [arg],

@@ -33,7 +33,7 @@ export const SERVICES: readonly Service[] = [
     name: 'apim-dev',
     sku: 'Developer',
     provisioningState: 'Succeeded',
-    backends: ['orders', 'payments'],
+    backends: ['orders', 'payments', 'invoices', 'returns', 'shipping'],
   },
   {
     subscriptionId: SUBSCRIPTION_ID,

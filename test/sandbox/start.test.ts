@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -9,15 +9,16 @@ import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { decodeJwt } from 'jose'
-import { PROJECT_ROOT } from '../../sandbox/create-sandbox.ts'
-import { DEFAULT_INFO_FILE, readInfoFile } from '../../sandbox/info-file.ts'
+import { PROJECT_ROOT, type SandboxInfo } from '../../sandbox/create-sandbox.ts'
 import { runStart, startSandboxProcess } from '../support/start-sandbox.ts'
 import { call } from './raw-http.ts'
 import { storageEndpoints } from './storage-endpoints.ts'
 
+/** Contract, section 10, and nothing else. */
 const INFO_MEMBERS = [
   'proxy',
   'proxyTls',
+  'console',
   'arm',
   'armCa',
   'issuer',
@@ -25,11 +26,9 @@ const INFO_MEMBERS = [
   'audience',
   'identityEndpoint',
   'identityHeader',
-  'control',
   'storage',
   'backends',
   'tokens',
-  'webhookSecrets',
 ]
 
 async function run(command: string): Promise<{ stdout: string; stderr: string; code: number }> {
@@ -55,15 +54,19 @@ async function takenPort(t: TestContext): Promise<number> {
 }
 
 describe('npm start', () => {
-  it('writes the info file for its owner alone, prints commands that work as they stand, and mints tokens for them', async (t) => {
+  it('writes the info file of the contract for its owner alone, prints commands that work as they stand, and mints tokens for them', async (t) => {
     const sandbox = await startSandboxProcess(t)
-    assert.deepEqual(Object.keys(sandbox.info).toSorted(), INFO_MEMBERS.toSorted())
-    assert.deepEqual(Object.keys(sandbox.info.tokens), ['operator', 'tool', 'stranger'])
+    const info = JSON.parse(await readFile(sandbox.infoFile, 'utf8')) as SandboxInfo
+    assert.deepEqual(Object.keys(info).toSorted(), INFO_MEMBERS.toSorted())
+    assert.deepEqual(
+      [info.console, Object.keys(info.tokens)],
+      [`${info.proxy}/console`, ['operator', 'tool', 'stranger']],
+    )
     assert.equal((await stat(sandbox.infoFile)).mode & 0o777, 0o600)
 
-    // Another test's sandbox may have taken the default file over; these commands are about this one.
+    // As `npm run` does it, without npm's own second.
     const pasted = commands(sandbox.stdout()).map((command) =>
-      command.replace(/npm run -s (token|alert) -- ([\w-]+)/, `node sandbox/$1.ts $2 --info '${sandbox.infoFile}'`),
+      command.replace(/npm run -s (token|alert) --/, 'node sandbox/$1.ts'),
     )
     const statuses = []
     for (const command of pasted) {
@@ -129,8 +132,11 @@ describe('npm start', () => {
     await sandbox.end()
     for (const [args, message] of [
       [`tool --control ${sandbox.info.control}`, /No sandbox answers/],
-      [`tool --info ${sandbox.infoFile}`, /No sandbox is running/],
-      ['nobody', /operator\|tool\|stranger/],
+      [`tool --info ${sandbox.infoFile}`, /There is no info file .*npm start/],
+      ['nobody', /There is no 'nobody'[^]*operator\|tool\|stranger/],
+      ['', /Whose token\?/],
+      ['tool --control here', /--control takes an address/],
+      [`tool --info ${join(PROJECT_ROOT, 'README.md')}`, /README\.md is not an info file/],
       ['tool --v1 --v2', /exclude each other/],
       ['tool --expires-in soon', /takes seconds/],
     ] as const) {
@@ -178,7 +184,7 @@ describe('npm start', () => {
   it('takes the app and the storage with it when it is killed without a chance to clean up', async (t) => {
     const sandbox = await startSandboxProcess(t)
     t.after(async () => {
-      if ((await readInfoFile(DEFAULT_INFO_FILE))?.control === sandbox.info.control) await rm(DEFAULT_INFO_FILE)
+      for (const file of await ownFiles(sandbox.info.control)) await rm(file, { force: true })
     })
     const { app, storage } = await childrenOf(sandbox.pid)
     await sandbox.end('SIGKILL')
@@ -208,6 +214,17 @@ describe('npm start', () => {
     assert.match(wrong.stderr(), /--colour/)
   })
 })
+
+/** Files in `.sandbox` of the sandbox with this switchboard. */
+async function ownFiles(control: string): Promise<string[]> {
+  const folder = join(PROJECT_ROOT, '.sandbox')
+  const found = []
+  for (const name of await readdir(folder).catch(() => [])) {
+    const text = await readFile(join(folder, name), 'utf8').catch(() => '')
+    if (text.includes(`"${control}"`)) found.push(join(folder, name))
+  }
+  return found
+}
 
 /** The two children of a sandbox. */
 async function childrenOf(pid: number): Promise<{ readonly app: number; readonly storage: number }> {

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { integer, objectIdentifier, tlv } from '../../sandbox/azure/der.ts'
-import { toLogLine } from '../../sandbox/log-line.ts'
+import { UsageError } from '../../sandbox/command.ts'
+import { toJsonLine, toJsonOutput, toLogLine } from '../../sandbox/log-line.ts'
 import { decodeRequestPath, encodeRequestPath } from '../../sandbox/host/request-path.ts'
 import { createHttpRoutes, findRoute } from '../../sandbox/host/http-routes.ts'
 import { matchRoute, parseRouteTemplate } from '../../sandbox/host/route-template.ts'
-import { parseStartOptions, UsageError } from '../../sandbox/start-options.ts'
+import { parseStartOptions } from '../../sandbox/start-options.ts'
 
 describe('request paths', () => {
   it('never hold a dot segment or a NUL, whatever was sent', () => {
@@ -145,9 +146,41 @@ describe('start options', () => {
 })
 
 describe('log lines', () => {
-  it('name level and function, and leave the worker’s debugging out', () => {
-    const record = { level: 'warning', category: 'user', message: 'late', functionName: 'echo' } as const
+  const record = { level: 'warning', category: 'user', message: 'late', functionName: 'echo' } as const
+  const debugging = { level: 'debug', category: 'system', message: 'x' } as const
+
+  it('for a terminal name level and function, and leave the debugging of the worker out', () => {
     assert.equal(toLogLine(record, 0), '00:00:00.000 WRN [echo] late\n')
-    assert.equal(toLogLine({ level: 'debug', category: 'system', message: 'x' }, 0), undefined)
+    assert.equal(toLogLine(debugging, 0), undefined)
+  })
+
+  it('for a terminal write a structured message as names and values', () => {
+    const event = {
+      event: 'reconnect.decision',
+      outcome: 'joined',
+      caller: { kind: 'user', name: 'A B' },
+      due: null,
+      list: [1],
+    }
+    assert.equal(
+      toLogLine({ ...record, message: JSON.stringify(event) }, 0),
+      '00:00:00.000 WRN [echo] reconnect.decision outcome=joined caller.kind=user caller.name="A B" due=null list=[1]\n',
+    )
+    assert.equal(toLogLine({ ...record, message: '{no JSON' }, 0), '00:00:00.000 WRN [echo] {no JSON\n')
+  })
+
+  it('for a program are one JSON object each, with the message as the app wrote it', () => {
+    const message = '{"event":"x"}'
+    assert.deepEqual(JSON.parse(toJsonLine({ ...record, message }, 0) ?? ''), {
+      ...record,
+      message,
+      time: '1970-01-01T00:00:00.000Z',
+    })
+    assert.equal(toJsonLine(debugging, 0), undefined)
+    const printed = toJsonOutput('one\ntwo\n', 0).trimEnd().split('\n')
+    assert.deepEqual(
+      printed.map((line) => (JSON.parse(line) as { message: string }).message),
+      ['one', 'two'],
+    )
   })
 })

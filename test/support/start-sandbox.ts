@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -7,17 +7,18 @@ import {
   createSandbox,
   PROJECT_ROOT,
   type Sandbox,
-  type SandboxInfo,
+  type LocalInfo,
   type SandboxOptions,
 } from '../../sandbox/create-sandbox.ts'
+import { findSandbox } from '../../sandbox/info-file.ts'
 import { claimStorage } from './storage.ts'
 
-/** A test or suite that runs a function at its end: a TestContext, or `{ after }` of node:test. */
+/** Runs a function at its end: a TestContext, or `{ after }` of a suite. */
 export interface Scope {
   after(undo: () => Promise<void>): void
 }
 
-/** For apps without storage. It starts no emulator. */
+/** For apps without storage: no emulator is started. */
 export const NO_STORAGE = 'UseDevelopmentStorage=true'
 
 /** A sandbox in this process with the app in a child process, on free ports and with a storage account of its own. It stops at the end of the scope. */
@@ -31,7 +32,9 @@ export async function startSandbox(scope: Scope, options: SandboxOptions = {}): 
 /** `npm start` as a process of its own. */
 export interface SandboxProcess {
   readonly pid: number
-  readonly info: SandboxInfo
+  /** From the sandbox's own file. */
+  readonly info: LocalInfo
+  /** Of `--info`. */
   readonly infoFile: string
   stdout(): string
   stderr(): string
@@ -101,10 +104,10 @@ export function runStart(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
   return { child, exit, stdout: () => stdout, stderr: () => stderr }
 }
 
-/** The banner is printed after the info file is written. */
-async function waitForInfo(file: string, stdout: () => string): Promise<SandboxInfo> {
+/** The info file is written before the banner; with the banner, everything is said. */
+async function waitForInfo(file: string, stdout: () => string): Promise<LocalInfo> {
   for (let waitedMs = 0; waitedMs < START_TIMEOUT_MS; waitedMs += 20) {
-    if (stdout().includes('/openapi.json')) return JSON.parse(await readFile(file, 'utf8')) as SandboxInfo
+    if (stdout().includes('/openapi.json')) return findSandbox(file)
     await delay(20)
   }
   throw new Error('the sandbox did not come up')
