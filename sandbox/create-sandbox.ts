@@ -32,7 +32,7 @@ export interface SandboxOptions {
   readonly hostStorage?: 'key'
   /** Replaces the sandbox's policy document. */
   readonly policy?: unknown
-  /** What the user's environment adds (`RECONNECT_MODE`, …); empty by default but for PATH, so that tests do not depend on the machine. */
+  /** What the user's environment adds (`RECONNECT_MODE`, …); by default PATH and SystemRoot, so that tests do not depend on the machine. */
   readonly environment?: Environment
   /** Settings on top of everything; undefined removes one. */
   readonly env?: Environment
@@ -120,7 +120,8 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
   try {
     const caFile = join(folder, 'ca.pem')
     await writeFile(caFile, azure.caCertificate)
-    const user = options.environment ?? { PATH: process.env['PATH'] }
+    // Windows opens no socket without SystemRoot.
+    const user = options.environment ?? { PATH: process.env['PATH'], SystemRoot: process.env['SystemRoot'] }
     const others: AppProcess[] = []
     const start = (port: number, tlsPort: number, env: Environment): Promise<AppProcess> =>
       (options.startApp ?? startAppProcess)({

@@ -8,10 +8,11 @@ import { AppStartError, type AppProcess, type AppProcessOptions } from './app-pr
 /** Core Tools download their extension bundle when they start for the first time. */
 const START_TIMEOUT_MS = 120_000
 const LOOK_AGAIN_MS = 500
+const IS_WINDOWS = process.platform === 'win32'
 
 /**
  * The function app under Azure Functions Core Tools (`func start`), in the environment that our own host would give it. Core Tools print
- * their log themselves; TLS ends here, in front of them.
+ * their log themselves. They have no TLS, which ends here.
  */
 export async function startFuncProcess({ appRoot, environment, port, tls }: AppProcessOptions): Promise<AppProcess> {
   // A group of its own: Core Tools start the host and the worker as further processes, and all of them have to end.
@@ -19,7 +20,9 @@ export async function startFuncProcess({ appRoot, environment, port, tls }: AppP
     cwd: appRoot,
     env: environment,
     stdio: 'inherit',
-    detached: true,
+    detached: !IS_WINDOWS,
+    // On Windows `func` is a script. The arguments are fixed and a number.
+    shell: IS_WINDOWS,
   })
   const ended = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
     child.once('error', () =>
@@ -37,8 +40,7 @@ export async function startFuncProcess({ appRoot, environment, port, tls }: AppP
   const stop = async (): Promise<void> => {
     front?.close()
     front?.closeAllConnections()
-    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
-      process.kill(-child.pid, 'SIGINT')
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) endTree(child.pid)
     await ended
   }
   try {
@@ -56,6 +58,11 @@ export async function startFuncProcess({ appRoot, environment, port, tls }: AppP
     stop,
     crash: stop,
   }
+}
+
+function endTree(pid: number): void {
+  if (IS_WINDOWS) spawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore' })
+  else process.kill(-pid, 'SIGINT')
 }
 
 async function untilAnswers(port: number, ended: Promise<{ readonly code: number | null }>): Promise<void> {

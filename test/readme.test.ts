@@ -78,14 +78,14 @@ describe('quick start', { concurrency: true }, () => {
     }
     assert.deepEqual(heard, [
       ['# reconnect a backend as an operator: 202', '202'],
-      ['# the same in five minutes, over TLS', '202'],
-      ['# once more within two minutes: joined, ARM is not asked again', '202'],
+      ['# another backend in five minutes, over TLS: 202', '202'],
+      ['# the first backend once more within two minutes: joined, ARM is not asked again', '202'],
       ['# decide everything, send nothing', '202'],
       ['# as a caller without a grant: 403', '403'],
       ['# ARM lacks a role for our own identity: 502, and it says which', '502'],
       ['# let ARM answer the next request with 409, see it relayed', '["value"]'],
       ['', '409'],
-      ['# an alert of every sender: accepted (202), delivered a moment later', '202'],
+      ['# an alert of every sender, each for a backend of its own: accepted (202), delivered a moment later', '202'],
       ...['alertmanager', 'grafana', 'event-grid', 'generic'].map(() => ['', '202']),
       ['# Alertmanager by hand; the alert is over, so that nothing is done: 200', '200'],
       ['# the history: what was asked, by whom, and what became of it', '["value"]'],

@@ -57,17 +57,23 @@ export async function startStorage({ accounts = 1, tls }: StorageOptions = {}): 
     ['--inMemoryPersistence', '--silent', '--disableTelemetry', ...secure, ...hosts],
     {
       cwd: folder,
-      env: { PATH: process.env['PATH'], AZURITE_ACCOUNTS: named.map(({ name, key }) => `${name}:${key}`).join(';') },
+      // Windows opens no socket without SystemRoot.
+      env: {
+        PATH: process.env['PATH'],
+        SystemRoot: process.env['SystemRoot'],
+        AZURITE_ACCOUNTS: named.map(({ name, key }) => `${name}:${key}`).join(';'),
+      },
       execArgv: ['--disable-warning=ExperimentalWarning'],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Ctrl-C reaches the whole process group; the supervisor decides what ends when.
       detached: true,
+      windowsHide: true,
     },
   )
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
 
   async function stop(): Promise<void> {
-    // It holds nothing that would have to be saved.
+    // Nothing in it has to be saved.
     if (child.connected) child.disconnect()
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
     await ended

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -146,6 +146,30 @@ describe('npm start', () => {
     }
   })
 
+  it('a second one in the same folder leaves the first one’s file alone, and its own commands name another', async (t) => {
+    const first = await startSandboxProcess(t)
+    const [firstFile, ...more] = await ownFiles(first.info.control)
+    assert.deepEqual([firstFile !== undefined, more], [true, []])
+    const second = await startSandboxProcess(t)
+    assert.deepEqual(await ownFiles(first.info.control), [firstFile])
+    const [secondFile = ''] = await ownFiles(second.info.control)
+    assert.ok(second.stdout().includes(`operator --info .sandbox/${basename(secondFile)})`))
+    await first.end()
+    assert.deepEqual([await ownFiles(first.info.control), await ownFiles(second.info.control)], [[], [secondFile]])
+  })
+
+  it('prints log lines as JSON where nobody sits at a terminal', async (t) => {
+    const sandbox = await startSandboxProcess(t)
+    await call(sandbox.info.proxy, `${sandbox.info.backends[0]}/reconnect`, { method: 'POST' })
+    for (let turn = 0; !sandbox.stderr().includes('reconnect.decision') && turn < 500; turn += 1) await delay(10)
+    const lines = sandbox.stderr().trim().split('\n')
+    const records = lines.map((line) => JSON.parse(line) as { time: string; functionName?: string; message: string })
+    assert.ok(
+      records.some(({ functionName, message }) => functionName === 'backend-reconnect' && message.startsWith('{')),
+    )
+    for (const { time } of records) assert.equal(new Date(time).toISOString(), time)
+  })
+
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
     it(`ends on ${signal} as on Ctrl-C`, async (t) => {
       const sandbox = await startSandboxProcess(t)
@@ -153,6 +177,31 @@ describe('npm start', () => {
       assert.equal(existsSync(dirname(sandbox.info.armCa)), false)
     })
   }
+
+  it('ends when the shell ends in which npm started it', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'sandbox-orphan-'))
+    t.after(() => rm(folder, { recursive: true }))
+    const infoFile = join(folder, 'info.json')
+    const shell = spawn('sh', ['-c', `"${process.execPath}" sandbox/start.ts --port 0 --info "${infoFile}"; true`], {
+      cwd: PROJECT_ROOT,
+      env: { ...process.env, npm_lifecycle_event: 'start', TMPDIR: folder },
+      stdio: 'ignore',
+    })
+    for (let turn = 0; !existsSync(infoFile) && turn < 3_000; turn += 1) await delay(20)
+    const { proxy } = JSON.parse(await readFile(infoFile, 'utf8')) as SandboxInfo
+    shell.kill('SIGKILL')
+    for (let turn = 0; existsSync(infoFile) && turn < 1_500; turn += 1) await delay(20)
+    assert.equal(existsSync(infoFile), false)
+    for (let turn = 0; turn < 500; turn += 1)
+      if (
+        await call(proxy, '/health/live').then(
+          () => false,
+          () => true,
+        )
+      )
+        return
+    assert.fail('the function app still answers')
+  })
 
   it('leaves nothing behind when it is stopped while it starts', async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'sandbox-stopped-'))
