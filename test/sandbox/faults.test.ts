@@ -80,7 +80,7 @@ describe('faults of ARM', () => {
     })
   }
 
-  it('a status can be told what to say', async () => {
+  it('a status can have a code, a message and details of its own', async () => {
     azure.faults.set([
       {
         target: 'arm',
@@ -131,7 +131,7 @@ describe('faults of ARM', () => {
     })
   }
 
-  it('reset-before cuts the connection without effect, reset-after with it', async () => {
+  it('reset-before resets the connection before the reconnect takes effect, reset-after afterwards', async () => {
     azure.faults.set([
       { target: 'arm', kind: 'reset-before', times: 1 },
       { target: 'arm', kind: 'reset-after', times: 1 },
@@ -142,7 +142,7 @@ describe('faults of ARM', () => {
     assert.deepEqual([azure.journal.counts().received, effects()], [2, 1])
   })
 
-  it('an error can deny an effect that there was', async () => {
+  it('an error can be the answer to a reconnect that took effect', async () => {
     azure.faults.set([{ target: 'arm', kind: '500', tookEffect: true }])
     assert.deepEqual([(await reconnect()).status, effects()], [500, 1])
   })
@@ -160,7 +160,7 @@ describe('faults of ARM', () => {
     assert.ok(performance.now() - from >= 75)
   })
 
-  it('wrong-certificate presents one that nobody trusts', async () => {
+  it('wrong-certificate presents a certificate of an authority that is not trusted', async () => {
     azure.faults.set([{ target: 'arm', kind: 'wrong-certificate', times: 1 }])
     await assert.rejects(reconnect(), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' })
     assert.equal((await reconnect()).status, 202)

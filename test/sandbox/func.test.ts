@@ -1,4 +1,4 @@
-/** Core Tools cannot be had everywhere: a stand-in named `func` shows that they are started with the right words and environment, and ended. */
+/** Core Tools are not installed everywhere: a script named `func` in their place shows that they are started with the right arguments and environment, and ended. */
 import assert from 'node:assert/strict'
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -220,7 +220,7 @@ describe('the local Functions host', () => {
     assert.match(sandbox.output(), /appStart hook, hookData object/)
   })
 
-  it('hands on what the function logs, with its name and level', async () => {
+  it('forwards what the function logs, with its name and level', async () => {
     await call(origin, '/echo/x', { method: 'POST', body: 'x' })
     const { level, category, functionName } = await logged((entry) => entry.message === 'echo POST')
     assert.deepEqual([level, category, functionName], ['information', 'user', 'echo'])
@@ -244,19 +244,5 @@ describe('the local Functions host', () => {
     assert.equal(await unfinished, 'AbortError')
     await delay(60)
     assert.equal((await call(origin, '/echo/x')).status, 200)
-  })
-})
-
-describe('stopping the host', () => {
-  it('lets a request that is under way end, then runs the appTerminate hooks', async () => {
-    const sandbox = await createSandbox({ appRoot: FIXTURE_APP, storage: NO_STORAGE })
-    const answer = call(sandbox.info.proxy, '/slow?ms=300', { method: 'POST', body: 'x' })
-    while (!sandbox.logs.some((record) => record.message === 'slow begins')) await delay(5)
-    const stopped = sandbox.stop()
-    assert.equal((await answer).text, 'late')
-    await stopped
-    assert.deepEqual(await sandbox.app.ended, { code: 0, signal: null })
-    assert.match(sandbox.output(), /appTerminate hook/)
-    await assert.rejects(call(sandbox.info.proxy, '/echo/x'), { code: 'ECONNREFUSED' })
   })
 })

@@ -87,7 +87,7 @@ describe('requests that differ between HTTP servers', () => {
     assert.match(await sendBytes(origin, `${head}zz\r\n\r\n`), /^HTTP\/1\.1 200 /)
   })
 
-  it('reads such requests over TLS too, and hands on the scheme', async () => {
+  it('reads such requests over TLS too, and keeps the scheme', async () => {
     const text = await sendBytes(sandbox.info.proxyTls, `get /echo/x HTTP/1.1\r\n${REST}`, sandbox.azure.caCertificate)
     assert.match(text, /^HTTP\/1\.1 200 [^]*"url":"https:\/\/localhost\/echo\/x"/)
   })

@@ -67,7 +67,7 @@ describe('the app’s environment', () => {
   it('lets the user’s other settings through', () =>
     assert.deepEqual([environment['RECONNECT_MODE'], environment['EXTRA']], ['dry-run', 'yes']))
 
-  it('keeps back what says another platform, another identity, another storage account, a proxy, weaker TLS or a test runner', () => {
+  it('removes settings for another platform, identity or storage account, for a proxy, weaker TLS or a test runner', () => {
     const leaked = Object.keys(environment).filter((name) => /^(WEBSITE_|AZURE|MSI_|npm_|NODE_T)|proxy/i.test(name))
     assert.deepEqual(
       leaked.toSorted(),
@@ -127,7 +127,7 @@ describe('the sandbox', () => {
     assert.equal(await waiting, 'ECONNRESET')
   })
 
-  it('says when the app’s process dies, and with which code', async (t) => {
+  it('reports the end of the app’s process and its exit code', async (t) => {
     const sandbox = await startSandbox(t, { appRoot: FIXTURE_APP, storage: NO_STORAGE })
     await assert.rejects(call(sandbox.info.proxy, '/crash', { method: 'POST' }))
     assert.deepEqual(await sandbox.app.ended, { code: 3, signal: null })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
@@ -7,11 +7,10 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { promisify } from 'node:util'
-import { decodeJwt } from 'jose'
 import { PROJECT_ROOT, type SandboxInfo } from '../../sandbox/create-sandbox.ts'
 import { runStart, startSandboxProcess } from '../support/start-sandbox.ts'
 import { call } from './raw-http.ts'
+import { childrenOf, isAlive, ownFiles, run } from './start-room.ts'
 import { storageEndpoints } from './storage-endpoints.ts'
 
 /** Contract, section 10, and nothing else. */
@@ -31,16 +30,6 @@ const INFO_MEMBERS = [
   'tokens',
 ]
 
-async function run(command: string): Promise<{ stdout: string; stderr: string; code: number }> {
-  try {
-    return { ...(await promisify(execFile)('bash', ['-c', command], { cwd: PROJECT_ROOT, timeout: 30_000 })), code: 0 }
-  } catch (error) {
-    return error as { stdout: string; stderr: string; code: number }
-  }
-}
-
-const token = (args: string) => run(`node sandbox/token.ts ${args}`)
-
 /** The pasteable lines of the banner, each with the comment above it. */
 function commands(banner: string): string[] {
   return banner.split('\n').filter((line) => /^(?:curl|npm) /.test(line))
@@ -54,7 +43,7 @@ async function takenPort(t: TestContext): Promise<number> {
 }
 
 describe('npm start', () => {
-  it('writes the info file of the contract for its owner alone, prints commands that work as they stand, and mints tokens for them', async (t) => {
+  it('writes the info file of the contract for its owner alone, and prints commands that work when pasted', async (t) => {
     const sandbox = await startSandboxProcess(t)
     const info = JSON.parse(await readFile(sandbox.infoFile, 'utf8')) as SandboxInfo
     assert.deepEqual(Object.keys(info).toSorted(), INFO_MEMBERS.toSorted())
@@ -108,44 +97,6 @@ describe('npm start', () => {
       await assert.rejects(call(new URL(url).origin, '/'), { code: 'ECONNREFUSED' }, url)
   })
 
-  it('mints what it is asked for, and says so when no sandbox answers', async (t) => {
-    const sandbox = await startSandboxProcess(t)
-    const minted = await token(
-      `tool --control ${sandbox.info.control} --role A --role B --app 11111111-2222-4333-8444-555555555555 --v1 --expires-in -60`,
-    )
-    const claims = decodeJwt(minted.stdout.trim())
-    assert.deepEqual(
-      [claims['roles'], claims['appid'], claims['ver'], (claims.exp ?? Infinity) * 1_000 < Date.now()],
-      [['A', 'B'], '11111111-2222-4333-8444-555555555555', '1.0', true],
-    )
-    assert.match(minted.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
-    const person = decodeJwt(
-      (
-        await token(`stranger --info ${sandbox.infoFile} --user 66666666-2222-4333-8444-555555555555 --scp 'A B' --v2`)
-      ).stdout.trim(),
-    )
-    assert.deepEqual(
-      [person['oid'], person['scp'], person['ver']],
-      ['66666666-2222-4333-8444-555555555555', 'A B', '2.0'],
-    )
-
-    await sandbox.end()
-    for (const [args, message] of [
-      [`tool --control ${sandbox.info.control}`, /No sandbox answers/],
-      [`tool --info ${sandbox.infoFile}`, /There is no info file .*npm start/],
-      ['nobody', /There is no 'nobody'[^]*operator\|tool\|stranger/],
-      ['', /Whose token\?/],
-      ['tool --control here', /--control takes an address/],
-      [`tool --info ${join(PROJECT_ROOT, 'README.md')}`, /README\.md is not an info file/],
-      ['tool --v1 --v2', /exclude each other/],
-      ['tool --expires-in soon', /takes seconds/],
-    ] as const) {
-      const { stdout, stderr, code } = await token(args)
-      assert.deepEqual([code, stdout], [1, ''], args)
-      assert.match(stderr, message)
-    }
-  })
-
   it('a second one in the same folder leaves the first one’s file alone, and its own commands name another', async (t) => {
     const first = await startSandboxProcess(t)
     const [firstFile, ...more] = await ownFiles(first.info.control)
@@ -158,7 +109,7 @@ describe('npm start', () => {
     assert.deepEqual([await ownFiles(first.info.control), await ownFiles(second.info.control)], [[], [secondFile]])
   })
 
-  it('prints log lines as JSON where nobody sits at a terminal', async (t) => {
+  it('prints log lines as JSON where stderr is not a terminal', async (t) => {
     const sandbox = await startSandboxProcess(t)
     await call(sandbox.info.proxy, `${sandbox.info.backends[0]}/reconnect`, { method: 'POST' })
     for (let turn = 0; !sandbox.stderr().includes('reconnect.decision') && turn < 500; turn += 1) await delay(10)
@@ -230,7 +181,7 @@ describe('npm start', () => {
     assert.equal(existsSync(sandbox.infoFile), false)
   })
 
-  it('takes the app and the storage with it when it is killed without a chance to clean up', async (t) => {
+  it('ends the app and the storage too when it is killed', async (t) => {
     const sandbox = await startSandboxProcess(t)
     t.after(async () => {
       for (const file of await ownFiles(sandbox.info.control)) await rm(file, { force: true })
@@ -263,35 +214,3 @@ describe('npm start', () => {
     assert.match(wrong.stderr(), /--colour/)
   })
 })
-
-/** Files in `.sandbox` of the sandbox with this switchboard. */
-async function ownFiles(control: string): Promise<string[]> {
-  const folder = join(PROJECT_ROOT, '.sandbox')
-  const found = []
-  for (const name of await readdir(folder).catch(() => [])) {
-    const text = await readFile(join(folder, name), 'utf8').catch(() => '')
-    if (text.includes(`"${control}"`)) found.push(join(folder, name))
-  }
-  return found
-}
-
-/** The two children of a sandbox. */
-async function childrenOf(pid: number): Promise<{ readonly app: number; readonly storage: number }> {
-  const { stdout } = await run('ps -A -o pid=,ppid=,args=')
-  const children = stdout
-    .split('\n')
-    .map((line) => /^\s*([0-9]+)\s+([0-9]+)\s+(.*)$/.exec(line))
-    .filter((match) => Number(match?.[2]) === pid)
-  assert.equal(children.length, 2)
-  const one = (program: string): number =>
-    Number(children.find((match) => match?.[3]?.includes(program))?.[1] ?? assert.fail(program))
-  return { app: one('host/main.ts'), storage: one('storage-main.ts') }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}

@@ -10,7 +10,7 @@ import { matchRoute, parseRouteTemplate } from '../../sandbox/host/route-templat
 import { parseStartOptions } from '../../sandbox/start-options.ts'
 
 describe('request paths', () => {
-  it('never hold a dot segment or a NUL, whatever was sent', () => {
+  it('never contain a dot segment or a NUL, whatever was sent', () => {
     const piece = fc.constantFrom(
       '/',
       '.',
@@ -43,7 +43,7 @@ describe('request paths', () => {
     )
   })
 
-  it('come back from any text that was encoded, but for what encodes a slash or climbs', () => {
+  it('decode any text that was encoded, except a slash and dot segments', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (text) => {
         fc.pre(!/[/%\0]/.test(text) && text !== '.' && text !== '..')
@@ -70,7 +70,7 @@ describe('route templates', () => {
 })
 
 describe('routing', () => {
-  it('leads nowhere below what the host reserves, whatever is registered', () => {
+  it('matches no path that the host reserves, whatever is registered', () => {
     const bindings = { trigger: { type: 'httpTrigger', authLevel: 'anonymous', methods: ['GET'], route: '{*path}' } }
     const routes = createHttpRoutes([{ metadata: { name: 'all', bindings }, callback() {} }], '')
     assert.ok(findRoute(routes, 'GET', '/administration') !== undefined)

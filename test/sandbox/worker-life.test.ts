@@ -1,12 +1,14 @@
-/** What the host does about functionTimeout: the worker is restarted with everything in it, and callers get 500. */
+/** How a worker ends: by functionTimeout, or because the host is told to stop. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { createSandbox } from '../../sandbox/create-sandbox.ts'
 import { createWorkerLife, WorkerLost } from '../../sandbox/host/worker-life.ts'
 import { NO_STORAGE, startSandbox } from '../support/start-sandbox.ts'
 import { call, type Answer } from './raw-http.ts'
 
+const FIXTURE_APP = fileURLToPath(new URL('fixture-app', import.meta.url))
 const TIMEOUT_APP = fileURLToPath(new URL('timeout-app', import.meta.url))
 
 describe('a function that exceeds functionTimeout', () => {
@@ -29,7 +31,7 @@ describe('a function that exceeds functionTimeout', () => {
     )
   })
 
-  it('takes every other invocation of the worker with it', async (t) => {
+  it('ends every other invocation of the worker', async (t) => {
     const sandbox = await startSandbox(t, { appRoot: TIMEOUT_APP, storage: NO_STORAGE })
     const answers = await Promise.all(['/never', '/brief?ms=60000'].map((path) => call(sandbox.info.proxy, path)))
     assert.deepEqual(
@@ -66,6 +68,20 @@ describe('the life of a worker', () => {
       assert.ok(outcome.status === 'rejected' && outcome.reason instanceof WorkerLost)
       assert.match(String(outcome.reason), /'Functions\.a' \(Id: '1'\)/)
     }
+  })
+})
+
+describe('stopping the host', () => {
+  it('lets a running request end, then runs the appTerminate hooks', async () => {
+    const sandbox = await createSandbox({ appRoot: FIXTURE_APP, storage: NO_STORAGE })
+    const answer = call(sandbox.info.proxy, '/slow?ms=300', { method: 'POST', body: 'x' })
+    while (!sandbox.logs.some((record) => record.message === 'slow begins')) await delay(5)
+    const stopped = sandbox.stop()
+    assert.equal((await answer).text, 'late')
+    await stopped
+    assert.deepEqual(await sandbox.app.ended, { code: 0, signal: null })
+    assert.match(sandbox.output(), /appTerminate hook/)
+    await assert.rejects(call(sandbox.info.proxy, '/echo/x'), { code: 'ECONNREFUSED' })
   })
 })
 
