@@ -3,9 +3,19 @@ import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AFTER, told } from '../conformance/places.ts'
-import { eventually, isFinal, operationWhen, type Posted, type ShownOperation } from '../conformance/senders.ts'
+import { isFinal, operationWhen, type Posted, type ShownOperation } from '../conformance/senders.ts'
 import type { FaultEffect } from '../support/faulty-storage.ts'
-import { effects, effectsReach, fire, knockAt, PATIENCE_MS, QUEUE, startScene, type Sender } from '../support/scene.ts'
+import {
+  effects,
+  effectsReach,
+  fire,
+  knockAt,
+  PATIENCE_MS,
+  QUEUE,
+  startScene,
+  until,
+  type Sender,
+} from '../support/scene.ts'
 
 /** A few seconds, so that an instance that rests after a failure of storage does not outlast a test. */
 const env = { RECONNECT_DEADLINE_SECONDS: '10' }
@@ -57,10 +67,10 @@ describe('an alert that comes after the covering reconnect was due', { concurren
     const { faults } = room.sandbox.azure
     faults.add({ target: 'arm', kind: 'slow', delayMs: 500, scope: backend, times: 1 })
     const first = operationOf(await fire(room, backend))
-    await eventually(() => room.armReceived(backend).length === 1, PATIENCE_MS)
+    await until('ARM is asked', () => room.armReceived(backend).length === 1)
     const away = storage.add({ service: 'table', write: true }, { kind: 'busy' })
     await effectsReach(room, backend, 1)
-    await eventually(() => away.met() > 0, PATIENCE_MS)
+    await until('a row could not be written', () => away.met() > 0)
     // ARM has done it a second after it was asked; the row may still say that nothing was sent.
     await delay(1_500)
     away.lift()
@@ -120,7 +130,7 @@ describe('who waited for a reconnect', { concurrency: true }, () => {
     const backend = room.freshBackend()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 2_500, scope: backend, times: 1 })
     const first = room.knock({ backend, ...AFTER('PT1S') })
-    await eventually(() => room.armReceived(backend).length === 1, PATIENCE_MS)
+    await until('ARM is asked', () => room.armReceived(backend).length === 1)
     const answers = await Promise.all(Array.from({ length: 5 }, () => knockAt(room, another, backend, AFTER('PT1S'))))
     assert.deepEqual(
       [told(await first).outcome, room.armReceived(backend).length, new Set(answers.map((a) => told(a).outcome))],

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { QueueServiceClient } from '@azure/storage-queue'
 import type { AppProcess } from '../../sandbox/app-process.ts'
 import { OPERATOR_ROLE, TOOL } from '../../sandbox/azure/directory.ts'
@@ -10,7 +11,7 @@ import type { TokenKind } from '../../sandbox/azure/tokens.ts'
 import { PROJECT_ROOT, type SandboxOptions } from '../../sandbox/create-sandbox.ts'
 import { startConversation, type Conversation, type Decision, type Heard } from '../conformance/conversation.ts'
 import { storageAccount } from '../conformance/places.ts'
-import { eventually, groupOf, post, type Posted, type ShownOperation } from '../conformance/senders.ts'
+import { groupOf, post, type Posted, type ShownOperation } from '../conformance/senders.ts'
 import { call, type Answer } from '../sandbox/raw-http.ts'
 import { startFaultyStorage, type FaultyStorage } from './faulty-storage.ts'
 import type { Scope } from './start-sandbox.ts'
@@ -156,9 +157,24 @@ export function effects({ sandbox }: Conversation, backend: string): number {
     .length
 }
 
+/** Waits until it is so; false where it has not become so for {@link PATIENCE_MS}. */
+export async function becomes(isSo: () => boolean | Promise<boolean>, patienceMs = PATIENCE_MS): Promise<boolean> {
+  const endAt = performance.now() + patienceMs
+  while (!(await isSo())) {
+    if (performance.now() > endAt) return false
+    await delay(25)
+  }
+  return true
+}
+
+/** As `becomes`; fails with `what` where it has not become so. */
+export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  if (!(await becomes(isSo))) throw new Error(`it has not come about: ${what}`)
+}
+
 /** Waits until so many reconnects of this backend took effect. */
 export const effectsReach = (room: Conversation, backend: string, count: number): Promise<void> =>
-  eventually(() => effects(room, backend) >= count, PATIENCE_MS)
+  until(`${count} reconnects`, () => effects(room, backend) >= count)
 
 /** The audit events that speak of one operation. */
 export function eventsAbout(room: Conversation, operationId: string | undefined): readonly Decision[] {

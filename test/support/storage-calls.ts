@@ -72,7 +72,7 @@ function entitiesOf(body: string, isBatch: boolean): readonly Entity[] {
   return texts.flatMap((text) => {
     try {
       const parsed: unknown = JSON.parse(text)
-      return typeof parsed === 'object' && parsed !== null ? [parsed as Entity] : []
+      return typeof parsed === 'object' && parsed !== null ? [parsed] : []
     } catch {
       return []
     }
