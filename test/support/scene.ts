@@ -68,23 +68,35 @@ export interface Scene {
   readonly storage: FaultyStorage
 }
 
-export async function startScene(
-  scope: Scope,
-  { env, ...options }: SandboxOptions & { readonly queues?: Readonly<Record<string, unknown>> } = {},
-): Promise<Scene> {
+type Queues = Readonly<Record<string, unknown>>
+
+interface SceneOptions extends SandboxOptions {
+  /** Changes of `extensions.queues` of host.json. */
+  readonly queues?: Queues
+}
+
+export async function startScene(scope: Scope, options: SceneOptions = {}): Promise<Scene> {
   const storage = await startFaultyStorage(scope, await storageAccount(scope))
-  const room = await startConversation(scope, {
-    appRoot: await appWithQueues(scope, options.queues),
+  return { room: await joinScene(scope, storage, options), storage }
+}
+
+/** One more app, with a simulated Azure of its own, on the same storage account. */
+export async function joinScene(
+  scope: Scope,
+  storage: FaultyStorage,
+  { env, queues, ...options }: SceneOptions = {},
+): Promise<Conversation> {
+  return startConversation(scope, {
     policy: POLICY,
+    appRoot: await appWithQueues(scope, queues),
     ...options,
     storage: storage.connectionString,
     env: { ...TOKENS, ...env },
   })
-  return { room, storage }
 }
 
 /** The built app under a host.json whose queues are polled without long pauses, and with what a test changes about them. */
-async function appWithQueues(scope: Scope, queues: Readonly<Record<string, unknown>> = {}): Promise<string> {
+async function appWithQueues(scope: Scope, queues: Queues = {}): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'apim-reconnect-app-'))
   scope.after(() => rm(folder, { recursive: true, force: true }))
   const entries = (await readdir(PROJECT_ROOT)).filter((name) => name !== 'host.json' && !name.startsWith('.'))
@@ -99,7 +111,7 @@ async function appWithQueues(scope: Scope, queues: Readonly<Record<string, unkno
 }
 
 interface HostJson {
-  readonly extensions: { readonly queues: Readonly<Record<string, unknown>> }
+  readonly extensions: { readonly queues: Queues }
 }
 
 async function hostJson(): Promise<HostJson> {

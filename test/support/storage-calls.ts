@@ -71,8 +71,7 @@ function entitiesOf(body: string, isBatch: boolean): readonly Entity[] {
   const texts = isBatch ? body.split('\r\n').filter((line) => line.startsWith('{')) : [body]
   return texts.flatMap((text) => {
     try {
-      const parsed: unknown = JSON.parse(text)
-      return typeof parsed === 'object' && parsed !== null ? [parsed] : []
+      return [JSON.parse(text) as Entity]
     } catch {
       return []
     }
