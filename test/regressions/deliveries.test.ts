@@ -106,7 +106,7 @@ describe('deliveries', { concurrency: true }, () => {
       faults.add({ target: 'arm', kind: '503', retryAfter: '60', scope: backend })
       const id = operationOf(await fire(room, backend))
       // Every message is stored at once, and answered after who stored it has given up.
-      storage.add(PUTS, { kind: 'slow-answer', delayMs: 6_000 })
+      storage.add(PUTS, { kind: 'slow-answer', delayMs: 12_000 })
       let most = 0
       const multiplied = await becomes(async () => {
         most = Math.max(most, await messagesIn(storage, QUEUE))
