@@ -71,6 +71,8 @@ export type AuthenticationFailure = CredentialRefused | KeysUnavailable
 export interface CredentialRefused {
   readonly reason: CredentialFault
   readonly detail?: string
+  /** Of `credential_malformed`: the scheme was Bearer and something followed it. */
+  readonly tokenSent?: true
 }
 
 /** The issuer's keys cannot be had: nobody can be judged, so nobody is refused. */

@@ -3,7 +3,7 @@ import { printable } from '../audit/redact.ts'
 import type { Failure } from '../domain/failure.ts'
 import { toAlertsReply } from '../http/alerts-reply.ts'
 import { checkFraming, checkMediaType, EVENT_TYPES, JSON_TYPES, MAX_ALERT_BODY_BYTES, readBody } from '../http/body.ts'
-import { toFailureReply } from '../http/failure-reply.ts'
+import { toSenderFailureReply } from '../http/failure-reply.ts'
 import type { Reply } from '../http/reply.ts'
 import { toHandshakeReply } from '../http/webhook-handshake.ts'
 import type { WebhookCredentials } from '../reconnect/ports.ts'
@@ -34,7 +34,7 @@ export const alertReceive = httpFunction(
         checkMediaType(request.headers, format === 'event-grid' ? EVENT_TYPES : JSON_TYPES),
     }
     const received = await receiveAlerts(post, { ...app.alertPorts, audit })
-    return toAlertsReply(received, ids.correlationId, app.challenge)
+    return toAlertsReply(received, ids.correlationId)
   },
 )
 
@@ -56,7 +56,7 @@ async function shakeHands({ app, request, ids, deadline, audit }: Invocation): P
     return answer.value
   }
   tell(outcomeOf(answer.error) === 'refused' ? 'refused' : 'failed', answer.error)
-  return toFailureReply(answer.error, ids.correlationId, app.challenge)
+  return toSenderFailureReply(answer.error, ids.correlationId)
 }
 
 function credentialsOf(request: HttpRequest): WebhookCredentials {

@@ -4,6 +4,8 @@ import type { CredentialFault } from '../domain/failure.ts'
 export interface CredentialRefusal {
   readonly reason: CredentialFault
   readonly detail?: string
+  /** Of `credential_malformed`: the scheme was Bearer and something followed it (RFC 6750, section 3.1). */
+  readonly tokenSent?: true
 }
 
 /** Enough to recognise a key id or an address by. */

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { CredentialFault, Failure } from '../../../src/domain/failure.ts'
-import { describeFailure, toFailureReply, WIRE, type Challenge } from '../../../src/http/failure-reply.ts'
+import {
+  describeFailure,
+  toFailureReply,
+  toSenderFailureReply,
+  WIRE,
+  type Challenge,
+} from '../../../src/http/failure-reply.ts'
 import type { Reply } from '../../../src/http/reply.ts'
 import { aBackend } from '../../support/builders.ts'
 
@@ -9,6 +15,9 @@ const CORRELATION_ID = 'c0ffee00-0000-4000-8000-000000000001'
 const CHALLENGE: Challenge = {
   authorizationUri: 'https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee',
 }
+const TOKEN_IS_NEEDED = `Bearer authorization_uri="${CHALLENGE.authorizationUri}"`
+/** RFC 6750, section 3.1. */
+const TOKEN_IS_BAD = `${TOKEN_IS_NEEDED}, error="invalid_token"`
 /** Stands in every member that is for the log only: no answer may contain it. */
 const FOR_THE_LOG = 'object id 9a8b7c6d of the managed identity'
 
@@ -17,6 +26,7 @@ const unauthenticated = (reason: CredentialFault): Expectation => ({
   status: 401,
   code: 'AuthenticationFailed',
 })
+const badToken = (reason: CredentialFault): Expectation => ({ ...unauthenticated(reason), tokenSent: true })
 
 interface Expectation {
   readonly failure: Failure
@@ -24,6 +34,8 @@ interface Expectation {
   readonly code: string
   readonly retryAfter?: string
   readonly target?: string
+  /** A bearer token came with the request. */
+  readonly tokenSent?: true
 }
 
 /** The contract's table (section 3), one line per reason: the compiler asks for a line for every new one. */
@@ -90,18 +102,18 @@ const TABLE: { readonly [R in Failure['reason']]: Expectation } = {
   webhook_sender: unauthenticated('webhook_sender'),
   credential_missing: unauthenticated('credential_missing'),
   credential_malformed: unauthenticated('credential_malformed'),
-  token_too_large: unauthenticated('token_too_large'),
-  token_malformed: unauthenticated('token_malformed'),
-  token_algorithm: unauthenticated('token_algorithm'),
-  token_key_unknown: unauthenticated('token_key_unknown'),
-  token_signature: unauthenticated('token_signature'),
-  token_issuer: unauthenticated('token_issuer'),
-  token_tenant: unauthenticated('token_tenant'),
-  token_audience: unauthenticated('token_audience'),
-  token_expired: unauthenticated('token_expired'),
-  token_not_yet_valid: unauthenticated('token_not_yet_valid'),
-  token_claims: unauthenticated('token_claims'),
-  token_scope: unauthenticated('token_scope'),
+  token_too_large: badToken('token_too_large'),
+  token_malformed: badToken('token_malformed'),
+  token_algorithm: badToken('token_algorithm'),
+  token_key_unknown: badToken('token_key_unknown'),
+  token_signature: badToken('token_signature'),
+  token_issuer: badToken('token_issuer'),
+  token_tenant: badToken('token_tenant'),
+  token_audience: badToken('token_audience'),
+  token_expired: badToken('token_expired'),
+  token_not_yet_valid: badToken('token_not_yet_valid'),
+  token_claims: badToken('token_claims'),
+  token_scope: badToken('token_scope'),
   principal_header_invalid: unauthenticated('principal_header_invalid'),
   keys_unavailable: {
     failure: { reason: 'keys_unavailable', detail: FOR_THE_LOG, retryAfterSeconds: 23 },
@@ -199,7 +211,7 @@ function errorOf({ body = '' }: Reply): Record<string, unknown> {
 }
 
 describe('every reason has the status, code and headers of the contract', () => {
-  for (const [reason, { failure, status, code, retryAfter, target }] of Object.entries(TABLE)) {
+  for (const [reason, { failure, status, code, retryAfter, target, tokenSent }] of Object.entries(TABLE)) {
     test(`${reason} is ${status} ${code}`, () => {
       const answer = reply(failure)
       assert.equal(answer.status, status)
@@ -214,7 +226,7 @@ describe('every reason has the status, code and headers of the contract', () => 
         'x-ms-error-code': code,
         'x-ms-correlation-request-id': CORRELATION_ID,
         ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }),
-        ...(status === 401 ? { 'www-authenticate': `Bearer authorization_uri="${CHALLENGE.authorizationUri}"` } : {}),
+        ...(status === 401 ? { 'www-authenticate': tokenSent === true ? TOKEN_IS_BAD : TOKEN_IS_NEEDED } : {}),
       })
     })
 
@@ -229,12 +241,46 @@ describe('every reason has the status, code and headers of the contract', () => 
   })
 })
 
-test('every 401 is the same to the last byte, but for the correlation id', () => {
+test('every 401 about a token is the same to the last byte, but for the correlation id', () => {
   const answers = Object.values(TABLE)
-    .filter(({ status }) => status === 401)
+    .filter(({ tokenSent }) => tokenSent === true)
     .map(({ failure }) => JSON.stringify(reply(failure)))
-  assert.ok(answers.length >= 15)
+  assert.ok(answers.length >= 12)
   assert.equal(new Set(answers).size, 1)
+})
+
+test('a 401 speaks of a bad token only where a bearer token was sent', () => {
+  const challenges = ({ failure }: Expectation) => reply(failure).headers['www-authenticate']
+  assert.equal(challenges(TABLE.credential_missing), TOKEN_IS_NEEDED)
+  assert.equal(challenges(TABLE.principal_header_invalid), TOKEN_IS_NEEDED)
+  const malformed = { reason: 'credential_malformed' } as const
+  assert.equal(reply(malformed).headers['www-authenticate'], TOKEN_IS_NEEDED)
+  assert.equal(reply({ ...malformed, tokenSent: true }).headers['www-authenticate'], TOKEN_IS_BAD)
+})
+
+describe('the sender of an alert', () => {
+  const refusals = Object.values(TABLE).filter(({ status }) => status === 401)
+
+  test('is told the same for every cause, and nothing of a bearer token', () => {
+    const answers = new Set(
+      refusals.map(({ failure }) => JSON.stringify(toSenderFailureReply(failure, CORRELATION_ID))),
+    )
+    assert.equal(answers.size, 1)
+    const answer = toSenderFailureReply(TABLE.webhook_signature.failure, CORRELATION_ID)
+    assert.equal(answer.headers['www-authenticate'], 'Bearer')
+    assert.doesNotMatch(answer.body ?? '', /bearer|token/i)
+    assert.deepEqual([answer.status, errorOf(answer)['code']], [401, 'AuthenticationFailed'])
+  })
+
+  test('is answered as everybody else where the proof is not what is wrong', () => {
+    for (const { failure, status } of Object.values(TABLE))
+      if (status !== 401) assert.deepEqual(toSenderFailureReply(failure, CORRELATION_ID), reply(failure))
+  })
+})
+
+test('no text uses words that only this project would use', () => {
+  for (const { failure } of Object.values(TABLE))
+    assert.doesNotMatch(String(errorOf(reply(failure))['message']), /whoever|somebody|nobody|mend|have had/i)
 })
 
 test('a 401 before there is a configuration still challenges', () => {

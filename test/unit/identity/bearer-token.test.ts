@@ -35,6 +35,17 @@ test('rejects every other header', () => {
   for (const header of [...schemes, ...tokens]) assertRefused(extractBearerToken(header), 'credential_malformed')
 })
 
+test('tells a bad bearer token from another scheme and from no token (RFC 6750, section 3.1)', () => {
+  const tokenSent = (header: string): boolean => {
+    const token = extractBearerToken(header)
+    return !token.ok && token.error.tokenSent === true
+  }
+  for (const header of ['Bearer a b', 'bearer a,b', 'Bearer "abc"', 'BEARER  a=b'])
+    assert.equal(tokenSent(header), true, header)
+  for (const header of ['', 'Bearer', 'Bearer ', 'Basic abc', 'Basic Bearer abc', 'Bearerabc'])
+    assert.equal(tokenSent(header), false, header)
+})
+
 test('rejects a header that was sent twice, whichever of the two is good', async (t) => {
   const room = await openRoom(t)
   const good = `Bearer ${room.aToken()}`

@@ -5,7 +5,6 @@ import type { Operation } from '../../../src/domain/operation.ts'
 import { tellAlerts, type AlertStory, type AlertTold } from '../../support/alert-story.ts'
 import { aBackend, IDS } from '../../support/builders.ts'
 
-const CHALLENGE = { authorizationUri: 'https://login.microsoftonline.com/t' }
 const ORDERS = aBackend().resourceId
 const ELSEWHERE = aBackend({ resourceGroupName: 'rg-other' }).resourceId
 const backends = (...ids: string[]) => ({ backends: ids })
@@ -18,7 +17,7 @@ interface Wire {
   }
 }
 const wireOf = ({ received }: AlertTold): Wire => {
-  const { status, body } = toAlertsReply(received, IDS.correlationId, CHALLENGE)
+  const { status, body } = toAlertsReply(received, IDS.correlationId)
   return { status, body: JSON.parse(body ?? '{}') as Wire['body'] }
 }
 const outcomesOf = (told: AlertTold) => wireOf(told).body.alerts?.map(({ outcome }) => outcome)

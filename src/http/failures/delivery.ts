@@ -1,0 +1,23 @@
+import type { DeliveryFailure } from '../../domain/failure.ts'
+import type { FailureOf, Row } from './row.ts'
+
+type Recorded<R extends DeliveryFailure['reason']> = Pick<Row<FailureOf<R>>, 'code' | 'text'>
+
+/** No caller waits for an answer to these, so they have no status: they stand in the operation, for those who may read it. */
+export const DELIVERY_ROWS: { readonly [R in DeliveryFailure['reason']]: Recorded<R> } = {
+  loop_guard: {
+    code: 'ReconnectLimitExceeded',
+    text: ({ count, window }) =>
+      `The limit for alert-triggered reconnects of this backend was reached (${count} within ${window}); nothing was sent. Investigate the backend. Requests by people and tools are not limited.`,
+  },
+  delivery_expired: {
+    code: 'DeliveryExpired',
+    text: ({ deliverWithin, detail }) =>
+      `The reconnect could not be delivered within ${deliverWithin}, and is not tried again. The last attempt failed: ${detail}`,
+  },
+  delivery_poisoned: {
+    code: 'DeliveryFailed',
+    text: () =>
+      'The delivery of this alert failed repeatedly with an unexpected error, and is not tried again. The log of this app has the details.',
+  },
+}
