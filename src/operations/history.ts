@@ -96,8 +96,13 @@ function partitionsOf({ backend }: OperationQuery, { fromEpochMs, toEpochMs }: R
 }
 
 /** Before the state is certain: a copy that says `accepted` may be any state by now. */
-function matches(operation: StoredOperation, { serviceKey, state, alertId, alertRule }: OperationQuery): boolean {
+function matches(
+  operation: StoredOperation,
+  { serviceKey, state, alertId, alertRule, effect }: OperationQuery,
+): boolean {
   const { trigger } = operation
+  // No operation carries a verdict yet.
+  if (effect !== undefined) return false
   if (state !== undefined && operation.state !== state && operation.state !== 'accepted') return false
   if (serviceKey !== undefined && !foldAscii(operation.backend).startsWith(`${serviceKey}/backends/`)) return false
   if (alertId !== undefined && (trigger.kind !== 'webhook' || trigger.alertId !== alertId)) return false

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { EFFECT_VERDICTS } from '../../../src/domain/effect.ts'
 import { OPERATION_STATES } from '../../../src/domain/operation.ts'
 import { DEFAULT_TOP, MAX_TOP, parseOperationQuery, toNextLink } from '../../../src/http/operation-query.ts'
 import { createOperationId, historyKeysOf, operationKeysOf, partitionKeyOf } from '../../../src/ledger/keys.ts'
@@ -20,15 +21,33 @@ const accepted = (text: string) => {
 }
 const token = (text: string): string => Buffer.from(text, 'latin1').toString('base64url')
 
-test('nothing asked is everything, fifty at a time; what is unknown is ignored', () => {
-  assert.deepEqual(accepted(''), { top: DEFAULT_TOP })
-  assert.deepEqual(accepted('colour=red&State=failed&__proto__=x&constructor=y'), { top: DEFAULT_TOP })
+test('nothing asked is everything, fifty at a time', () => assert.deepEqual(accepted(''), { top: DEFAULT_TOP }))
+
+test('an unknown parameter is refused by its name, and the known ones are named', () => {
+  for (const name of ['colour', 'backends', '$filter', '$top', 'api-version', 'constructor', '__proto__x', 'code']) {
+    const parsed = parse(`${name}=x`)
+    assert.ok(!parsed.ok && parsed.error.reason === 'parameter_invalid', name)
+    assert.match(parsed.error.expectation, /Known are backend, service, state, alert, rule, effect, from, to, top, \$/)
+    assert.equal(parsed.error.parameter, name.startsWith('_') ? '?' : name)
+  }
+  assert.equal(refused('__proto__=x'), '?')
+  assert.equal(refused(`${'x'.repeat(500)}=x`), '?')
+  assert.equal(refused('%3Cscript%3E=x'), '?')
+})
+
+test('names match without regard to case, as in ARM; the same name twice is refused in any case', () => {
+  assert.deepEqual(accepted('TOP=5&State=failed'), { top: 5, state: 'failed' })
+  assert.deepEqual(accepted(`$SkipToken=${token('2026-11')}`).position, { partition: '2026-11' })
+  assert.equal(refused('top=5&TOP=5'), 'top')
 })
 
 test('every parameter is read', () => {
   const query = new URLSearchParams({
     backend: aBackend().resourceId.toUpperCase(),
     state: 'failed',
+    alert: '/subscriptions/x/providers/Microsoft.AlertsManagement/alerts/1',
+    rule: 'backend orders is down',
+    effect: 'not-recovered',
     from: '2026-11-01T00:00:00Z',
     to: '2026-11-02T01:00:00.5+01:00',
     top: '200',
@@ -36,6 +55,9 @@ test('every parameter is read', () => {
   const value = accepted(query.toString())
   assert.equal(value.backend?.key, aBackend().key)
   assert.equal(value.state, 'failed')
+  assert.equal(value.alertId, '/subscriptions/x/providers/Microsoft.AlertsManagement/alerts/1')
+  assert.equal(value.alertRule, 'backend orders is down')
+  assert.equal(value.effect, 'not-recovered')
   assert.equal(value.fromEpochMs, Date.UTC(2026, 10, 1))
   assert.equal(value.toEpochMs, Date.UTC(2026, 10, 2, 0, 0, 0, 500))
   assert.equal(value.top, MAX_TOP)
@@ -43,6 +65,7 @@ test('every parameter is read', () => {
     accepted(new URLSearchParams({ service: SERVICE.toUpperCase() }).toString()).serviceKey,
     SERVICE.toLowerCase(),
   )
+  for (const effect of EFFECT_VERDICTS) assert.equal(accepted(`effect=${effect}`).effect, effect)
   for (const state of OPERATION_STATES) assert.equal(accepted(`state=${state}`).state, state)
 })
 
@@ -51,6 +74,7 @@ test('each is refused by its name when it is given twice, empty, or nonsense', (
     backend: aBackend().resourceId,
     service: SERVICE,
     state: 'failed',
+    effect: 'recovered',
     from: '2026-11-01T00:00:00Z',
     to: '2026-11-01T00:00:00Z',
     top: '5',
@@ -91,6 +115,24 @@ test('what nearly is one is none', () => {
     `/subscriptions/${aBackend().subscriptionId}`,
   ])
     refused(new URLSearchParams({ service: text }).toString())
+})
+
+test('an id of an alert and the name of its rule are any text that is stored of one', () => {
+  for (const name of ['alert', 'rule']) {
+    for (const text of ["o'clock", 'ü', ' ', 'x'.repeat(256)])
+      accepted(new URLSearchParams({ [name]: text }).toString())
+    for (const text of ['', 'x'.repeat(257)])
+      assert.equal(refused(new URLSearchParams({ [name]: text }).toString()), name)
+  }
+})
+
+test('a time is in the years 0000 to 9999 of UTC, whatever its offset makes of it', () => {
+  for (const name of ['from', 'to']) {
+    for (const text of ['9999-12-31T23:59:59-00:01', '0000-01-01T00:00:00+00:01', '9999-12-31T01:00:00-23:59'])
+      assert.equal(refused(new URLSearchParams({ [name]: text }).toString()), name, text)
+    for (const text of ['9999-12-31T23:59:59.999Z', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59+00:01'])
+      accepted(new URLSearchParams({ [name]: text }).toString())
+  }
 })
 
 test('nothing reaches the filter of storage through a token but keys as we write them', () => {
@@ -149,6 +191,9 @@ test('a next link asks the same question from there on', () => {
     assert.ok(link.startsWith('https://reconnect.example/operations?'))
     const { searchParams } = new URL(link)
     assert.deepEqual(accepted(searchParams.toString()), { top: 5, backend: aBackend(), position })
+    const spelledOtherwise = new URLSearchParams({ TOP: '5', $SKIPTOKEN: token('2026-09') })
+    const other = toNextLink(spelledOtherwise, position, 'https://reconnect.example')
+    assert.deepEqual(accepted(new URL(other).search), { top: 5, position })
   }
   assert.ok(toNextLink(new URLSearchParams(), { partition: '2026-10' }, undefined).startsWith('/operations?'))
 })
