@@ -13,7 +13,7 @@ import { SUBSCRIPTION_ID } from '../sandbox/azure/resources.ts'
 import { PROJECT_ROOT } from '../sandbox/create-sandbox.ts'
 import { readConfig } from '../src/config/read-config.ts'
 import { WIRE } from '../src/http/failure-reply.ts'
-import { openApiDocument } from '../src/http/openapi.ts'
+import { openApiDocument } from '../src/http/openapi/document.ts'
 import { parsePolicy } from '../src/policy/policy-document.ts'
 import { call } from './sandbox/raw-http.ts'
 import { EXAMPLES, example, PROSE, quoted, README, table } from './support/readme.ts'
@@ -91,7 +91,7 @@ describe('quick start', { concurrency: true }, () => {
       ['# the history: what was asked, by whom, and what became of it', '["value"]'],
       ['# what ARM has received', '["value","effects"]'],
       ['', '200'],
-      ['', '["openapi","info","paths","components"]'],
+      ['', '["openapi","info","servers","tags","paths","components"]'],
     ])
 
     stopGroup(running.pid as number, 'SIGINT')
@@ -304,16 +304,14 @@ describe('alert webhooks', () => {
 
   it('lists every outcome that an alert can have', () => {
     const listed = table('outcome', 'meaning').flatMap(([names = '']) => quoted(names))
-    const { AlertAnswers } = (
-      openApiDocument({ supported: ['2024-05-01'], fallback: '2024-05-01' }) as {
-        components: {
-          schemas: {
-            AlertAnswers: { properties: { alerts: { items: { properties: { outcome: { enum: string[] } } } } } }
-          }
-        }
-      }
+    const { AlertAnswer } = (
+      openApiDocument({
+        apiVersions: { supported: ['2024-05-01'], fallback: '2024-05-01' },
+        publicUrl: undefined,
+        functions: new Set(['alert-receive']),
+      }) as { components: { schemas: { AlertAnswer: { properties: { outcome: { enum: string[] } } } } } }
     ).components.schemas
-    assert.deepEqual(listed.toSorted(), AlertAnswers.properties.alerts.items.properties.outcome.enum.toSorted())
+    assert.deepEqual(listed.toSorted(), AlertAnswer.properties.outcome.enum.toSorted())
   })
 
   it('shows authentication as the policy takes it', () => {

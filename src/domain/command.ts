@@ -13,4 +13,6 @@ export interface ReconnectCommand {
   readonly dryRun: boolean
   /** Do not join a reconnect that is in flight or scheduled. Needs the action `force`. */
   readonly force: boolean
+  /** Why, in the caller's words: at most 200 printable ASCII characters. For the record; no decision reads it. */
+  readonly reason?: string
 }

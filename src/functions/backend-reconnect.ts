@@ -35,10 +35,11 @@ async function readCommand(
   const body = await readJsonBody(request, MAX_RECONNECT_BODY_BYTES)
   if (!body.ok) return body
   const header = (name: string): string | undefined => request.headers.get(name) ?? undefined
-  const apiVersions = [...request.query]
-    .filter(([name]) => name.toLowerCase() === 'api-version')
-    .map(([, value]) => value)
-  const flags = { dryRun: header('x-reconnect-dry-run'), force: header('x-reconnect-force') }
+  const headers = {
+    dryRun: header('x-reconnect-dry-run'),
+    force: header('x-reconnect-force'),
+    reason: header('x-reconnect-reason'),
+  }
   // Only the parts that the host matched and decoded; the URL is not read a second time, by other rules.
-  return parseReconnectCommand({ path: request.params, apiVersions, ...flags, body: body.value }, versions)
+  return parseReconnectCommand({ path: request.params, query: request.query, ...headers, body: body.value }, versions)
 }

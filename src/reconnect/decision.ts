@@ -9,8 +9,9 @@ import type { ArmTrace, Forwarded } from './ports.ts'
 export interface Settled {
   readonly outcome: 'forwarded' | 'joined' | 'dry-run'
   readonly command: ReconnectCommand
+  /** On a dry run that would join: when the reconnect that it would join is due. */
   readonly dueEpochMs: number
-  /** Of a dry run: what would have happened. */
+  /** On a dry run: what a request without it would have led to. */
   readonly would?: 'forward' | 'join'
 }
 

@@ -6,6 +6,7 @@ import type { ReceivedRequest } from '../../sandbox/azure/arm-journal.ts'
 import type { TokenKind } from '../../sandbox/azure/tokens.ts'
 import type { Sandbox, SandboxOptions } from '../../sandbox/create-sandbox.ts'
 import { call, type Answer } from '../sandbox/raw-http.ts'
+import { descriptionOf } from '../support/described-answers.ts'
 import { startSandbox, type Scope } from '../support/start-sandbox.ts'
 
 /** What the app wrote into its log about one request: read from outside, so nothing is known of its type. */
@@ -101,12 +102,15 @@ export async function startConversation(scope: Scope, options: SandboxOptions = 
         ...(body === undefined ? {} : { body }),
         ...(tls ? { ca: azure.caCertificate } : {}),
       })
+      const tookMs = performance.now() - from
       assertManners(answer)
-      return { ...answer, correlationId, tookMs: performance.now() - from }
+      await assertDescribed(info.proxy, method, `${path}${query}`, answer)
+      return { ...answer, correlationId, tookMs }
     },
     async get(path, headers = {}) {
       const answer = await call(info.proxy, path, { headers })
       assertManners(answer)
+      await assertDescribed(info.proxy, 'GET', path, answer)
       return answer
     },
     async decision({ correlationId }) {
@@ -135,6 +139,12 @@ export function assertManners(answer: Pick<Answer, 'status' | 'headers'>): void 
     Object.keys(answer.headers).filter((name) => name.startsWith('access-control-')),
     [],
   )
+}
+
+/** Every answer is what the app's own OpenAPI description says: status, headers and body. */
+export async function assertDescribed(origin: string, method: string, path: string, answer: Answer): Promise<void> {
+  const description = await descriptionOf(origin)
+  description?.check({ method, path, answer })
 }
 
 interface WireError {

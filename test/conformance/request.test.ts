@@ -94,7 +94,8 @@ describe('body', () => {
     ['without properties', { body: { tags: { a: 1 } } }],
     ['with properties null', { body: { properties: null } }],
     ['with after null', { body: { properties: { after: null } } }],
-    ['with other members', { body: { id: 'x', after: 'PT9M', properties: { before: 'PT9M', AFTER: 'PT9M' } } }],
+    ['with other members', { body: { id: 'x', properties: { before: 'PT9M' } } }],
+    ['the literal null, as NSwag sends it', { body: 'null', headers: { 'content-type': 'application/json' } }],
   ]
   for (const [what, knock] of empty) {
     it(`may be ${what}: nothing of it travels, ARM's default counts`, async () => {
@@ -108,12 +109,24 @@ describe('body', () => {
     assert.deepEqual(JSON.parse(sent().body), { properties: { after: 'PT5M' } })
   })
 
+  for (const body of [
+    { after: 'PT9M' },
+    { Properties: { after: 'PT9M' } },
+    { properties: { After: 'PT9M' } },
+    { after: 'PT9M', properties: { after: 'PT5M' } },
+  ]) {
+    it(`with an after where ARM would not find it is refused, and the right form is shown: ${JSON.stringify(body)}`, async () => {
+      await assertNotSent({ body }, 400, 'InvalidRequestContent', 'body_malformed')
+      const { message } = assertRefused(await room.knock({ body }), 400, 'InvalidRequestContent')
+      assert.ok(message.includes('{"properties":{"after":"PT5M"}}'), message)
+    })
+  }
+
   for (const [what, body] of [
     ['no JSON', '{"properties":'],
     ['an array', '[]'],
     ['a string', '"PT5M"'],
     ['a number', '5'],
-    ['null', 'null'],
     ['no UTF-8', Buffer.from('{"properties":{"after":"PT5M\xff"}}', 'latin1')],
     ['properties that are no object', '{"properties":"PT5M"}'],
     ['properties that are an array', '{"properties":[]}'],
@@ -164,6 +177,34 @@ describe('body', () => {
   for (const headers of unsupported) {
     it(`is refused with ${JSON.stringify(headers)}`, () =>
       assertNotSent({ body: '{}', headers: headers ?? {} }, 415, 'UnsupportedMediaType', 'media_type_unsupported'))
+  }
+})
+
+describe('after as a query parameter', () => {
+  for (const query of ['?after=PT5M', '?AFTER=PT5M', '?api-version=2024-05-01&after=']) {
+    it(`is refused rather than lost: ${query}`, () =>
+      assertNotSent({ query }, 400, 'InvalidQueryParameterValue', 'parameter_invalid', 'after'))
+  }
+})
+
+describe('x-reconnect-reason', () => {
+  it('may have 200 printable ASCII characters', async () =>
+    assertAccepted(await room.knockAnew({ headers: { 'x-reconnect-reason': 'x'.repeat(200) } })))
+
+  for (const [what, reason] of [
+    ['201 characters', 'x'.repeat(201)],
+    // The host reads headers as UTF-8.
+    ['another script', Buffer.from('é').toString('latin1')],
+    ['a tab', 'a\tb'],
+  ] as const) {
+    it(`is refused with ${what}`, () =>
+      assertNotSent(
+        { headers: { 'x-reconnect-reason': reason } },
+        400,
+        'InvalidRequestContent',
+        'header_invalid',
+        'x-reconnect-reason',
+      ))
   }
 })
 

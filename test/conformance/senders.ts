@@ -7,7 +7,7 @@ import { ALERT_PAYLOADS } from '../../sandbox/azure/alert-payloads.ts'
 import { signAlert } from '../../sandbox/sign-alert.ts'
 import type { SandboxWebhook } from '../../sandbox/webhooks.ts'
 import { call, type Answer } from '../sandbox/raw-http.ts'
-import { assertManners, type Conversation, type Decision } from './conversation.ts'
+import { assertDescribed, assertManners, type Conversation, type Decision } from './conversation.ts'
 
 /** What a sender posts, and what is changed about it. */
 export interface Post {
@@ -48,13 +48,12 @@ export async function post(
     'x-ms-correlation-request-id': correlationId,
     ...headers,
   }).filter(([, value]) => value !== undefined)
-  const answer = await call(
-    port === undefined ? sandbox.info.proxy : `http://127.0.0.1:${port}`,
-    `/alerts/${webhook}${query}`,
-    { method, headers: Object.fromEntries(sent), body },
-  )
-  assertManners(answer)
+  const origin = port === undefined ? sandbox.info.proxy : `http://127.0.0.1:${port}`
+  const path = `/alerts/${webhook}${query}`
+  const answer = await call(origin, path, { method, headers: Object.fromEntries(sent), body })
   const tookMs = performance.now() - from
+  assertManners(answer)
+  await assertDescribed(origin, method, path, answer)
   const alerts = /^\{.*"alerts":/.test(answer.text) ? (answer.json() as { alerts: AlertAnswer[] }).alerts : []
   return { ...answer, correlationId, tookMs, alerts }
 }

@@ -16,7 +16,9 @@ const sources = new Map(
 
 /** Titles of tests and suites as they stand in the source, templates included. */
 function titlesOf(source: string, keyword: 'describe' | '(?:describe|it)'): readonly string[] {
-  return [...source.matchAll(new RegExp(`^ *${keyword}\\((['"\`])(.*?)\\1,`, 'gm'))].map(([, , title = '']) => title)
+  return [...source.matchAll(new RegExp(`^ *${keyword}\\(\\s*(['"\`])(.*?)\\1,`, 'gm'))].map(
+    ([, , title = '']) => title,
+  )
 }
 
 /** `file.test.ts` “title”, “title” */

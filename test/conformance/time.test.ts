@@ -231,7 +231,7 @@ describe('time', { concurrency: true }, () => {
         const answer = await own.knock()
         assert.equal(
           assertRefused(answer, 503, 'ServiceUnavailable').message,
-          'No token could be had for the managed identity of this app. Nothing was sent. Try again.',
+          'This app could not get a token for its managed identity. Nothing was sent. Try again.',
         )
         assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
         assertInTime(answer)

@@ -26,7 +26,7 @@ export const ARM_ROWS: Rows<Exclude<ArmFailure['reason'], RelayedReason>> = {
     status: 502,
     code: 'BadGateway',
     text: ({ status }) =>
-      `Azure Resource Manager gave an answer that is not one of its own (status ${status}). It is not known whether the reconnect was accepted; a repeated request does no harm.`,
+      `Azure Resource Manager gave an answer that makes no sense here (status ${status}). It is not known whether the reconnect was accepted; a repeated request does no harm.`,
   },
   arm_unavailable: unavailable(
     () =>

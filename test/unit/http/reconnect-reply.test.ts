@@ -52,6 +52,16 @@ test("a 202 has no body, ARM's ids beside ours, and leads to the operation", () 
   })
 })
 
+for (const would of ['forward', 'join'] as const) {
+  test(`a dry run says that it would ${would}`, () => {
+    const { headers } = toReconnectReply({ result: settled({ outcome: 'dry-run', would }), arm, noted: noted() }, FACTS)
+    assert.deepEqual(
+      [headers['x-reconnect-outcome'], headers['x-reconnect-would'], headers['x-reconnect-due']],
+      ['dry-run', would, '2026-11-23T00:02:00.000Z'],
+    )
+  })
+}
+
 for (const outcome of ['dry-run', 'joined'] as const) {
   test(`${outcome} is said, under our own correlation id: ARM gave none`, () => {
     assert.deepEqual(

@@ -7,16 +7,22 @@ import { aBackend, aCommand, aDuration, PARTS } from '../../support/builders.ts'
 
 const VERSIONS = { supported: ['2022-08-01', '2024-05-01'], fallback: '2024-05-01' }
 
-interface Change extends Partial<Omit<ReconnectFacts, 'body'>> {
+interface Change extends Partial<Omit<ReconnectFacts, 'body' | 'query'>> {
   readonly body?: string | Uint8Array
+  /** As it stands behind the question mark. */
+  readonly query?: string
 }
 
-function parse({ body, ...change }: Change = {}): ReturnType<typeof parseReconnectCommand> {
-  const bytes = typeof body === 'string' ? Buffer.from(body) : body
-  return parseReconnectCommand(
-    { path: PARTS, apiVersions: [], dryRun: undefined, force: undefined, body: bytes, ...change },
-    VERSIONS,
-  )
+function parse({ body, query, ...change }: Change = {}): ReturnType<typeof parseReconnectCommand> {
+  const facts: ReconnectFacts = {
+    path: PARTS,
+    query: new URLSearchParams(query),
+    dryRun: undefined,
+    force: undefined,
+    reason: undefined,
+    body: typeof body === 'string' ? Buffer.from(body) : body,
+  }
+  return parseReconnectCommand({ ...facts, ...change }, VERSIONS)
 }
 
 function refusal(change: Change): RequestFailure {
@@ -37,30 +43,39 @@ test("nothing but a path is a command with ARM's own defaults", () => {
 
 test('everything said is in the command, spelled as it was', () => {
   const command = parse({
-    apiVersions: ['2022-08-01'],
+    query: 'api-version=2022-08-01',
     dryRun: 'true',
     force: 'TRUE',
+    reason: 'INC-4711: orders times out',
     body: '{"properties":{"after":"P0DT0H5M"}}',
   })
   assert.deepEqual(command, {
     ok: true,
-    value: aCommand({ apiVersion: '2022-08-01', dryRun: true, force: true, after: aDuration('P0DT0H5M') }),
+    value: aCommand({
+      apiVersion: '2022-08-01',
+      dryRun: true,
+      force: true,
+      reason: 'INC-4711: orders times out',
+      after: aDuration('P0DT0H5M'),
+    }),
   })
 })
 
-describe('the order of checks is body, version, flags, target', () => {
+describe('the order of checks is body, query, headers, target', () => {
   const wrong: Required<Change> = {
     body: '[',
-    apiVersions: ['x'],
+    query: 'api-version=x',
     dryRun: 'x',
     force: 'x',
+    reason: 'é',
     path: { ...PARTS, backendId: '..' },
   }
   const order = [
     ['body', 'body_malformed', undefined],
-    ['apiVersions', 'api_version_invalid', undefined],
+    ['query', 'api_version_invalid', undefined],
     ['dryRun', 'header_invalid', 'x-reconnect-dry-run'],
     ['force', 'header_invalid', 'x-reconnect-force'],
+    ['reason', 'header_invalid', 'x-reconnect-reason'],
     ['path', 'segment_invalid', undefined],
   ] as const
   let facts: Change = wrong
@@ -81,9 +96,13 @@ describe('the body', () => {
     '{"properties":null}',
     '{"properties":{}}',
     '{"properties":{"after":null}}',
-    '{"other":[1],"Properties":{"after":"PT9M"}}',
+    '{"other":[1],"Properties":{"other":"PT9M"}}',
     ' {}\n',
-    '{"properties":{"After":"PT9M","other":{}}}',
+    '{"properties":{"before":"PT9M","other":{"after":"PT9M"}}}',
+    // NSwag sends it for a body that was not given, and other generators for members that were not.
+    'null',
+    ' null\n',
+    '{"after":null,"Properties":{"After":null}}',
   ]
   for (const body of WITHOUT_AFTER)
     test(`${JSON.stringify(body)} asks for the default`, () => assert.equal(afterOf(body), undefined))
@@ -95,7 +114,6 @@ describe('the body', () => {
     '[',
     '{',
     '[]',
-    'null',
     '5',
     '"x"',
     'true',
@@ -111,6 +129,29 @@ describe('the body', () => {
   ]
   for (const body of MALFORMED)
     test(`${JSON.stringify(body)} is malformed`, () => assert.equal(refusal({ body }).reason, 'body_malformed'))
+
+  const MISPLACED = [
+    '{"after":"PT9M"}',
+    '{"After":"PT9M"}',
+    '{"Properties":{"after":"PT9M"}}',
+    '{"PROPERTIES":{"AFTER":"PT9M"}}',
+    '{"properties":{"After":"PT9M"}}',
+    '{"after":"PT9M","properties":{"after":"PT5M"}}',
+    '{"properties":{"after":"PT5M","AFTER":"PT9M"}}',
+    '{"properties":{"after":"PT5M"},"Properties":{"after":"PT9M"}}',
+    '{"after":""}',
+    '{"after":5,"properties":null}',
+  ]
+  for (const body of MISPLACED) {
+    test(`an after that ARM would not find is refused, and the right form is shown: ${body}`, () => {
+      const failure = refusal({ body })
+      assert.ok(failure.reason === 'body_malformed')
+      assert.ok(failure.expectation.includes('{"properties":{"after":"PT5M"}}'), failure.expectation)
+    })
+  }
+
+  test('an after in letters that only look like it is another member', () =>
+    assert.equal(afterOf('{"a\u017fter":"PT9M","\u0430fter":"PT9M"}'), undefined))
 
   for (const after of [
     '5',
@@ -196,20 +237,56 @@ describe('the body', () => {
 
 describe('the api-version', () => {
   for (const given of [
-    ['2024-05-02'],
-    [''],
-    ['2024-05-01', '2024-05-01'],
-    ['2022-08-01', '2024-05-01'],
-    ['2024-05-01 '],
-    ['2024-05-01-preview'],
-    ['__proto__'],
+    'api-version=2024-05-02',
+    'api-version=',
+    'api-version=2024-05-01&api-version=2024-05-01',
+    'api-version=2022-08-01&API-Version=2024-05-01',
+    'api-version=2024-05-01%20',
+    'api-version=2024-05-01-preview',
+    'api-version=__proto__',
   ]) {
-    test(`${JSON.stringify(given)} is refused, and the supported ones are named`, () => {
-      assert.deepEqual(refusal({ apiVersions: given }), {
-        reason: 'api_version_invalid',
-        supported: VERSIONS.supported,
-      })
+    test(`${given} is refused, and the supported ones are named`, () => {
+      assert.deepEqual(refusal({ query: given }), { reason: 'api_version_invalid', supported: VERSIONS.supported })
     })
+  }
+
+  test('is found under any letter case of its name, and other parameters are ignored, as ARM ignores them', () => {
+    const command = parse({ query: '$filter=x&API-Version=2022-08-01&code=secret' })
+    assert.ok(command.ok)
+    assert.equal(command.value.apiVersion, '2022-08-01')
+  })
+})
+
+for (const query of ['after=PT5M', 'AFTER=PT5M', 'api-version=2024-05-01&After=', '%61fter=PT5M']) {
+  test(`after as a query parameter is refused, and the right place is shown: ${query}`, () => {
+    const failure = refusal({ query, body: '{"properties":{"after":"PT5M"}}' })
+    assert.ok(failure.reason === 'parameter_invalid' && failure.parameter === 'after')
+    assert.ok(failure.expectation.includes('{"properties":{"after":"PT5M"}}'), failure.expectation)
+  })
+}
+
+describe('the reason', () => {
+  const reasonOf = (reason: string): string | undefined => {
+    const command = parse({ reason })
+    assert.ok(command.ok, 'this reason is accepted')
+    return command.value.reason
+  }
+
+  test('is taken as it is, up to 200 printable ASCII characters', () => {
+    for (const text of ['deployment 42', '~', '{"a":1}, twice', 'x'.repeat(200)]) assert.equal(reasonOf(text), text)
+  })
+
+  test('that is empty is none', () => {
+    for (const text of ['', ' ', '\t']) assert.equal(reasonOf(text), undefined)
+  })
+
+  for (const text of ['x'.repeat(201), 'é', 'a\tb', 'a\u0000', '\u007f', 'a\nb', '\u2028']) {
+    test(`${JSON.stringify(text.slice(0, 10))} is refused by the name of its header`, () =>
+      assert.deepEqual(refusal({ reason: text }), {
+        reason: 'header_invalid',
+        header: 'x-reconnect-reason',
+        expectation: 'at most 200 printable ASCII characters',
+      }))
   }
 })
 

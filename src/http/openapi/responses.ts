@@ -1,0 +1,71 @@
+import { WIRE } from '../failure-reply.ts'
+import { ON_EVERY_ANSWER } from './headers.ts'
+import { headerRefs, jsonOf, schemaRef, type Json } from './parts.ts'
+
+type Answered = keyof typeof WIRE
+
+/** Headers of every error that this app answers, before those of one status. */
+const ON_EVERY_ERROR = ['x-ms-error-code', 'x-ms-correlation-request-id'] as const
+
+/** What a code means, where its name does not say it all. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  InvalidRequestContent: 'the body, or a header of this app, is wrong',
+  InvalidResourceId: 'a segment of the path is wrong',
+  InvalidApiVersionParameter: 'the api-version is not supported',
+  InvalidDuration: '`after` is no positive ISO 8601 duration of at most 24 hours',
+  InvalidQueryParameterValue: 'a parameter is unknown, misplaced, or has a bad value',
+  AuthenticationFailed: 'no credential, or one that is not believed',
+  AuthorizationFailed: 'the caller is known, and holds no grant for this action and scope',
+  OperationNotFound: 'there is none, or the caller may not read it',
+  LengthRequired: 'a body in chunked transfer coding',
+  RequestEntityTooLarge: 'the body is too large',
+  UnsupportedMediaType: 'the body is not JSON in UTF-8',
+  UpstreamAuthorizationFailed: 'Azure Resource Manager refused the managed identity of this app',
+  BadGateway: 'Azure Resource Manager could not be reached, or its answer makes no sense',
+  ServiceUnavailable: 'ask again after `Retry-After` seconds',
+  ConfigurationInvalid: 'the settings of this app are wrong; its log names them',
+  GatewayTimeout: 'no answer of Azure Resource Manager in time; the message says whether the outcome is unknown',
+  InternalServerError: 'a defect of this app',
+}
+
+/** One response for each status of the failure table, naming its codes. `headers` are those of the route. */
+export function failureResponses(reasons: readonly Answered[], headers: readonly string[] = []): Record<string, Json> {
+  const codes = new Map<number, Set<string>>()
+  for (const reason of reasons) {
+    const { status, code } = WIRE[reason]
+    codes.set(status, (codes.get(status) ?? new Set()).add(code))
+  }
+  return Object.fromEntries([...codes].map(([status, names]) => [status, errorResponse(status, [...names], headers)]))
+}
+
+export function errorResponse(
+  status: number | undefined,
+  codes: readonly string[],
+  headers: readonly string[] = [],
+): Json {
+  const description = codes.map((code) => (code in MEANINGS ? `\`${code}\`: ${MEANINGS[code]}.` : code)).join(' ')
+  const ofStatus = [...(status === 401 ? ['www-authenticate'] : []), ...(status === 503 ? ['retry-after'] : [])]
+  const [code = 'Conflict'] = codes.filter((text) => text in MEANINGS)
+  return {
+    description,
+    headers: headerRefs(...new Set([...ON_EVERY_ANSWER, ...ON_EVERY_ERROR, ...ofStatus, ...headers])),
+    content: jsonOf(schemaRef('ErrorResponse'), { error: { code, message: `What happened, and what to do next.` } }),
+  }
+}
+
+export function answer(description: string, content: Json | undefined, headers: readonly string[] = []): Json {
+  return {
+    description,
+    headers: headerRefs(...ON_EVERY_ANSWER, ...headers),
+    ...(content === undefined ? {} : { content }),
+  }
+}
+
+/** Every credential's fault is the same on the wire. */
+export const READING = [
+  'credential_missing',
+  'keys_unavailable',
+  'configuration_invalid',
+  'storage_unavailable',
+  'defect',
+] as const
