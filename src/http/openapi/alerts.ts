@@ -1,13 +1,13 @@
 import { ALERT_ANSWERS, GENERIC_ALERT } from './examples.ts'
 import { headerRefs, jsonOf, parameterRef, schemaRef, type Json } from './parts.ts'
 import { answer, failureResponses } from './responses.ts'
-import { WEBHOOK_SECURITY } from './webhook-schemas.ts'
+import { ALERT_PAYLOAD, WEBHOOK_SECURITY } from './webhook-schemas.ts'
 
 /** Any one of them: which, is a setting of the webhook. */
 const SENDERS = [{ entra: [] }, ...Object.keys(WEBHOOK_SECURITY).map((name) => ({ [name]: [] }))]
 
 export function alertOperation(): Json {
-  const payload = { schema: schemaRef('AlertPayload') }
+  const payload = { schema: ALERT_PAYLOAD }
   const failures = failureResponses([
     'webhook_secret',
     'keys_unavailable',

@@ -89,7 +89,7 @@ const ERROR_DETAIL = object(['code', 'message'], {
 const AFTER = {
   ...DURATION,
   description: `How long the gateway waits before it reconnects: a positive ISO 8601 duration of at most ${MAX_AFTER_MS / 3_600_000} hours. Azure documents a minimum of PT2M, which is also the default.`,
-  default: 'PT2M',
+  // No `default`: Kiota would write the text into a TimeSpan.
   examples: ['PT5M'],
 }
 

@@ -1,9 +1,19 @@
 import { jsonOf, schemaRef, type Json } from './parts.ts'
 import { answer, failureResponses } from './responses.ts'
 
+/** The one error of these routes that is the caller's; every other route has it as well, among its own. */
+const UNREADABLE: Json = { description: 'The platform could not read the request. No body.' }
+
 /** What load balancers and client generators ask: needs no credentials, and reveals no id and no secret. */
 function open(operationId: string, summary: string, description: string, responses: Json): Json {
-  return { operationId, tags: ['Service'], summary, description, security: [], responses }
+  return {
+    operationId,
+    tags: ['Service'],
+    summary,
+    description,
+    security: [],
+    responses: { 400: UNREADABLE, ...responses },
+  }
 }
 
 export function healthLiveOperation(): Json {

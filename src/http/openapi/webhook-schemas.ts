@@ -20,16 +20,6 @@ const ESSENTIALS = object([], {
  * format of a webhook is a setting: one webhook takes one of these.
  */
 export const WEBHOOK_SCHEMAS: Json = {
-  AlertPayload: {
-    description: 'The format that the policy gives the webhook: exactly one of these.',
-    anyOf: [
-      schemaRef('AzureMonitorAlert'),
-      schemaRef('AlertmanagerNotification'),
-      schemaRef('GenericAlert'),
-      schemaRef('EventGridEvents'),
-      schemaRef('CloudEvent'),
-    ],
-  },
   AzureMonitorAlert: object(
     ['schemaId', 'data'],
     {
@@ -93,6 +83,18 @@ export const WEBHOOK_SCHEMAS: Json = {
     }),
     description: 'Format `event-grid`: a list of events, in the Event Grid schema or in CloudEvents 1.0.',
   },
+}
+
+/** Not a component: Kiota gives a named union with a list in it two names. */
+export const ALERT_PAYLOAD: Json = {
+  description: 'The format that the policy gives the webhook: exactly one of these.',
+  anyOf: [
+    schemaRef('AzureMonitorAlert'),
+    schemaRef('AlertmanagerNotification'),
+    schemaRef('GenericAlert'),
+    schemaRef('EventGridEvents'),
+    schemaRef('CloudEvent'),
+  ],
 }
 
 /** How senders prove themselves. Which of them a webhook wants, and under which header or parameter, is a setting of the policy. */
