@@ -9,7 +9,16 @@ import { createGrantIndex } from '../policy/grant-index.ts'
 import type { PolicyDocument, Webhook } from '../policy/policy-document.ts'
 import { areAllDenied, judgeAlert, type Judged } from '../reconnect/judge-alert.ts'
 import { err, ok, type Result } from '../shared/result.ts'
-import { because, line, MODES, nearest, policyLine, printableLine } from './explanation-text.ts'
+import {
+  because,
+  decisionJson,
+  line,
+  MODES,
+  nearest,
+  policyLine,
+  printableLine,
+  type Explained,
+} from './explanation-text.ts'
 
 /** Contract, section 5: a sender's body has no more. */
 const MAX_BODY_BYTES = 1024 * 1024
@@ -24,12 +33,6 @@ export interface AlertQuestion {
   readonly bodyFile: string
 }
 
-export interface AlertExplanation {
-  readonly text: string
-  /** Whether an alert of the payload would have a backend reconnected, as far as the mode lets it. */
-  readonly acts: boolean
-}
-
 /** What a saved alert would come to at `POST /alerts/{webhook}`, once its sender is believed: by the code that serves it. */
 export function explainAlert({
   mode,
@@ -37,7 +40,7 @@ export function explainAlert({
   policy,
   webhookName,
   bodyFile,
-}: AlertQuestion): Result<AlertExplanation, readonly string[]> {
+}: AlertQuestion): Result<Explained, readonly string[]> {
   const webhook = policy.webhooks.find(({ name }) => name === webhookName)
   if (webhook === undefined)
     return err([
@@ -52,29 +55,36 @@ export function explainAlert({
   ]
   const payload = parsePayload(body.value)
   const reading = payload.ok ? readAlerts(webhook.format, payload.value) : payload
-  if (!reading.ok)
-    return ok({ acts: false, text: [...head, '', line('Answer', refusal(reading.error)), ''].join('\n') })
-  if (reading.value.kind === 'validation')
-    return ok({
+  const facts = { kind: 'alert', mode, policy: source ?? null, webhook: webhook.name, format: webhook.format }
+  /** Of a payload without alerts. */
+  const answered = (text: string): { readonly ok: true; readonly value: Explained } =>
+    ok({
       acts: false,
-      text: [
-        ...head,
-        '',
-        line('Answer', '200: Event Grid asks whether its events are wanted, and is told so'),
-        '',
-      ].join('\n'),
+      text: [...head, '', line('Answer', text), ''].join('\n'),
+      json: { ...facts, answer: text, alerts: [] },
     })
+  if (!reading.ok) return answered(refusal(reading.error))
+  if (reading.value.kind === 'validation')
+    return answered('200: Event Grid asks whether its events are wanted, and is told so')
 
   const caller = webhookCaller(webhook.name)
   const grants = createGrantIndex(policy.grants)
   const { alerts } = reading.value
   const judged = alerts.map((alert) => judgeAlert(alert, webhook, caller, grants, ''))
-  const answer = line('Answer', answerText(judged, mode))
+  const answer = answerText(judged, mode)
   const told = alerts.flatMap((alert, index) => [
     '',
     ...tell(alert, judged[index] as Judged, index, { webhook, policy, mode }),
   ])
-  return ok({ acts: judged.some(({ kind }) => kind === 'permitted'), text: [...head, answer, ...told, ''].join('\n') })
+  return ok({
+    acts: judged.some(({ kind }) => kind === 'permitted'),
+    text: [...head, line('Answer', answer), ...told, ''].join('\n'),
+    json: {
+      ...facts,
+      answer,
+      alerts: alerts.map((alert, index) => alertJson(alert, judged[index] as Judged, webhook, policy)),
+    },
+  })
 }
 
 function readBody(path: string): Result<Uint8Array, readonly string[]> {
@@ -135,6 +145,34 @@ function tell(
     ...(more > 0 ? [line('', `and ${more} more`)] : []),
     ...decision(judged, { webhook, policy, mode }),
   ]
+}
+
+/** One alert for programs: all its attributes, and what comes of it. */
+function alertJson(alert: Alert, judged: Judged, webhook: Webhook, policy: PolicyDocument): object {
+  const facts = {
+    ...(alert.alertRule === undefined ? {} : { alertRule: alert.alertRule }),
+    firing: alert.firing,
+    attributes: Object.fromEntries(alert.attributes),
+    outcome: judged.kind,
+  }
+  switch (judged.kind) {
+    case 'resolved':
+      return facts
+    case 'unmatched':
+    case 'invalid':
+      return { ...facts, detail: judged.detail }
+    case 'denied':
+    case 'permitted': {
+      const backend = judged.kind === 'denied' ? judged.backend : judged.permit.command.backend
+      const after = judged.kind === 'permitted' ? judged.permit.command.after?.text : undefined
+      return {
+        ...facts,
+        backend: backend.resourceId,
+        ...(after === undefined ? {} : { after }),
+        ...decisionJson(explainDecision(webhookCaller(webhook.name), 'reconnect', backend, policy.grants)),
+      }
+    }
+  }
 }
 
 function decision(

@@ -16,13 +16,21 @@ export interface Question {
   readonly backend: Backend
 }
 
+/** An answer, for people and for programs. */
+export interface Explained {
+  readonly text: string
+  readonly json: object
+  /** Whether it is allowed, would act, or did. */
+  readonly acts: boolean
+}
+
 /** More would be a listing of the policy, not an explanation. */
 const MAX_MISSES = 5
 
 export const MODES: Readonly<Record<Mode, string>> = {
   on: 'on: what is allowed is sent to ARM',
   'dry-run': 'dry-run: everything is decided, nothing is sent',
-  off: 'off: a reconnect is answered 503 ServiceUnavailable, whoever asks; an alert 200 switched-off',
+  off: 'off: a reconnect is answered 503 ServiceUnavailable; an alert 200 with outcome switched-off',
 }
 
 const MISSES: Readonly<Record<MissReason, string>> = {
@@ -52,6 +60,37 @@ export function explanationText(question: Question, explanation: Explanation): s
   ].join('\n')
 }
 
+/** The same answer for programs: every near miss, and grants by their position in the policy. */
+export function explanationJson(question: Question, explanation: Explanation): object {
+  const { mode, source, caller, action, backend } = question
+  return {
+    kind: 'caller',
+    mode,
+    policy: source ?? null,
+    principals: caller.principals,
+    action,
+    backend: backend.resourceId,
+    ...decisionJson(explanation),
+  }
+}
+
+export function decisionJson(explanation: Explanation): object {
+  return explanation.allowed
+    ? {
+        decision: 'allowed',
+        because: explanation.decidedBy.map((decided) => ({ action: decided.action, grant: grantJson(decided.grant) })),
+      }
+    : {
+        decision: 'denied',
+        missing: explanation.missing,
+        nearMisses: explanation.misses.map(({ grant, reason }) => ({ reason, grant: grantJson(grant) })),
+      }
+}
+
+function grantJson({ index, principal, scope, actions }: Grant): object {
+  return { index, principal, scope: scope.resourceId, actions }
+}
+
 export function because(decidedBy: Extract<Explanation, { allowed: true }>['decidedBy']): string[] {
   return decidedBy.map(({ action, grant }) =>
     line(
@@ -79,9 +118,11 @@ export function policyLine(source: string | undefined, grants: number): string {
   return line('Policy', source === undefined ? 'none: nobody may do anything' : `${source} (${count(grants, 'grant')})`)
 }
 
-/** A text from a payload: bounded, and without terminal sequences. */
+const MAX_PAYLOAD_CHARS = 300
+
+/** What comes from a payload: bounded, and without what a terminal would obey. */
 export function printableLine(text: string): string {
-  return excerpt(text, 300)
+  return excerpt(text, MAX_PAYLOAD_CHARS)
 }
 
 const place = (grant: Grant): string => `grants[${grant.index}]`

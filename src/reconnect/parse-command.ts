@@ -3,6 +3,7 @@ import type { ReconnectCommand } from '../domain/command.ts'
 import { parseAfter, type Duration } from '../domain/duration.ts'
 import type { RequestFailure } from '../domain/failure.ts'
 import { foldAscii } from '../domain/segments.ts'
+import { asObject, entriesOf, member, parseJson, type JsonObject } from '../shared/json.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 
 /** A request as plain facts: what the host matched, decoded once and by the host alone. */
@@ -63,11 +64,12 @@ function parseBody(body: Uint8Array | undefined): Result<Duration | undefined, R
   if (body === undefined) return ok(undefined)
   const content = parseJson(body)
   if (content === null) return ok(undefined)
-  if (!isObject(content)) return err(BODY_MALFORMED)
-  if (hasMisplacedAfter(content)) return err(AFTER_MISPLACED)
-  const properties = memberOf(content, 'properties') ?? {}
-  if (!isObject(properties)) return err(BODY_MALFORMED)
-  const after = memberOf(properties, 'after') ?? undefined
+  const request = asObject(content)
+  if (request === undefined) return err(BODY_MALFORMED)
+  if (hasMisplacedAfter(request)) return err(AFTER_MISPLACED)
+  const properties = member(request, 'properties') ?? {}
+  if (asObject(properties) === undefined) return err(BODY_MALFORMED)
+  const after = member(properties, 'after') ?? undefined
   if (after === undefined) return ok(undefined)
   const duration = parseAfter(after)
   return duration.ok ? duration : err({ reason: 'duration_invalid', fault: duration.error })
@@ -91,11 +93,11 @@ const AFTER_IN_QUERY: RequestFailure = {
  * Whether an `after` stands where ARM does not look, and would be lost without a word: at the top level, or with either name in another
  * letter case. `null` asks for nothing, so that nothing is lost.
  */
-function hasMisplacedAfter(content: object): boolean {
-  return Object.entries(content).some(([name, value]) => {
+function hasMisplacedAfter(request: JsonObject): boolean {
+  return entriesOf(request).some(([name, value]) => {
     if (isNamed(name, 'after')) return value !== null
-    if (!isNamed(name, 'properties') || !isObject(value)) return false
-    return Object.entries(value).some(
+    if (!isNamed(name, 'properties')) return false
+    return entriesOf(value).some(
       ([inner, after]) => isNamed(inner, 'after') && after !== null && !(name === 'properties' && inner === 'after'),
     )
   })
@@ -103,24 +105,6 @@ function hasMisplacedAfter(content: object): boolean {
 
 function isNamed(name: string, wanted: string): boolean {
   return name.length === wanted.length && foldAscii(name) === wanted
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** An own member: `__proto__` and `constructor` are names like any other. */
-function memberOf(object: object, name: string): unknown {
-  return Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined
-}
-
-/** Undefined for what is no JSON in UTF-8; no JSON text parses to undefined. */
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch {
-    return undefined
-  }
 }
 
 function parseApiVersion(

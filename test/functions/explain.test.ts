@@ -89,6 +89,32 @@ describe('npm run explain', () => {
     assert.match(stdout, /^Near miss +none:/m)
   })
 
+  it('answers programs with one JSON object: the decision, its grants by position, and every near miss', () => {
+    const allowed = explain([...OPERATOR, '--policy', EXAMPLE, '--json'])
+    assert.equal(allowed.status, 0)
+    const { because, ...rest } = JSON.parse(allowed.stdout) as {
+      because: { action: string; grant: { index: number } }[]
+    }
+    assert.deepEqual(
+      because.map(({ action, grant }) => [action, grant.index]),
+      [['reconnect', 0]],
+    )
+    assert.deepEqual(rest, {
+      kind: 'caller',
+      mode: 'on',
+      policy: EXAMPLE,
+      principals: ['role:Reconnect.Operator'],
+      action: 'reconnect',
+      backend: BACKEND,
+      decision: 'allowed',
+    })
+    const denied = explain(['--as', 'role:none', '--backend', BACKEND, '--policy', EXAMPLE, '--json'])
+    assert.equal(denied.status, 1)
+    const told = JSON.parse(denied.stdout) as { decision: string; missing: string; nearMisses: { reason: string }[] }
+    assert.deepEqual([told.decision, told.missing], ['denied', 'reconnect'])
+    assert.ok(told.nearMisses.some(({ reason }) => reason === 'other_principal'))
+  })
+
   it('reads mode and policy from local.settings.json, and the environment wins', () => {
     const file = join(folder, 'local.settings.json')
     writeFileSync(file, JSON.stringify({ Values: { RECONNECT_MODE: 'off', RECONNECT_POLICY_FILE: EXAMPLE } }))
@@ -133,7 +159,11 @@ describe('npm run explain', () => {
       /^--backend .*: expected backendId as 1 to 80/,
     ],
     ['what a terminal would obey', ['--as', 'role:a', '--backend', '\u001b[2J'], /^--backend "\\u001b\[2J"/],
-    ['an unknown action', [...OPERATOR, '--action', 'write'], /^--action "write": expected reconnect, read or force/],
+    [
+      'an unknown action',
+      [...OPERATOR, '--action', 'write'],
+      /^--action "write": expected reconnect, read, force or pause/,
+    ],
     ['two backends', [...OPERATOR, '--backend', BACKEND], /^--backend is given more than once/],
     ['two actions', [...OPERATOR, '--action', 'read', '--action', 'force'], /^--action is given more than once/],
     ['two policies', [...OPERATOR, '--policy', EXAMPLE, '--policy', EXAMPLE], /^--policy is given more than once/],
@@ -189,6 +219,24 @@ describe('npm run explain', () => {
       assert.match(stdout, /^ +Backend +\/subscriptions\/.*\/backends\/orders$/m)
       assert.match(stdout, /Decision +ACCEPTED/)
       assert.match(stdout, /grants\[\d+\] gives 'reconnect' to webhook:alertmanager/)
+    })
+
+    it('answers programs alert by alert', () => {
+      const body = saved({ alerts: [alertFor({ apim_service: 'apim-prod', backend_id: 'orders' }), alertFor({})] })
+      const { status, stdout } = explain(['--webhook', 'alertmanager', '--body', body, '--policy', EXAMPLE, '--json'])
+      assert.equal(status, 0)
+      const { answer, alerts } = JSON.parse(stdout) as {
+        answer: string
+        alerts: { outcome: string; backend?: string; detail?: string; attributes: Record<string, string> }[]
+      }
+      assert.equal(answer, '202 (1 of 2 alerts would act)')
+      assert.deepEqual(
+        alerts.map(({ outcome }) => outcome),
+        ['permitted', 'unmatched'],
+      )
+      assert.equal(alerts[0]?.attributes['backend_id'], 'orders')
+      assert.match(alerts[0]?.backend ?? '', /\/backends\/orders$/)
+      assert.match(alerts[1]?.detail ?? '', /no attribute/)
     })
 
     it('says why an alert does not act, alert by alert, and exits with 1 when none does', () => {
