@@ -187,7 +187,7 @@ describe('grafana-contact-point.yaml', () => {
 })
 
 describe('reconnect-after-deployment.sh', () => {
-  it('is accepted by a running app', async (t) => {
+  it('is accepted by a running app, and fails where a backend is left out', async (t) => {
     const key = `whsec_${randomBytes(32).toString('base64')}`
     const scope = BACKEND.slice(0, BACKEND.indexOf('/providers/'))
     const room = await startConversation(t, {
@@ -199,17 +199,31 @@ describe('reconnect-after-deployment.sh', () => {
       },
       env: { DEPLOYMENTS_KEY: key, RECONNECT_MODE: 'dry-run' },
     })
-    const run = (secret: string) =>
-      bash(`sh ${join(EXAMPLES, 'reconnect-after-deployment.sh')} '${BACKEND}' '${BACKEND}2'`, PROJECT_ROOT, {
-        RECONNECT_URL: `${room.sandbox.info.proxy}/alerts/deployments`,
-        RECONNECT_KEY: secret,
-      })
-    const { code, stdout, stderr } = await run(key)
+    const run = (secret: string, ...backends: readonly string[]) =>
+      bash(
+        `sh ${join(EXAMPLES, 'reconnect-after-deployment.sh')} ${backends.map((id) => `'${id}'`).join(' ')}`,
+        PROJECT_ROOT,
+        { RECONNECT_URL: `${room.sandbox.info.proxy}/alerts/deployments`, RECONNECT_KEY: secret },
+      )
+    const outcomesOf = (stdout: string): readonly string[] =>
+      (JSON.parse(stdout) as { alerts: { outcome: string }[] }).alerts.map(({ outcome }) => outcome)
+    const { code, stdout, stderr } = await run(key, BACKEND, `${BACKEND}2`, `${BACKEND}"quoted"`)
     assert.equal(code, 0, stderr)
-    assert.deepEqual(
-      (JSON.parse(stdout) as { alerts: { outcome: string }[] }).alerts.map(({ outcome }) => outcome),
-      ['dry-run', 'dry-run'],
-    )
-    assert.notEqual((await run(`whsec_${randomBytes(32).toString('base64')}`)).code, 0)
+    assert.deepEqual(outcomesOf(stdout), ['dry-run', 'dry-run', 'dry-run'])
+
+    const other = BACKEND.replace(/resourceGroups\/[^/]+/, 'resourceGroups/rg-other')
+    for (const [left, outcome] of [
+      [`${BACKEND}/x`, 'invalid'],
+      [other, 'denied'],
+    ] as const) {
+      const partly = await run(key, BACKEND, left)
+      assert.equal(partly.code, 1, 'a pipeline that goes on would think that both were reconnected')
+      assert.deepEqual(outcomesOf(partly.stdout), ['dry-run', outcome])
+      assert.match(partly.stderr, /left out/)
+    }
+    const refused = await run(key, other)
+    assert.equal(refused.code, 1)
+    assert.match(refused.stdout, /AuthorizationFailed/, 'what the app says is shown')
+    assert.notEqual((await run(`whsec_${randomBytes(32).toString('base64')}`, BACKEND)).code, 0)
   })
 })
