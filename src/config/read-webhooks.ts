@@ -1,14 +1,11 @@
 import type { Webhook } from '../policy/policy-document.ts'
 import type { WebhookConfig } from './config.ts'
+import { isPlaceholder } from './placeholder.ts'
 import type { Reading, Settings } from './settings.ts'
 
 const MIN_SECRET_CHARS = 16
-/** What people leave in a setting that they meant to come back to. Only as a whole or at its beginning: a random secret may contain any word. */
-const PLACEHOLDER =
-  /^(?:<.*>|\{\{.*\}\}|\$\{.*\}|\$\(.*\)|%.*%|\[.*\]|(?:change|replace|insert|enter|put)[-_ ]?(?:me|this|it|here|with|your|the|secret)(?:[-_ ].*)?|your[-_ ].*|(?:example|sample|placeholder|dummy|todo|fixme|tbd|test|my)[-_ ]?(?:secret|token|key|password|value)?[-_ 0-9]*|(?:secret|password|token)[-_ 0-9]*|(.)\1*)$/i
-
 const SECRET: Reading<string> = {
-  parse: (text) => (text.length >= MIN_SECRET_CHARS && !PLACEHOLDER.test(text) ? text : undefined),
+  parse: (text) => (text.length >= MIN_SECRET_CHARS && !isPlaceholder(text) ? text : undefined),
   expectation: `a secret of at least ${MIN_SECRET_CHARS} characters that is no placeholder`,
   example: 'the output of: openssl rand -base64 32',
 }

@@ -83,7 +83,13 @@ describe('the secrets of webhooks', () => {
   }
 
   it('are not refused for a word that chance has put into them', () => {
-    for (const value of ['aGkchangemeZ93kd8Qw', 'K8-your-zebra-29-Lq', 'testbed-93-Orchid-77', 'passwordless-39fj3-Q'])
+    for (const value of [
+      '4739205816629471',
+      'aGkchangemeZ93kd8Qw',
+      'K8-your-zebra-29-Lq',
+      'testbed-93-Orchid-77',
+      'passwordless-39fj3-Q',
+    ])
       assert.deepEqual(problems({ a: bearer('TOKEN') }, { TOKEN: value }), [], value)
   })
 
