@@ -25,15 +25,19 @@ const ROLE = /^[!-~]{1,120}$/
 const TEMPLATE = /^(?=[/{])(?:[!-z|~]|\{[^{}]+\}){1,1000}$/
 
 const described = <T extends z.ZodMiniType>(shape: Shape, schema: T): T => {
-  const { description, example } = MEMBERS[shape]
-  z.globalRegistry.add(schema, { description, examples: [example] })
+  const { description, expectation, example } = MEMBERS[shape]
+  z.globalRegistry.add(schema, { description, examples: [example], errorMessage: `expected ${expectation}` })
   return schema
 }
 const text = (shape: Shape, pattern: RegExp) => described(shape, z.string().check(z.regex(pattern)))
 const textWhere = (shape: Shape, isValid: (text: string) => boolean) =>
   described(shape, z.string().check(z.refine(isValid)))
 
-/** A problem with a more exact expectation than the member's. It does not contain the value. */
+const type = <const T extends string>(name: T) => described('webhooks.*.authentication.type', z.literal(name))
+const format = <const T extends readonly [string, ...string[]]>(names: T) =>
+  described('webhooks.*.format', z.enum(names))
+
+/** A problem that knows more than the member's expectation. The text itself stays out: a problem never carries a value. */
 const refuse = (context: { issues: object[] }, input: string, expectation: string): never => {
   context.issues.push({ code: 'custom', input, message: expectation })
   return z.NEVER
@@ -73,7 +77,7 @@ const isReplayBounded = (hmac: { timestampHeader?: string; toleranceSeconds?: nu
   hmac.toleranceSeconds === undefined || hmac.timestampHeader !== undefined
 const HMAC = z
   .strictObject({
-    type: z.literal('hmac'),
+    type: type('hmac'),
     ...secrets,
     header: z.exactOptional(text('webhooks.*.authentication.header', HEADER_NAME)),
     timestampHeader: z.exactOptional(text('webhooks.*.authentication.timestampHeader', HEADER_NAME)),
@@ -89,7 +93,7 @@ const namesSender = (entra: { role?: string; appIds?: readonly string[] }) =>
   entra.role !== undefined || entra.appIds !== undefined
 const ENTRA = z
   .strictObject({
-    type: z.literal('entra'),
+    type: type('entra'),
     role: z.exactOptional(text('webhooks.*.authentication.role', ROLE)),
     appIds: z.exactOptional(
       described('webhooks.*.authentication.appIds', z.array(z.string().check(z.refine(isGuid))).check(z.minLength(1))),
@@ -104,15 +108,15 @@ const AUTHENTICATION = described(
   z.discriminatedUnion('type', [
     ENTRA,
     HMAC,
-    z.strictObject({ type: z.literal('standard-webhooks'), ...secrets }),
-    z.strictObject({ type: z.literal('bearer'), ...secrets }),
+    z.strictObject({ type: type('standard-webhooks'), ...secrets }),
+    z.strictObject({ type: type('bearer'), ...secrets }),
     z.strictObject({
-      type: z.literal('basic'),
+      type: type('basic'),
       username: text('webhooks.*.authentication.username', USERNAME),
       ...secrets,
     }),
     z.strictObject({
-      type: z.literal('query'),
+      type: type('query'),
       parameter: text('webhooks.*.authentication.parameter', QUERY_PARAMETER),
       ...secrets,
     }),
@@ -168,20 +172,20 @@ const WEBHOOK = described(
   'webhooks.*',
   z.discriminatedUnion('format', [
     z.strictObject({
-      format: z.enum(['azure-monitor', 'event-grid']),
+      format: format(['azure-monitor', 'event-grid']),
       ...common,
       effect: z.exactOptional(EFFECT),
       backend: z.exactOptional(BACKEND),
     }),
     // These senders have no attribute that always names the service, so there is no default template.
     z.strictObject({
-      format: z.enum(['alertmanager', 'grafana']),
+      format: format(['alertmanager', 'grafana']),
       ...common,
       effect: z.exactOptional(EFFECT),
       backend: BACKEND,
     }),
-    // A generic alert contains whole resource ids, so a template would be ignored.
-    z.strictObject({ format: z.literal('generic'), ...common, effect: z.exactOptional(effect(z.literal(false))) }),
+    // A generic alert carries whole resource ids: a template would be ignored.
+    z.strictObject({ format: format(['generic']), ...common, effect: z.exactOptional(effect(z.literal(false))) }),
   ]),
 )
 

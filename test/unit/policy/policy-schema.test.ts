@@ -10,7 +10,9 @@ import { SAMPLE, sampleWith } from './a-policy.ts'
 import { STRUCTURAL_FAULTS } from './structural-faults.ts'
 
 const published = JSON.parse(readFileSync(new URL('../../../policy.schema.json', import.meta.url), 'utf8')) as object
-const accepts = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(published)
+/** For editors (vscode-json-languageservice); a validator has nothing to do with them. */
+const EDITOR_KEYWORDS = ['errorMessage', 'enumDescriptions']
+const accepts = new Ajv2020({ strict: true, allowUnionTypes: true }).addVocabulary(EDITOR_KEYWORDS).compile(published)
 const parses = (document: unknown): boolean => parsePolicy(JSON.stringify(document)).ok
 /** As an editor sees it: members that JSON cannot express are absent. */
 const asJson = (document: unknown): unknown => JSON.parse(JSON.stringify(document))
