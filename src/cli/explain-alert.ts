@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parsePayload } from '../alerts/parse-payload.ts'
 import { readAlerts } from '../alerts/read-alerts.ts'
-import type { Alert, Condition, PayloadFault } from '../alerts/alert.ts'
+import { isFiring, type Alert, type Condition, type PayloadFault } from '../alerts/alert.ts'
 import { webhookCaller } from '../domain/caller.ts'
 import type { Mode } from '../config/config.ts'
 import { explainDecision } from '../policy/explain-decision.ts'
@@ -151,7 +151,7 @@ function tell(
 function alertJson(alert: Alert, judged: Judged, webhook: Webhook, policy: PolicyDocument): object {
   const facts = {
     ...(alert.alertRule === undefined ? {} : { alertRule: alert.alertRule }),
-    firing: alert.firing,
+    firing: isFiring(alert),
     attributes: Object.fromEntries(alert.attributes),
     outcome: judged.kind,
   }

@@ -100,6 +100,10 @@ export const REASONS: Readonly<Record<Reason, Advice>> = {
     'Another request for the backend waited for Azure Resource Manager until the time ran out.',
     'Look at the operation of that request; send this one again.',
   ),
+  write_budget_spent: advice(
+    "Azure Resource Manager's write budget for the subscription was spent by other deliveries, so this one waits.",
+    'Nothing: it is tried again by itself.',
+  ),
   storage_unavailable: advice(
     'The storage account did not answer, so nothing could be read or stored.',
     'Check AzureWebJobsStorage, the role assignments on it, and its firewall.',

@@ -7,8 +7,6 @@ export interface ReconnectCommand {
   readonly apiVersion: string
   /** Absent: ARM's default of two minutes. */
   readonly after?: Duration
-  /** The caller's own words: at most 200 printable ASCII characters. */
-  readonly reason?: string
   /** Decide everything and send nothing. */
   readonly dryRun: boolean
   /** Do not join a reconnect that is in flight or scheduled. Needs the action `force`. */
