@@ -169,7 +169,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
           case 'lease':
             return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, false) }
           case 'joined':
-            leave({ scheduled: leased.scheduled, isNew: false })
+            leave({ scheduled: leased.scheduled, isNew: leased.waited })
             return leased
           case 'storage_unavailable': {
             const known = remembered.get(backend.key)
@@ -203,7 +203,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
           message: { operationId: operation.id, generation },
         })
         if (leased.kind === 'lease') return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, true) }
-        leave(leased.kind === 'joined' ? { scheduled: leased.scheduled, isNew: false } : undefined)
+        leave(leased.kind === 'joined' ? { scheduled: leased.scheduled, isNew: leased.waited } : undefined)
         return leased
       } catch (defect) {
         leave()

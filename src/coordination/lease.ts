@@ -47,7 +47,8 @@ export interface LeaseRequest {
 
 export type Leased =
   | { readonly kind: 'lease'; readonly lease: SharedLease }
-  | { readonly kind: 'joined'; readonly scheduled: Scheduled }
+  /** `waited`: its result came while this request waited for it. */
+  | { readonly kind: 'joined'; readonly scheduled: Scheduled; readonly waited: boolean }
   /** Another request was in flight until the time ran out. */
   | { readonly kind: 'busy' }
   | { readonly kind: 'limit_reached' }
@@ -114,7 +115,10 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
         )
           return { kind: 'busy' }
         const decision = decideSlot(slot.value, ask)
-        if (decision.kind === 'join') return { kind: 'joined', scheduled: decision.scheduled }
+        if (decision.kind === 'join') {
+          const { scheduled } = decision
+          return { kind: 'joined', scheduled, waited: scheduled.operationId === waitedFor }
+        }
         if (decision.kind === 'limit_reached') return decision
         if (decision.kind === 'wait') {
           waitedFor = decision.inFlight.operationId

@@ -69,10 +69,15 @@ export function decideSlot(slot: Slot, ask: Ask): SlotDecision {
   return { kind: 'free' }
 }
 
-/** Whether an accepted reconnect serves the request: it comes after the request, and no later than was asked (invariant 9). */
-export function covers(scheduled: Scheduled, ask: Ask): boolean {
-  if (ask.force || scheduled.dueEpochMs > ask.wantedByEpochMs + CLOCK_TOLERANCE_MS) return false
-  return scheduled.operationId === ask.waitedFor || scheduled.dueEpochMs >= ask.sinceEpochMs + JOIN_MARGIN_MS
+/**
+ * Whether an accepted reconnect serves the request: it comes after the request, and no later than was asked (invariant 9). A person or tool
+ * that waited for its result joins it in any case (contract, section 6). An alert does not: the record of a reconnect may be later than the
+ * reconnect, and the alert may have come in between.
+ */
+export function covers({ operationId, dueEpochMs }: Scheduled, ask: Ask): boolean {
+  if (ask.force || dueEpochMs > ask.wantedByEpochMs + CLOCK_TOLERANCE_MS) return false
+  if (operationId !== ask.waitedFor) return dueEpochMs >= ask.sinceEpochMs + JOIN_MARGIN_MS
+  return ask.limit === undefined || dueEpochMs >= ask.sinceEpochMs
 }
 
 /**

@@ -58,6 +58,8 @@ const MAX_BUDGET_WAIT_MS = 1_000
 /** ARM's acceptance is written down within this time, else a message carries it. */
 const RECORD_WITHIN_MS = 8_000
 const OUTCOME_MESSAGE_DELAY_MS = 5_000
+/** A message whose storing was given up may appear so much later. */
+const LATE_MESSAGE_MS = 60_000
 /** As host.json says (`visibilityTimeout`): when a message is shown again that comes back. */
 const COMES_BACK_AFTER_MS = 30_000
 /** A message that keeps coming back is reported and dropped so long after `deliverWithin`. */
@@ -293,10 +295,9 @@ function tell(alert: QueuedAlert, ports: DeliveryPorts): Story {
       // The next message first, then the release, then the host deletes this message (invariant 5).
       const next = { ...alert, generation: generation + 1, tries: tries + (forwarded === undefined ? 0 : 1) }
       const stored = await enqueue(next, delayMs)
-      // Not certain: this message stays the latest. Copies of it wait as long, so that they do not multiply.
-      const waiting = stored.ok
-        ? { generation: next.generation }
-        : { generation, notBeforeEpochMs: clock.now() + delayMs }
+      // Not certain: this message stays the latest known. It and its copies wait until a late one has arrived, so that they do not multiply.
+      const notBeforeEpochMs = clock.now() + Math.max(delayMs, LATE_MESSAGE_MS)
+      const waiting = stored.ok ? { generation: next.generation } : { generation, notBeforeEpochMs }
       const operation = advance(
         lease.operation,
         { to: 'waiting', error, ...sentBy(forwarded), ...waiting },

@@ -1,59 +1,68 @@
-import type { AuditEvent } from '../../src/audit/event.ts'
+import { createAlertBatches } from '../../src/coordination/alert-batch.ts'
+import { createCoordinator, createSlotBreaker } from '../../src/coordination/coordinator.ts'
 import type { WebhookConfig } from '../../src/config/config.ts'
 import { createDeliveryQueue } from '../../src/delivery/delivery-queue.ts'
 import { parseMessage } from '../../src/delivery/message.ts'
-import { createPace } from '../../src/delivery/pace.ts'
-import type { AcceptedAlert } from '../../src/domain/accepted-alert.ts'
+import { createRateLimiter } from '../../src/delivery/rate-limiter.ts'
 import { webhookCaller } from '../../src/domain/caller.ts'
+import type { DecisionFacts } from '../../src/domain/decision.ts'
+import { DEFAULT_AFTER_MS } from '../../src/domain/duration.ts'
 import type { ArmFailure } from '../../src/domain/failure.ts'
 import type { OperationId } from '../../src/domain/operation.ts'
+import type { QueuedAlert } from '../../src/domain/queued-alert.ts'
 import { parseScope } from '../../src/domain/scope.ts'
-import { describeFailure } from '../../src/http/failure-reply.ts'
-import { createAcceptances } from '../../src/ledger/acceptances.ts'
-import { createJoinCounter } from '../../src/ledger/join-counter.ts'
-import { createLedger } from '../../src/ledger/ledger.ts'
-import { createRecords } from '../../src/ledger/records.ts'
-import { createStorageClock } from '../../src/ledger/storage-clock.ts'
+import { createJoinCounter } from '../../src/operations/join-counter.ts'
+import { createHistoryCopies } from '../../src/operations/history-copies.ts'
+import { createOperationLog } from '../../src/operations/operation-log.ts'
 import { createGrantIndex } from '../../src/policy/grant-index.ts'
-import { abandon, deliver, type DeliveryPorts } from '../../src/reconnect/deliver.ts'
+import { abandon, deliver, MessageComesBack, type DeliveryPorts } from '../../src/reconnect/deliver.ts'
 import type { Forward, Forwarded } from '../../src/reconnect/ports.ts'
 import { receiveAlerts, type AlertAnswer, type AlertPorts } from '../../src/reconnect/receive-alerts.ts'
 import type { Clock } from '../../src/shared/clock.ts'
 import { err, ok } from '../../src/shared/result.ts'
+import { createOperationId } from '../../src/storage/keys.ts'
+import type { Store } from '../../src/storage/store.ts'
 import { A_LIMIT, aBackend, aDuration, aPrincipal, IDS, PARTS } from './builders.ts'
 import { START_EPOCH_MS } from './fake-clock.ts'
 import { createSimulatedQueue, type QueueWeather, type SimulatedQueue } from './simulated-queue.ts'
-import { createSimulatedTable, FAIR, type SimulatedTable, type TableWeather } from './simulated-table.ts'
+import { createSimulatedStore, FAIR, type SimulatedStore, type StoreWeather } from './simulated-store.ts'
 import { createSimulation, type Simulation } from './simulation.ts'
 
-/** What ARM does with a POST: takes it, cannot be reached, never answers (having acted or not), or has had enough. */
-export type ArmMood = 'up' | 'away' | 'hanging' | 'throttling'
+/** What ARM does with a POST: takes it, cannot be reached, never answers (having acted or not), has had enough, or refuses at length. */
+export type ArmMood = 'up' | 'away' | 'hanging' | 'throttling' | 'wordy'
 
 export interface AlertClimate {
   readonly instances: number
   /** How far an instance's clock is off, at most, either way. */
   readonly skewMs: number
-  readonly table: TableWeather
-  readonly queue: QueueWeather
+  readonly store: (call: keyof Store, sinceStartMs: number) => StoreWeather
+  /** How long a call to storage takes, one way. */
+  readonly storeLatencyMs: number
+  readonly queue: (sinceStartMs: number) => QueueWeather
   readonly arm: (sinceStartMs: number) => ArmMood
   /** An instance dies now and then, at any moment, and another takes its place. */
   readonly livesMs: number
   readonly limit: number
   readonly deliverWithin: string
+  /** What alerts ask for; absent: the default of two minutes. */
+  readonly after?: string
 }
+
+export const CALM_QUEUE: QueueWeather = { refused: 0, lost: 0, again: 0, twice: 0, latencyMs: 30 }
 
 export const CALM: AlertClimate = {
   instances: 1,
   skewMs: 0,
-  table: FAIR,
-  queue: { refused: 0, lost: 0, again: 0 },
+  store: () => FAIR,
+  storeLatencyMs: 30,
+  queue: () => CALM_QUEUE,
   arm: () => 'up',
   livesMs: Number.POSITIVE_INFINITY,
   limit: A_LIMIT.count,
   deliverWithin: 'PT6H',
 }
 
-/** A POST as ARM sees it, and whether its sender heard of it: one who died or gave up did not. */
+/** A POST as ARM sees it, and whether its sender heard of it: one that died or gave up did not. */
 export interface Post {
   readonly backend: string
   readonly atEpochMs: number
@@ -61,22 +70,25 @@ export interface Post {
   heard: boolean
 }
 
+/** An alert whose sender was told that it is accepted. */
 export interface Held {
   readonly backend: string
   readonly operation: OperationId
+  /** When the sender asked, by the true time. */
+  readonly askedAtEpochMs: number
 }
 
 /** Alerts from the sender to ARM: everything of ours is real, everything of Azure's is simulated, and time is virtual. */
 export interface AlertWorld {
   readonly simulation: Simulation
-  readonly table: SimulatedTable
+  readonly store: SimulatedStore
   readonly queue: SimulatedQueue
   readonly posts: readonly Post[]
-  readonly events: readonly AuditEvent[]
-  /** Every alert that a sender was told is held. */
+  readonly events: readonly DecisionFacts[]
   readonly held: readonly Held[]
   /** Alerts that a sender has given up, having heard nothing good of them. */
   readonly givenUp: readonly string[]
+  readonly defects: readonly unknown[]
   readonly deaths: () => number
   /** A sender's alert, repeated as an action group does until it is answered 2xx. */
   post(backendId: string, afterMs: number, subscriptionId?: string): void
@@ -98,13 +110,20 @@ interface Instance {
 
 export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorld {
   const simulation = createSimulation(seed, START_EPOCH_MS)
-  const table = createSimulatedTable(simulation, () => climate.table)
-  const queue = createSimulatedQueue(simulation, () => climate.queue)
+  const sinceStartMs = (): number => simulation.now() - START_EPOCH_MS
+  const shared = createSimulatedStore(
+    simulation,
+    (call) => climate.store(call, sinceStartMs()),
+    () => simulation.random() * climate.storeLatencyMs,
+  )
+  const queue = createSimulatedQueue(simulation, () => climate.queue(sinceStartMs()))
   const posts: Post[] = []
-  const events: AuditEvent[] = []
+  const events: DecisionFacts[] = []
   const held: Held[] = []
   const givenUp: string[] = []
+  const defects: unknown[] = []
   const instances: Instance[] = []
+  const after = climate.after === undefined ? undefined : aDuration(climate.after)
   let started = 0
   let deaths = 0
   let lastPostMs = 0
@@ -112,14 +131,15 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
   function createForward(clock: Clock): Forward {
     return async (permit, _ids, deadline) => {
       const backend = permit.command.backend.key
-      const mood = climate.arm(simulation.now() - START_EPOCH_MS)
+      const mood = climate.arm(sinceStartMs())
+      const began = clock.now()
       const fail = (error: ArmFailure, more: Partial<Forwarded> = {}): Forwarded => ({
         result: err(error),
         attempts: 1,
         ambiguous: false,
         ...more,
       })
-      // What has left arrives, whatever becomes of its sender; who has died waits for ever for the answer.
+      // What has left arrives, whatever becomes of its sender; one that has died waits for ever for the answer.
       await simulation.sleep(simulation.random() * 500)
       const post: Post = {
         backend,
@@ -132,16 +152,11 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       if (mood === 'hanging') return fail({ reason: 'outcome_unknown', detail: 'no answer' }, { ambiguous: true })
       post.heard = true
       if (mood === 'away') return fail({ reason: 'arm_unreachable', detail: 'refused' })
-      if (mood === 'throttling')
-        return fail(
-          {
-            reason: 'arm_throttled',
-            status: 429,
-            error: { code: 'SubscriptionRequestsThrottled', message: 'slow down' },
-          },
-          { retryAfterMs: 7_000 },
-        )
-      return { result: ok({ acceptedAtEpochMs: simulation.now() }), attempts: 1, ambiguous: false }
+      const code = mood === 'wordy' ? 'Conflict' : 'SubscriptionRequestsThrottled'
+      const error = { code, message: mood === 'wordy' ? 'word '.repeat(50_000) : 'slow down' }
+      if (mood === 'wordy') return fail({ reason: 'arm_rejected', status: 409, error })
+      if (mood === 'throttling') return fail({ reason: 'arm_throttled', status: 429, error }, { retryAfterMs: 7_000 })
+      return { result: ok({ sentAtEpochMs: began }), attempts: 1, ambiguous: false }
     }
   }
 
@@ -150,22 +165,16 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
     const instance: Instance = { dead: false, receive }
     const dead = (): boolean => instance.dead
     const clock = simulation.clock((simulation.random() - 0.5) * 2 * climate.skewMs, dead)
-    const storageClock = createStorageClock(clock)
-    const store = table.connect(number, clock, storageClock, dead)
-    const records = createRecords(store, clock, SILENT, () => undefined)
+    const store = shared.connect(number, dead)
+    const breaker = createSlotBreaker(clock)
+    const copies = createHistoryCopies(store, clock, SILENT)
+    const copy = copies.write
     const limit = { ...A_LIMIT, count: climate.limit }
-    const ledger = createLedger({
-      store,
-      records,
-      storageClock,
-      clock,
-      deadlineMs: DEADLINE_MS,
-      describe: describeFailure,
-      limit,
-      random: simulation.random,
-    })
+    const { random } = simulation
+    const coordinator = createCoordinator({ store, breaker, clock, deadlineMs: DEADLINE_MS, limit, copy, random })
+    const operations = createOperationLog({ store, breaker, clock, copy })
     const deliverWithin = aDuration(climate.deliverWithin)
-    const joins = createJoinCounter(store, clock, SILENT, String(number))
+    const countJoined = createJoinCounter(store, clock, SILENT, String(number))
     const client = queue.connect(dead)
     const grants = createGrantIndex(
       [PARTS.subscriptionId, OTHER_SUBSCRIPTION].map((subscriptionId, index) => {
@@ -174,27 +183,36 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
         return { index, principal: aPrincipal('webhook:w'), scope: scope.value, actions: ['reconnect'] }
       }),
     )
-    const enqueue = createDeliveryQueue({ open: () => Promise.resolve(client), clock })
-    const record = (event: AuditEvent): void => void (dead() || events.push(event))
-    const shared = { grants, mode: 'on', enqueue, clock, record, apiVersion: '2024-05-01' } as const
+    const messages = createDeliveryQueue({ open: () => Promise.resolve(client), clock })
+    const describe = ({ reason, ...more }: { reason: string; error?: { message: string } }) => ({
+      code: reason,
+      message: more.error?.message ?? reason,
+    })
+    const audit = (facts: DecisionFacts): void => void (dead() || events.push(facts))
+    const common = { grants, mode: 'on', operations, describe, clock, audit, apiVersion: '2024-05-01' } as const
     const alertPorts: AlertPorts = {
-      ...shared,
-      ledger,
-      acceptances: createAcceptances({ store, records, joins, storageClock, clock, deliverWithinMs: deliverWithin.ms }),
+      ...common,
+      createOperationId,
+      enqueue: messages.accept,
+      batches: createAlertBatches({ store, breaker, clock, deliverWithinMs: deliverWithin.ms, copy, countJoined }),
     }
     const deliveryPorts: DeliveryPorts = {
-      ...shared,
-      deliveries: ledger,
+      ...common,
+      webhooks: new Set(['w']),
+      coordinator,
+      enqueue: messages.retry,
       forward: createForward(clock),
-      pace: createPace(clock),
+      rateLimiter: createRateLimiter(clock),
       deliverWithin,
-      random: simulation.random,
+      limit,
+      random,
     }
     const webhook = {
       name: 'w',
       format: 'generic',
       authentication: { type: 'bearer', secret: 'S' },
       secrets: ['x'],
+      ...(after === undefined ? {} : { after: after.text }),
     } as unknown as WebhookConfig
 
     async function receive(backend: string): Promise<readonly AlertAnswer[] | undefined> {
@@ -216,20 +234,24 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       return received.ok && received.value.kind === 'alerts' ? received.value.alerts : undefined
     }
 
-    async function run(message: unknown): Promise<void> {
+    async function handle(message: unknown, story: typeof deliver): Promise<void> {
       const deadline = simulation.deadline(DEADLINE_MS)
       try {
-        await deliver(read(message), deadline, deliveryPorts)
+        const alert = read(message)
+        if (alert !== undefined) await story(alert, deadline, deliveryPorts)
+      } catch (error) {
+        if (!(error instanceof MessageComesBack)) defects.push(error)
+        throw error
       } finally {
         deadline.dispose()
       }
     }
 
-    queue.listen({ run, giveUp: (message) => abandon(read(message), deliveryPorts), dead })
+    queue.listen({ run: (message) => handle(message, deliver), giveUp: (message) => handle(message, abandon), dead })
     if (Number.isFinite(climate.livesMs)) simulation.after(climate.livesMs * (0.5 + simulation.random()), die)
     function die(): void {
       // What has nothing left to do is left in peace, or the simulation would not end.
-      if (queue.waiting() === 0 && simulation.now() - START_EPOCH_MS > lastPostMs) return
+      if (queue.waiting() === 0 && sinceStartMs() > lastPostMs) return
       instance.dead = true
       deaths += 1
       instances.splice(instances.indexOf(instance), 1)
@@ -239,6 +261,7 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
   }
 
   async function send(backend: string): Promise<void> {
+    const askedAtEpochMs = simulation.now()
     for (let tries = 0; ; tries += 1) {
       const instance = instances[Math.floor(simulation.random() * instances.length)]
       const answers =
@@ -246,7 +269,7 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
           ? undefined
           : await Promise.race([instance.receive(backend), simulation.sleep(SENDER_PATIENCE_MS)])
       const operation = Array.isArray(answers) ? (answers as readonly AlertAnswer[])[0]?.operation : undefined
-      if (operation !== undefined) return void held.push({ backend, operation })
+      if (operation !== undefined) return void held.push({ backend, operation, askedAtEpochMs })
       const gapMs = RETRY_GAPS_MS[tries]
       if (gapMs === undefined) return void givenUp.push(backend)
       await simulation.sleep(gapMs)
@@ -256,12 +279,13 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
   for (let index = 0; index < climate.instances; index += 1) instances.push(startInstance())
   return {
     simulation,
-    table,
+    store: shared,
     queue,
     posts,
     events,
     held,
     givenUp,
+    defects,
     deaths: () => deaths,
     post(backendId, afterMs, subscriptionId = PARTS.subscriptionId) {
       lastPostMs = Math.max(lastPostMs, afterMs)
@@ -270,8 +294,13 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
   }
 }
 
-function read(message: unknown): AcceptedAlert {
+/** How long after its POST a reconnect happens in this climate. */
+export function afterMsOf({ after }: AlertClimate): number {
+  return after === undefined ? DEFAULT_AFTER_MS : aDuration(after).ms
+}
+
+/** Undefined for what `read-message.ts` reports and deletes. */
+function read(message: unknown): QueuedAlert | undefined {
   const alert = parseMessage(message)
-  if (!alert.ok) throw new TypeError(`a message of our own cannot be read: ${alert.error.member}`)
-  return alert.value
+  return alert.ok ? alert.value : undefined
 }

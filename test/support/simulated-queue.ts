@@ -1,4 +1,4 @@
-import type { QueueClient } from '@azure/storage-queue'
+import type { Queues } from '../../src/delivery/open-queue.ts'
 import type { Simulation } from './simulation.ts'
 
 /** How often, of one, what goes wrong with a message. */
@@ -9,6 +9,10 @@ export interface QueueWeather {
   readonly lost: number
   /** It is delivered once more after its end, as after a pop receipt that was out of date. */
   readonly again: number
+  /** It is visible again while it is being worked on, as when the host could not renew its invisibility in time. */
+  readonly twice: number
+  /** How long a call takes, at most. */
+  readonly latencyMs: number
 }
 
 /** One instance's trigger. What it runs when it dies comes again elsewhere. */
@@ -20,7 +24,9 @@ export interface QueueWorker {
 
 /** The queue and its triggers: hidden for ten minutes while a message runs, renewed while its instance lives; at least once, in any order. */
 export interface SimulatedQueue {
-  connect(dead: () => boolean): QueueClient
+  connect(dead: () => boolean): Queues
+  /** Stores a message that nobody of ours wrote. */
+  forge(text: string): void
   listen(worker: QueueWorker): void
   /** Messages that were ever stored, and the most that were in the queue at one time. */
   stored(): number
@@ -34,7 +40,7 @@ const HIDDEN_MS = 600_000
 /** As host.json has them: batchSize + newBatchThreshold, visibilityTimeout, maxDequeueCount. */
 const MAX_RUNNING = 24
 const FAILED_HIDDEN_MS = 30_000
-const MAX_DEQUEUES = 20
+const MAX_DEQUEUES = 20_160
 
 export function createSimulatedQueue(simulation: Simulation, weather: () => QueueWeather): SimulatedQueue {
   const workers: (QueueWorker & { running: number })[] = []
@@ -52,6 +58,17 @@ export function createSimulatedQueue(simulation: Simulation, weather: () => Queu
     simulation.after(hiddenMs, () => offer(message))
   }
 
+  /** Another worker has the same message at the same time; its end deletes the message for both. */
+  function copy(message: Message): void {
+    const free = workers.filter(({ dead, running }) => !dead() && running < MAX_RUNNING)
+    const worker = free[Math.floor(simulation.random() * free.length)]
+    if (worker !== undefined && messages.has(message)) void worker.run(parse(message.text)).catch(() => undefined)
+  }
+
+  function parse(text: string): unknown {
+    return JSON.parse(Buffer.from(text, 'base64').toString('utf8'))
+  }
+
   function offer(message: Message): void {
     const free = workers.filter(({ dead, running }) => !dead() && running < MAX_RUNNING)
     const worker = free[Math.floor(simulation.random() * free.length)]
@@ -64,6 +81,7 @@ export function createSimulatedQueue(simulation: Simulation, weather: () => Queu
 
   async function hand(message: Message, worker: (typeof workers)[number]): Promise<void> {
     message.dequeues += 1
+    if (simulation.random() < weather().twice) simulation.after(simulation.random() * 60_000, () => copy(message))
     const isLast = message.dequeues >= MAX_DEQUEUES
     let cancel = hide()
     function hide(): () => void {
@@ -72,7 +90,7 @@ export function createSimulatedQueue(simulation: Simulation, weather: () => Queu
         else cancel = hide()
       })
     }
-    const read: unknown = JSON.parse(Buffer.from(message.text, 'base64').toString('utf8'))
+    const read = parse(message.text)
     worker.running += 1
     const isDone = await worker.run(read).then(
       () => true,
@@ -102,18 +120,20 @@ export function createSimulatedQueue(simulation: Simulation, weather: () => Queu
         { visibilityTimeout = 0 }: { visibilityTimeout?: number } = {},
       ): Promise<unknown> =>
         new Promise((resolve, reject) => {
-          const { refused, lost } = weather()
+          const { refused, lost, latencyMs } = weather()
           const dice = simulation.random()
           const answer = (work: () => void): void =>
-            void simulation.after(simulation.random() * 30, () => !dead() && work())
-          simulation.after(simulation.random() * 30, () => {
+            void simulation.after(simulation.random() * latencyMs, () => !dead() && work())
+          simulation.after(simulation.random() * latencyMs, () => {
             // A call that has left its instance arrives, whatever becomes of the instance.
             if (dice >= refused) store(text, visibilityTimeout * 1_000)
             answer(() => (dice < refused + lost ? reject(new Error('queue: no answer')) : resolve({})))
           })
         })
       // Nothing else of the client is called once the queue exists.
-      return { sendMessage } as unknown as QueueClient
+      const client = { sendMessage }
+      return { deliver: client, poison: client } as unknown as Queues
     },
+    forge: (text) => store(text, 0),
   }
 }
