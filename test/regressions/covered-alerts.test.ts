@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Conversation } from '../conformance/conversation.ts'
 import { AFTER, told } from '../conformance/places.ts'
 import { isFinal, operationWhen, type Posted, type ShownOperation } from '../conformance/senders.ts'
 import type { FaultEffect } from '../support/faulty-storage.ts'
@@ -9,6 +10,7 @@ import {
   effects,
   effectsReach,
   fire,
+  HISTORY_TABLE,
   knockAt,
   PATIENCE_MS,
   QUEUE,
@@ -21,7 +23,7 @@ import {
 const env = { RECONNECT_DEADLINE_SECONDS: '10' }
 
 /** One scene for each test that breaks storage for the whole app; they run beside each other. */
-const scenes = await Promise.all(Array.from({ length: 4 }, () => startScene({ after }, { env })))
+const scenes = await Promise.all(Array.from({ length: 5 }, () => startScene({ after }, { env })))
 const take = () => scenes.shift() ?? assert.fail('no scene is left')
 const { room } = take()
 const another = await room.sandbox.startAnother()
@@ -29,6 +31,12 @@ const another = await room.sandbox.startAnother()
 function operationOf(posted: Posted): string {
   assert.deepEqual([posted.status, posted.alerts[0]?.outcome], [202, 'accepted'], posted.text)
   return posted.alerts[0]?.operation as string
+}
+
+/** The alert was queued, and when its delivery ended, so many reconnects of the backend had been sent. */
+async function assertDelivered(room: Conversation, backend: string, id: string, sent: number): Promise<void> {
+  const end = await operationWhen(room, id, isFinal, PATIENCE_MS)
+  assert.equal(effects(room, backend), sent, `the alert ended as ${JSON.stringify(end)}`)
 }
 
 /** When the operation was due by what it says, and a little more, so that nothing is left of it. */
@@ -57,9 +65,22 @@ describe('an alert that comes after the covering reconnect was due', { concurren
       const puts = storage.calls({ service: 'queue', name: QUEUE, about: 'messages', method: 'POST' }).slice(before)
       assert.ok(puts.length >= 1, 'no message was stored')
       storage.clear()
-      await effectsReach(room, backend, 2)
+      await assertDelivered(room, backend, second, 2)
     })
   }
+
+  it('is queued, also in the seconds after one call to the tables has failed', async () => {
+    const { room, storage } = take()
+    const backend = room.freshBackend()
+    const first = operationOf(await fire(room, backend))
+    await untilDuePassed(await operationWhen(room, first, isFinal, PATIENCE_MS))
+    const lost = storage.add({ name: HISTORY_TABLE, write: true }, { kind: 'lose-answer' }, { times: 1 })
+    await room.knock({ backend: room.freshBackend() })
+    await until('the answer was lost', () => lost.met() === 1)
+    const second = operationOf(await fire(room, backend))
+    assert.notEqual(second, first, 'it was answered as covered by a reconnect that is over')
+    await assertDelivered(room, backend, second, 2)
+  })
 
   it('is queued, also when the end of that reconnect could not be written down in time', async () => {
     const { room, storage } = take()
@@ -76,7 +97,7 @@ describe('an alert that comes after the covering reconnect was due', { concurren
     away.lift()
     const second = operationOf(await fire(room, backend))
     assert.notEqual(second, first, 'it was answered as covered by a reconnect that is over')
-    await effectsReach(room, backend, 2)
+    await assertDelivered(room, backend, second, 2)
   })
 })
 
@@ -113,7 +134,7 @@ describe('a reconnect that a sooner one has replaced', { concurrency: true }, ()
     while (Date.now() <= Date.parse(sooner.due) + 1_100) await delay(50)
     const later = operationOf(await fire(room, backend, { sender }))
     assert.notEqual(later, first, 'it was answered as covered by a reconnect that was replaced')
-    await effectsReach(room, backend, 3)
+    await assertDelivered(room, backend, later, 3)
   })
 })
 
@@ -129,12 +150,14 @@ describe('who waited for a reconnect', { concurrency: true }, () => {
   it('joins it on another instance too', async () => {
     const backend = room.freshBackend()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 2_500, scope: backend, times: 1 })
-    const answers = await Promise.all([
-      room.knock({ backend, ...AFTER('PT1S') }),
-      ...Array.from({ length: 5 }, () => knockAt(room, another, backend, AFTER('PT1S'))),
-    ])
-    const outcomes = answers.map((answer) => told(answer).outcome).toSorted()
-    assert.deepEqual([room.armReceived(backend).length, outcomes[0], outcomes[1]], [1, 'forwarded', 'joined'])
+    const first = room.knock({ backend, ...AFTER('PT1S') })
+    await until('ARM is asked', () => room.armReceived(backend).length === 1)
+    const others = await Promise.all(Array.from({ length: 5 }, () => knockAt(room, another, backend, AFTER('PT1S'))))
+    const outcomes = [await first, ...others].map((answer) => told(answer).outcome)
+    assert.deepEqual(
+      [room.armReceived(backend).length, ...outcomes],
+      [1, 'forwarded', 'joined', 'joined', 'joined', 'joined', 'joined'],
+    )
   })
 
   it('is covered by a reconnect that was sent after the alert came: one outage that two instances hear of is one reconnect', async () => {
