@@ -1,4 +1,4 @@
-/** What one POST came to, before anything is made of it. */
+/** The outcome of one POST, not yet interpreted. */
 export type ArmAnswer =
   | {
       readonly kind: 'answered'
@@ -6,7 +6,7 @@ export type ArmAnswer =
       readonly header: (name: string) => string | undefined
       readonly body: string
     }
-  /** The request never left: no connection, no TLS, or the time ran out before. */
+  /** The request was not sent: no connection, no TLS, or the time ended before. */
   | { readonly kind: 'not_sent'; readonly detail: string; readonly timedOut: boolean }
-  /** It left, and no whole answer came back: the outcome is unknown. */
+  /** It was sent, and no complete answer came back: the outcome is unknown. */
   | { readonly kind: 'lost'; readonly detail: string; readonly timedOut: boolean }

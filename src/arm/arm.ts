@@ -12,7 +12,7 @@ import { decideRetry, MAX_ATTEMPTS, MIN_ATTEMPT_MS } from './decide-retry.ts'
 import { interpretReconnect } from './interpret-reconnect.ts'
 import type { sendReconnect } from './send-reconnect.ts'
 
-/** The modules of this room that need the SDK: handed in, because they are read late. */
+/** The modules of this room that need the SDK: passed in, because they are loaded late. */
 export interface ArmSdk {
   readonly createClientPool: typeof createClientPool
   readonly sendReconnect: typeof sendReconnect
@@ -72,7 +72,7 @@ export function createArm(
       return ended(err({ reason: 'deadline_exceeded', detail: 'the token came too late' }))
     for (;;) {
       attempts += 1
-      // Half of what is left for the first attempt: a connection that hangs leaves room for the one repetition.
+      // The first attempt gets half of the remaining time: a connection that hangs leaves time for the one repetition.
       const timeoutMs =
         attempts === 1 && maxAttempts > 1
           ? Math.max(MIN_ATTEMPT_MS, deadline.remainingMs() / 2)
@@ -92,7 +92,8 @@ export function createArm(
       })
       const before = ambiguous
       if (interpretation.repeat === 'once') ambiguous = true
-      if (waitMs === undefined) return ended(err(honest(interpretation.result.error, before)), interpretation.waitMs)
+      if (waitMs === undefined)
+        return ended(err(withUnknownOutcome(interpretation.result.error, before)), interpretation.waitMs)
       await clock.sleep(waitMs, deadline.signal)
       if (interpretation.repeat !== 'with_new_token') continue
       renewed = true
@@ -110,14 +111,14 @@ export function createArm(
   }
 }
 
-/** "Nothing was sent" would be a lie when only the last attempt was not. */
-function honest(failure: ArmFailure, ambiguous: boolean): ArmFailure {
+/** "Nothing was sent" would be wrong when only the last attempt was not sent. */
+function withUnknownOutcome(failure: ArmFailure, ambiguous: boolean): ArmFailure {
   if (!ambiguous) return failure
   if (failure.reason === 'deadline_exceeded') return { reason: 'outcome_unknown', detail: failure.detail }
   return failure.reason === 'arm_unreachable' ? { reason: 'arm_connection_lost', detail: failure.detail } : failure
 }
 
-/** Printable ASCII of a bounded length: these values become headers of our own answer. */
+/** Printable ASCII of limited length: these values become headers of this app's answer. */
 const HEADER_VALUE = /^[ -~]{1,256}$/
 
 function traceOf(answer: ArmAnswer): ArmTrace | undefined {

@@ -8,13 +8,13 @@ export interface ClientPool {
   get(subscriptionId: string, apiVersion: string): ApiManagementClient
 }
 
-/** Subscriptions come from requests that were authorized, so there are few; the bound keeps a generous policy from becoming a leak. */
+/** Subscriptions come from authorized requests, so there are few. The bound protects memory from a very broad policy. */
 const MAX_CLIENTS = 64
 
 export interface ClientPoolOptions {
   readonly endpoint: string
   readonly tokenScope: string
-  /** The token that was fetched before the call: the SDK never waits for the identity endpoint itself. */
+  /** The token that was fetched before the call: the SDK never waits for the identity endpoint. */
   readonly currentToken: () => AccessToken | undefined
 }
 
@@ -33,22 +33,22 @@ export function createClientPool({ endpoint, tokenScope, currentToken }: ClientP
       credentialScopes: tokenScope,
       apiVersion,
       httpClient,
-      // Retries are counted, bounded and audited here, not hidden in the SDK; a redirect is no answer.
+      // Retries are counted, bounded and audited by this app. A redirect is not followed.
       retryOptions: { maxRetries: 0 },
       redirectOptions: { maxRetries: 0 },
     })
-    // Also without retries this policy puts an error of its own in the place of ours when a request was aborted, and with it goes
-    // whether the request had left.
+    // Even without retries this policy replaces the transport's error when a request was aborted, and with it the fact whether the request
+    // was sent.
     client.pipeline.removePolicy({ name: 'defaultRetryPolicy' })
     return client
   }
 
   return {
     get(subscriptionId, apiVersion) {
-      // As spelled: what one caller wrote is not sent in the name of another.
+      // Case-sensitive: one caller's spelling is not sent for another caller.
       const key = `${subscriptionId} ${apiVersion}`
       const client = clients.get(key) ?? create(subscriptionId, apiVersion)
-      // Re-inserted as the youngest; the eldest goes.
+      // Inserted again as the newest; the oldest is removed.
       clients.delete(key)
       clients.set(key, client)
       if (clients.size > MAX_CLIENTS) clients.delete(clients.keys().next().value as string)

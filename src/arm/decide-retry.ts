@@ -3,7 +3,7 @@ import { MIN_WAIT_MS } from './retry-after.ts'
 
 /** Contract, section 3: the most that one request may cost ARM. */
 export const MAX_ATTEMPTS = 3
-/** An attempt that is begun gets at least this long; a shorter one would only leave another unknown outcome. */
+/** The shortest time for an attempt. A shorter one would only add an unknown outcome. */
 export const MIN_ATTEMPT_MS = 500
 
 const FIRST_BACKOFF_MS = 400
@@ -11,18 +11,18 @@ const FIRST_BACKOFF_MS = 400
 export interface RetrySituation {
   /** POSTs made so far, this one included. */
   readonly attempts: number
-  /** Where it is fewer than {@link MAX_ATTEMPTS}. */
+  /** Fewer than {@link MAX_ATTEMPTS} in a delivery. */
   readonly maxAttempts?: number
-  /** An earlier POST may have been processed: the one repetition that it allowed was this one. */
+  /** The outcome of an earlier POST is unknown. The one repetition that it allows was this one. */
   readonly ambiguous: boolean
   /** After a 401: the refused token was dropped, and this is the first time for this request. */
   readonly canRenewToken?: boolean
   readonly remainingMs: number
-  /** 0 ≤ random < 1: spreads the callers that failed together. */
+  /** 0 ≤ random < 1: spreads callers that failed at the same time. */
   readonly random: number
 }
 
-/** Milliseconds to wait before another POST, or undefined: stop. A wait that does not fit is not begun. */
+/** Milliseconds to wait before another POST; undefined to stop. A wait that does not fit into the remaining time is not started. */
 export function decideRetry(
   interpretation: Interpretation,
   { attempts, maxAttempts = MAX_ATTEMPTS, ambiguous, canRenewToken = false, remainingMs, random }: RetrySituation,
@@ -35,7 +35,7 @@ export function decideRetry(
   if (attempts >= maxAttempts) return undefined
   const backoffMs = FIRST_BACKOFF_MS * 2 ** (attempts - 1) * (0.5 + random)
   const throttled = !interpretation.result.ok && interpretation.result.error.reason === 'arm_throttled'
-  // What ARM asked for is never undercut, only spread; without a word of its own, throttling waits at least a second.
+  // Never shorter than ARM asks for. Throttling without a time waits at least a second.
   const wait =
     waitMs === undefined
       ? Math.max(backoffMs, throttled ? MIN_WAIT_MS : 0)

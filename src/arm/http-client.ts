@@ -7,16 +7,16 @@ import {
 import { Agent, type Dispatcher } from 'undici'
 import { TransportError } from './transport-error.ts'
 
-/** A connection that takes longer is not coming; what was not sent may be tried again. */
+/** Connecting takes milliseconds. A request that was not sent may be tried again. */
 const CONNECT_TIMEOUT_MS = 5_000
-/** One ARM host: enough for a storm on many backends, few enough to be kind to it. */
+/** Connections to the one ARM host: enough for a storm on many backends. */
 const MAX_CONNECTIONS = 64
-/** ARM's errors have a few hundred bytes. What is longer is not ARM speaking. */
+/** ARM's errors have a few hundred bytes. A longer answer is not ARM's. */
 const MAX_RESPONSE_BYTES = 256 * 1024
 
 /**
- * The SDK's documented `httpClient` on undici's pool: no redirects, no retries, no content coding, a bounded answer, and errors
- * that say whether the request had left when it failed.
+ * The SDK's documented `httpClient` option on undici's pool: no redirects, no retries, no content coding, no proxy, a limited answer, and errors
+ * that say whether the request was sent.
  */
 export function createPooledHttpClient(): HttpClient {
   const agent = new Agent({
@@ -30,11 +30,11 @@ export function createPooledHttpClient(): HttpClient {
   return { sendRequest: (request) => exchange(agent, request) }
 }
 
-/** undici starts a request only on a connection that stands: from `onRequestStart` on, its bytes may have been read. */
+/** undici starts a request only on an established connection: from `onRequestStart` on, ARM may have read it. */
 function exchange(agent: Agent, request: PipelineRequest): Promise<PipelineResponse> {
   const url = new URL(request.url)
   const requestHeaders = request.headers.toJSON()
-  // Without this header ARM answers as it stands, and nothing needs to be unpacked.
+  // Without this header ARM does not compress its answer.
   delete requestHeaders['accept-encoding']
   const signal = request.abortSignal
 
@@ -67,12 +67,12 @@ function exchange(agent: Agent, request: PipelineRequest): Promise<PipelineRespo
       },
       {
         onRequestStart(started) {
-          // Aborted while it waited for a connection: it must not leave now.
+          // Aborted while it waited for a connection: it must not be sent any more.
           if (signal?.aborted === true) return started.abort(new Error('the request was aborted'))
           controller = started
         },
         onResponseStart(_, statusCode, rawHeaders) {
-          // Interim answers (1xx) come here too, and nothing of them stays.
+          // Interim answers (1xx) come here too. Only the final one counts.
           headers = createHttpHeaders()
           status = statusCode
           for (const [name, value] of Object.entries(rawHeaders)) {
@@ -86,8 +86,7 @@ function exchange(agent: Agent, request: PipelineRequest): Promise<PipelineRespo
           chunks.push(chunk)
         },
         onResponseEnd() {
-          // A claims challenge must not reach the SDK: it would ask for another token, which a managed identity does not have, and
-          // then either send a POST that nobody counted or lose the answer.
+          // A claims challenge must not reach the SDK: it would request a token by itself, and then send a POST that is not counted.
           headers.delete('www-authenticate')
           signal?.removeEventListener?.('abort', onAbort)
           resolve({ request, status, headers, bodyAsText: Buffer.concat(chunks).toString('utf8') })

@@ -4,7 +4,7 @@ import { err, ok, type Result } from '../shared/result.ts'
 import type { ArmAnswer } from './answer.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
-/** What an answer means, and whether asking again could help. */
+/** What an answer means, and whether another POST could help. */
 export interface Interpretation {
   readonly result: Result<void, ArmFailure>
   /**
@@ -12,18 +12,18 @@ export interface Interpretation {
    * once at most: a second reconnect does no harm, a lost one does. `with_new_token`: not processed, since the token was refused.
    */
   readonly repeat: 'no' | 'again' | 'once' | 'with_new_token'
-  /** What ARM asked us to wait. */
+  /** How long ARM asks to wait, in milliseconds. */
   readonly waitMs?: number
 }
 
 /** Deeper `details` are not relayed: serializing them could throw. */
 const MAX_DETAILS_DEPTH = 16
-/** ARM's codes are identifiers; anything else is not ARM speaking, and would not fit into a header. */
+/** ARM's codes are identifiers. Other text is not ARM's, and would not fit into a header. */
 const CODE = /^[A-Za-z0-9._-]{1,128}$/
 
 const ACCEPTED: Interpretation = { result: ok(undefined), repeat: 'no' }
 
-/** Pure reading of ARM's answer (contract, section 3). A success is a 202, empty or JSON; anything else that pretends is none. */
+/** Reads ARM's answer (contract, section 3). Pure. A success is a 202 that is empty or JSON, and nothing else. */
 export function interpretReconnect(answer: ArmAnswer, scope: string, nowEpochMs: number): Interpretation {
   if (answer.kind === 'not_sent') {
     const reason = answer.timedOut ? 'deadline_exceeded' : 'arm_unreachable'
@@ -64,7 +64,7 @@ export function interpretReconnect(answer: ArmAnswer, scope: string, nowEpochMs:
   }
   if (status === 503)
     return { result: err({ reason: 'arm_unavailable', status, detail, ...relayedWait }), repeat: 'once', ...wait }
-  // 504 from ARM: its own wait for the resource provider (60 s) ran out, which is our time-out by another clock.
+  // 504: ARM's own wait for the resource provider (60 s) ended. The outcome is unknown, as after a time-out here.
   if (status === 504) return { result: err({ reason: 'outcome_unknown', detail }), repeat: 'once', ...wait }
   if (status >= 500) return { result: err({ reason: 'arm_failed', status, detail }), repeat: 'once', ...wait }
   return { result: err({ reason: 'arm_answer_invalid', status, detail }), repeat: 'no' }

@@ -5,14 +5,14 @@ import type { ArmAnswer } from './answer.ts'
 import type { ClientPool } from './client-pool.ts'
 import { TransportError } from './transport-error.ts'
 
-/** As much of the SDK's `onResponse` argument as is read here. */
+/** The part of the SDK's `onResponse` argument that is read here. */
 interface SdkResponse {
   readonly status: number
   readonly headers: { get(name: string): string | undefined }
   readonly bodyAsText?: string | null
 }
 
-/** One POST through the official SDK, no longer than `timeoutMs`, with whatever came of it as a value. */
+/** One POST through the official SDK, for at most `timeoutMs`. Its outcome is a value; rejects on a defect only. */
 export async function sendReconnect(
   permit: AuthorizedReconnect,
   ids: RequestIds,
@@ -34,7 +34,7 @@ export async function sendReconnect(
           ...(ids.clientRequestId === undefined ? {} : { 'x-ms-client-request-id': ids.clientRequestId }),
         },
       },
-      // Called for every answer, also for those that the SDK turns into an exception: the facts are read from here alone.
+      // Called for every answer, also for those that the SDK turns into an exception. Only this answer is read.
       onResponse: (response) => (answer = response),
     })
   } catch (error) {
@@ -47,7 +47,7 @@ export async function sendReconnect(
   return { kind: 'answered', status, header: (name) => headers.get(name), body: bodyAsText ?? '' }
 }
 
-/** What is not a transport error is a defect: it is thrown on, rather than taken for an unknown outcome – unless time had run out. */
+/** An error that is no transport error is a defect and is thrown, unless the time had ended: then the outcome is unknown. */
 function unanswered(error: unknown, timedOut: boolean): ArmAnswer {
   if (error instanceof TransportError)
     return { kind: error.sent ? 'lost' : 'not_sent', detail: `${error.code}: ${error.message}`, timedOut }

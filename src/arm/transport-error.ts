@@ -1,8 +1,7 @@
 import { RestError, type PipelineRequest } from '@azure/core-rest-pipeline'
 
 /**
- * undici's codes in the words that the SDK and its users know from `node:http`, so that whoever looks at `code` need not know
- * which client was underneath.
+ * undici's error codes as those of `node:http`, which the SDK and its users know: a reader of `code` need not know which client was used.
  */
 const CODES: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'ECONNRESET',
@@ -13,9 +12,9 @@ const CODES: Readonly<Record<string, string>> = {
   UND_ERR_BODY_TIMEOUT: 'ETIMEDOUT',
 }
 
-/** No answer, or not a whole one. As in the SDK's own client an abort is named `AbortError`. */
+/** No answer, or an incomplete one. As in the SDK's own client, an abort is named `AbortError`. */
 export class TransportError extends RestError {
-  /** Whether the request had left: if not, ARM cannot have acted on it. */
+  /** Whether the request was sent. If not, ARM cannot have acted on it. */
   readonly sent: boolean
 
   constructor(cause: unknown, { request, sent }: { request: PipelineRequest; sent: boolean }) {

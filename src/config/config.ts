@@ -13,7 +13,7 @@ export interface Config {
   readonly webhooks: readonly WebhookConfig[]
   readonly mode: Mode
   readonly deadlineMs: number
-  /** Client id of the console's app registration. Absent: the console cannot sign anybody in. */
+  /** Client id of the console's app registration. Absent: no user can sign in to the console. */
   readonly consoleClientId?: string
   /** In front of the names of all tables and queues; empty when there is none. */
   readonly storagePrefix: string
@@ -23,7 +23,7 @@ export interface Config {
   readonly storage: StorageConfig
 }
 
-/** An alert sender, with the values of its secrets: the current one first. None for `entra`. */
+/** An alert sender with the values of its secrets, the current one first. None for `entra`. */
 export type WebhookConfig = Webhook & { readonly secrets: readonly string[] }
 
 export interface EntraConfig {
@@ -60,7 +60,7 @@ export type ArmCredential =
   | { readonly kind: 'managed-identity'; readonly clientId?: string; readonly resourceId?: string }
   | { readonly kind: 'developer' }
 
-/** One thing that is wrong with the configuration: never its value, which may be a secret. */
+/** One problem of the configuration. Never carries the value, which may be a secret. */
 export interface ConfigProblem {
   /** Setting, or setting and path into the policy document: `RECONNECT_POLICY grants[2].scope`. */
   readonly name: string

@@ -1,4 +1,4 @@
-/** Freezes an object and everything in it: a configuration that a request could change would be somebody else's configuration next time. */
+/** Freezes an object and everything in it: no request can change the configuration of the next one. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   Object.freeze(value)

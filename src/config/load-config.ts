@@ -18,7 +18,7 @@ export interface PolicySettings extends PolicySource {
 
 /**
  * Mode and policy alone, for a look at what is allowed without the rest being set up. Reads local.settings.json beside host.json as
- * Functions Core Tools do; the environment wins. `policyFile` (from the working folder) stands in for both policy settings.
+ * Functions Core Tools do; the environment wins. `policyFile` (from the working folder) replaces both policy settings.
  */
 export function loadPolicySettings(policyFile?: string): Result<PolicySettings, readonly ConfigProblem[]> {
   const root = appRoot()

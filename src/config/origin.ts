@@ -2,10 +2,10 @@ import { isIPv4 } from 'node:net'
 import { foldAscii } from '../domain/segments.ts'
 
 const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'
-/** Checked before `URL` sees the text: it would drop tabs and line breaks, take `\` for `/` and turn other scripts into ASCII. */
+/** Checked before `URL` parses the text: it would drop tabs and line breaks, read `\` as `/` and turn other scripts into ASCII. */
 const ORIGIN = new RegExp(`^https?://(?:${LABEL}(?:\\.${LABEL}){0,30}|\\[[0-9a-f:.]{2,45}\\])(?::[0-9]{1,5})?/?$`)
 
-/** Whether http may be spoken: only where nobody between here and there could listen. */
+/** Whether http is allowed, and where. Other networks have on-path attackers. */
 export type Plaintext = 'never' | 'on-loopback'
 
 /**

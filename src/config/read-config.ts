@@ -41,7 +41,7 @@ const DEFAULT_API_VERSIONS = [
 ]
 const PREFERRED_API_VERSION = '2024-05-01'
 const DEFAULT_DEADLINE_SECONDS = 30
-/** App Service's front end gives up after 230 s; an answer that comes later reaches nobody. */
+/** App Service's front end answers 502 after 230 s; a later answer does not reach the caller. */
 const MAX_DEADLINE_SECONDS = 220
 
 const GUID: Reading<string> = {
@@ -57,7 +57,7 @@ const AUDIENCES: Reading<readonly string[]> = {
 /** RFC 6749, section 3.3; without the comma, which separates. */
 const SCOPES: Reading<readonly string[]> = {
   parse: (text) => parseList(text, (part) => /^[!#-[\]-~]{1,120}$/.test(part)),
-  expectation: 'one or more scope values as they stand in the scp claim, separated by commas',
+  expectation: 'one or more scope values as in the scp claim, separated by commas',
   example: DEFAULT_SCOPES.join(','),
 }
 /** Contract, section 8. Queue names may start with a digit, table names may not (Azure Storage, "Naming queues", "Table names"). */
@@ -89,8 +89,8 @@ export interface ReadConfigOptions {
 }
 
 /**
- * Reads every setting of the contract's section 8 that is in use: the only place that knows their names. Either a deeply frozen
- * configuration or every problem at once, without values. Nothing is contacted: whether tenant, hosts and identity exist is NOT checked.
+ * Reads every setting of the contract's section 8. Returns a deeply frozen configuration, or all problems together, without values.
+ * Sends no request: NOT checked is whether tenant, hosts and identity exist.
  */
 export function readConfig(
   env: Environment,
@@ -128,7 +128,7 @@ export function readConfig(
   )
 }
 
-/** Empty texts stand for settings that are problems: with a problem there is no configuration. */
+/** An empty text replaces a setting that is a problem: with a problem there is no configuration. */
 function readEntra(settings: Settings): EntraConfig {
   return {
     tenantId: settings.required('ENTRA_TENANT_ID', GUID) ?? '',
@@ -139,11 +139,11 @@ function readEntra(settings: Settings): EntraConfig {
 }
 
 function readArm(settings: Settings): ArmConfig {
-  // Also on loopback https: the SDK sends no token over http, so that http would only fail later.
+  // https also on loopback: the SDK sends no token over http, so http would only fail later.
   const endpoint = settings.optional('ARM_ENDPOINT', origin('never', DEFAULT_ARM_ENDPOINT)) ?? DEFAULT_ARM_ENDPOINT
   const apiVersions = settings.optional('RECONNECT_API_VERSIONS', API_VERSIONS) ?? DEFAULT_API_VERSIONS
   const clientId = settings.optional('AZURE_CLIENT_ID', GUID)
-  // App Service and Functions announce their identity endpoint so (2019-08-01), Linux Consumption by the older name (2017-09-01).
+  // App Service and Functions announce their identity endpoint by the first name (2019-08-01), Linux Consumption by the second (2017-09-01).
   const isOffered = settings.isSet('IDENTITY_ENDPOINT') || settings.isSet('MSI_ENDPOINT')
   return {
     endpoint,
@@ -158,7 +158,7 @@ function readArm(settings: Settings): ArmConfig {
   }
 }
 
-/** Contract, section 4: `api://x` also admits `x`, because tokens of version 2 carry the bare client id. Not the other way round. */
+/** Contract, section 4: `api://x` also admits `x`, because tokens of version 2 carry the bare client id. `x` does not admit `api://x`. */
 function parseAudiences(text: string): readonly string[] | undefined {
   const named = parseList(text, (part) => /^[!-~]{1,400}$/.test(part) && foldAscii(part) !== 'api://')
   return (

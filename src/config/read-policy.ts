@@ -28,7 +28,7 @@ export function readMode(settings: Settings): Mode {
 }
 
 /**
- * The policy document inline, from the named file, or from policy.json at the app root. With none of them nobody may do anything; a
+ * The policy document inline, from the named file, or from policy.json at the app root. With none of them nothing is allowed. A
  * named file that is not there, and a file that cannot be read, are problems and never "no policy".
  */
 export function readPolicy(settings: Settings, readFile: ReadFile, appRoot: string): PolicySource | undefined {

@@ -162,7 +162,7 @@ function namesService(members: ReadonlyMap<string, string> | undefined, endpoint
     : URL.canParse(endpoint)
 }
 
-/** http only where nobody between here and there could listen. */
+/** http is allowed on loopback only. */
 function isLocal(connectionString: string): boolean {
   const members = membersOf(connectionString)
   const endpoint = members?.get('tableendpoint') ?? ''

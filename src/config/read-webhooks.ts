@@ -22,7 +22,7 @@ function isKey(base64: string): boolean {
 }
 
 /**
- * The bytes that a secret may stand for: as text, without the prefix of Standard Webhooks, and decoded. Two secrets that share one of them can sign
+ * The bytes that a secret may encode: as text, without the prefix of Standard Webhooks, and decoded. Two secrets that share one of them can sign
  * for each other, or are one secret in two spellings.
  */
 function materialOf(secret: string): readonly string[] {
@@ -36,7 +36,7 @@ function materialOf(secret: string): readonly string[] {
 const PLAUSIBLE_NAME = /^(?:[A-Z]{1,15}[0-9]{0,3}|[0-9]{1,4})(?:_(?:[A-Z]{1,15}[0-9]{0,3}|[0-9]{1,4})?)*$/
 
 /**
- * The policy's webhooks with the values of the secrets that they name. A `nextSecret` whose setting is not there is none: nothing is being rotated.
+ * The policy's webhooks with the values of the secrets that they name. A `nextSecret` whose setting is not set is ignored: no rotation is under way.
  * A secret that two webhooks share would let the sender of one speak for the other. `policyName` is how problems name the document.
  */
 export function readWebhooks(

@@ -1,6 +1,6 @@
 import type { ConfigProblem } from './config.ts'
 
-/** App settings as the platform hands them over. */
+/** App settings as the platform provides them. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** How one setting is read: its text becomes a value, or undefined when it is not what is expected. */
@@ -10,7 +10,7 @@ export interface Reading<T> {
   readonly example: string
 }
 
-/** App settings with a memory of everything that was wrong with them. */
+/** App settings, and every problem found in them so far. */
 export interface Settings {
   /** Undefined when the setting is not there, or when it is a problem. */
   optional<T>(name: string, reading: Reading<T>): T | undefined
@@ -23,11 +23,11 @@ export interface Settings {
 
 /**
  * The platform leaves the reference itself in the setting when it could not be resolved (App Service, Key Vault and App Configuration
- * references). Taken for a value it would be a secret that everybody can read in the documentation.
+ * references). Used as a value it would be a secret that can be guessed from the documentation.
  */
 const UNRESOLVED = /^@microsoft\.(?:keyvault|appconfiguration)\(/i
 
-/** Empty or blank means unset; blanks around a value, as they come with pasting, are not part of it. */
+/** Empty or blank means unset. Blanks around a value are removed. */
 export function createSettings(env: Environment): Settings {
   const problems: ConfigProblem[] = []
   const textOf = (name: string): string | undefined => env[name]?.trim() || undefined

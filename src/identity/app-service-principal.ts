@@ -6,10 +6,10 @@ import type { CredentialRefusal } from './credential-refusal.ts'
 import { firstName, toApplication, toPerson } from './principals.ts'
 import { decodeCanonical, parseMembers, toMembers } from './strict-json.ts'
 
-/** The header holds the claims of one sign-in; App Service keeps all of a request's headers below 64 KiB. */
+/** The header carries the claims of one sign-in. App Service limits all headers of a request to 64 KiB together. */
 export const MAX_PRINCIPAL_HEADER_BYTES = 16 * 1024
 
-/** App Service passes some claims on by their short names and some by those of .NET, depending on version and settings. */
+/** App Service names some claims by their short names and some by those of .NET, depending on version and settings. */
 const CLAIM_TYPES = {
   objectId: ['oid', 'http://schemas.microsoft.com/identity/claims/objectidentifier'],
   tenantId: ['tid', 'http://schemas.microsoft.com/identity/claims/tenantid'],
@@ -33,8 +33,8 @@ type ClaimName = keyof typeof CLAIM_TYPES
 type ReadClaims = (name: ClaimName) => readonly string[]
 
 /**
- * Reads `x-ms-client-principal`. The header is believed as it stands, so call this only when the platform says that it wrote it
- * (`WEBSITE_AUTH_ENABLED`): there is no signature. Checked all the same: that Entra did the sign-in, for our tenant and our audience.
+ * Reads `x-ms-client-principal`. The header has no signature: call this only when the platform says that it wrote the header
+ * (`WEBSITE_AUTH_ENABLED`). Checked nevertheless: Entra did the sign-in, for our tenant and our audience.
  *
  * NOT checked, because App Service does: signature, lifetime, revoked sessions, posts from other sites on a browser session.
  */
@@ -58,8 +58,8 @@ export function readAppServicePrincipal(header: string, entra: EntraConfig): Res
 }
 
 /**
- * As for tokens: `scp`, another `idtyp` than `app`, or a subject that is not the object id mean a person. Unlike a bearer token, a
- * person's sign-in without `scp` is welcome: it is a browser session, and App Service itself was the audience of that ID token.
+ * As for tokens: `scp`, another `idtyp` than `app`, or a subject that is not the object id mean a person. Unlike with a bearer token, a
+ * person's sign-in without `scp` is accepted: it is a browser session, and App Service itself was the audience of that ID token.
  */
 function isPerson(claims: ReadClaims): boolean {
   if (claims('scopes').length > 0) return true
@@ -74,7 +74,7 @@ function readPerson(claims: ReadClaims, entra: EntraConfig): Result<Caller, Cred
     scopes.length > 0 &&
     !scopes.some((value) => value.split(' ').some((scope) => scope !== '' && entra.scopes.includes(scope)))
   ) {
-    return invalid('scp holds none of the scopes that are needed')
+    return invalid('scp has none of the scopes that are needed')
   }
   const id = onlyGuid(claims('objectId'))
   if (id === undefined) return invalid('object id is not one GUID')
@@ -96,7 +96,7 @@ function readApplication(claims: ReadClaims): Result<Caller, CredentialRefusal> 
   )
 }
 
-/** A claim may come under both of its names; under two values it says nothing. */
+/** A claim may come under both of its names, with one value. Undefined for two values. */
 function onlyGuid(values: readonly string[]): string | undefined {
   const [first, ...others] = new Set(values.map(foldAscii))
   return first !== undefined && others.length === 0 && isGuid(first) ? first : undefined

@@ -19,18 +19,18 @@ export interface AuthenticatorOptions {
   readonly appServiceAuthentication: boolean
   readonly clock: Clock
   readonly log: Log
-  /** How the issuer is asked. */
+  /** How the issuer's documents are requested. */
   readonly get?: HttpGet
 }
 
 export interface Authenticator {
-  /** Who sends this request. Never rejects because of what the credentials contain. */
+  /** Who sends this request. Never rejects, whatever the credentials contain. */
   readonly authenticate: Authenticate
-  /** Whether tokens can be judged just now: keys are held, or one attempt to get them (none during its cool-down) succeeded. */
+  /** Whether tokens can be judged now: there are keys, or one request for them (none during its cool-down) succeeded. */
   keysKnown(deadline: Deadline): Promise<boolean>
 }
 
-/** Contract, section 4. One per process: it holds the issuer's keys and the tokens verified lately. Asks nobody before it is asked. */
+/** Contract, section 4. One per process: it caches the issuer's keys and recently verified tokens. Sends no request before the first call. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { entra, clock } = options
   const keys = createIssuerKeys(createIssuerDocuments(entra, options.get ?? httpGet), clock, options.log)
@@ -52,7 +52,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 
   return {
     async authenticate(credentials, deadline) {
-      // An Authorization header is judged alone, also a bad one: otherwise the weaker proof could stand in for the stronger.
+      // Where there is an Authorization header, it alone is judged, also a bad one: a weaker proof must not replace a stronger one.
       if (credentials.authorization !== undefined) return authenticateToken(credentials.authorization, deadline)
       if (options.appServiceAuthentication && credentials.clientPrincipal !== undefined) {
         return readAppServicePrincipal(credentials.clientPrincipal, entra)

@@ -2,8 +2,8 @@ import { err, ok, type Result } from '../shared/result.ts'
 import type { CredentialRefusal } from './credential-refusal.ts'
 
 /**
- * The longest token that is looked at. Entra's stay below about 8 KiB (200 groups at most, then overage); the rest is room. Without a limit a
- * stranger has us decode, parse and hash whatever the host lets through as headers.
+ * The longest token that is read. Entra's stay below about 8 KiB (200 groups at most, then overage). Without a limit an unauthenticated caller could
+ * make this app decode and parse any header that the host accepts.
  */
 export const MAX_TOKEN_BYTES = 16 * 1024
 
@@ -14,8 +14,8 @@ const BEARER = /^[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*)$/
 const TOKEN_OF_SOME_KIND = /^bearer +[^ ]/i
 
 /**
- * The token of an Authorization header. A header that was sent twice arrives joined with a comma and is refused: two credentials
- * would let whoever sits in front of us check one and us believe the other.
+ * The token of an Authorization header. A header that was sent twice arrives joined with a comma and is refused: with two credentials, a gateway
+ * in front of this app could check one and this app the other.
  */
 export function extractBearerToken(authorization: string): Result<string, CredentialRefusal> {
   if (authorization.length > SCHEME.length + MAX_TOKEN_BYTES)

@@ -6,12 +6,12 @@ import { decodeCanonical, parseMembers } from './strict-json.ts'
 const MAX_KEY_ID_CHARS = 256
 
 /**
- * Reads which key a token says it is signed with; nothing of it is believed yet. Refused before any key is looked for:
- * - what is no compact JWS in canonical unpadded base64url (RFC 7515, section 7.1): also a JWE, and an empty signature (`none`);
+ * Reads the key id that a token names. Nothing in the token is trusted yet. Refused before any key is looked up:
+ * - a text that is no compact JWS in canonical unpadded base64url (RFC 7515, section 7.1); also a JWE, and an empty signature (`none`);
  * - any algorithm but RS256 (RFC 8725, section 3.1): HS256 over the public key, `none`, and RSA variants that Entra does not use;
- * - `crit` (RFC 7515, section 4.1.11): Entra sends none, and whatever it lists would change how the token is to be read.
+ * - `crit` (RFC 7515, section 4.1.11): Entra sends none, and an extension would change how the token must be read.
  *
- * `jwk`, `jku`, `x5u` and `x5c` are not looked at: keys come from the issuer, whatever the token offers. `typ` is NOT checked, since
+ * `jwk`, `jku`, `x5u` and `x5c` are ignored: keys come from the issuer alone. `typ` is NOT checked, since
  * Entra sends `JWT` for access and ID tokens alike; the claims tell those apart.
  */
 export function readKeyId(token: string): Result<string, CredentialRefusal> {

@@ -1,6 +1,7 @@
 import type { CredentialFault } from '../domain/failure.ts'
+import { quoteText } from '../shared/escape-text.ts'
 
-/** Why a credential was not believed. `detail` names a claim, a header member or a quoted key id, never a piece of the credential. */
+/** Why a credential was refused. `detail` names a claim, a header member or a quoted key id, never a part of the credential. */
 export interface CredentialRefusal {
   readonly reason: CredentialFault
   readonly detail?: string
@@ -11,10 +12,7 @@ export interface CredentialRefusal {
 /** Enough to recognise a key id or an address by. */
 const MAX_QUOTED_CHARS = 80
 
-/** Text from outside for a detail or a log line: bounded, and nothing in it but printable ASCII, so that it cannot forge a line. */
+/** Text from outside for a detail or a log line: limited, quoted, and in printable ASCII, so that it cannot forge a line. */
 export function quote(text: string): string {
-  const shown = text
-    .slice(0, MAX_QUOTED_CHARS)
-    .replace(/[^ !#-[\]-~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  return text.length > MAX_QUOTED_CHARS ? `"${shown}"…` : `"${shown}"`
+  return quoteText(text, MAX_QUOTED_CHARS)
 }

@@ -7,10 +7,10 @@ import { issuersOf } from './issuers.ts'
 import { firstName, toApplication, toPerson } from './principals.ts'
 import type { Members } from './strict-json.ts'
 
-/** Clocks differ; by more than this they are wrong. */
+/** Contract, section 4: clocks may differ by this much. */
 export const CLOCK_TOLERANCE_SECONDS = 60
 
-/** Who a token speaks for, and until when (tolerance included). */
+/** The caller that a token proves, and until when (tolerance included). */
 export interface VerifiedToken {
   readonly caller: Caller
   readonly expiresAtEpochMs: number
@@ -37,7 +37,7 @@ export function interpretClaims(
   })
 }
 
-/** All tenants of a cloud share its signing keys, so that the signature says nothing about the tenant: `iss` and `tid` do, together. */
+/** All tenants of a cloud share its signing keys: the signature does not prove the tenant, `iss` and `tid` together do. */
 function issuerFault(claims: Members, entra: EntraConfig): CredentialRefusal | undefined {
   const tenant = claims.get('tid')
   if (typeof tenant !== 'string' || !isGuid(tenant)) return { reason: 'token_tenant', detail: 'tid is not a GUID' }
@@ -48,14 +48,14 @@ function issuerFault(claims: Members, entra: EntraConfig): CredentialRefusal | u
   return tenantId === entra.tenantId ? undefined : { reason: 'token_tenant', detail: 'tid names another tenant' }
 }
 
-/** One string: Entra sends no lists, and a list would make the token good elsewhere too. */
+/** One string: Entra sends no lists, and a list would make the token valid for other APIs too. */
 function audienceFault(claims: Members, entra: EntraConfig): CredentialRefusal | undefined {
   const audience = claims.get('aud')
   if (typeof audience !== 'string') return { reason: 'token_audience', detail: 'aud is not one string' }
   return entra.audiences.includes(audience) ? undefined : { reason: 'token_audience', detail: 'aud is not one of ours' }
 }
 
-/** `1e400` is valid JSON and reads as Infinity: a token for ever. */
+/** `1e400` is valid JSON and parses as Infinity: the token would never expire. */
 function lifetimeFault(claims: Members, nowSeconds: number): CredentialRefusal | undefined {
   const expiry = claims.get('exp')
   if (!isFiniteNumber(expiry)) return { reason: 'token_claims', detail: 'exp is not a finite number' }
@@ -72,7 +72,7 @@ function lifetimeFault(claims: Members, nowSeconds: number): CredentialRefusal |
 function readPerson(claims: Members, entra: EntraConfig): Result<Caller, CredentialRefusal> {
   const scopes = claims.get('scp')
   if (typeof scopes !== 'string' || !scopes.split(' ').some((scope) => scope !== '' && entra.scopes.includes(scope))) {
-    return err({ reason: 'token_scope', detail: 'scp holds none of the scopes that are needed' })
+    return err({ reason: 'token_scope', detail: 'scp has none of the scopes that are needed' })
   }
   const objectId = claims.get('oid')
   if (typeof objectId !== 'string' || !isGuid(objectId))
@@ -82,8 +82,8 @@ function readPerson(claims: Members, entra: EntraConfig): Result<Caller, Credent
 }
 
 /**
- * No `scp`: an application's token, unless it is evidently a person's ID token, which says who signed in and was never meant to be a key.
- * `idtyp` settles it where it is sent (it is optional); otherwise an application's `sub` is its `oid`, and a person's is not.
+ * No `scp`: an application's token, unless it is a person's ID token, which proves a sign-in and is no access token. `idtyp` decides where it is
+ * sent (it is optional). Otherwise an application's `sub` is its `oid`, and a person's is not.
  */
 function readApplication(claims: Members): Result<Caller, CredentialRefusal> {
   const type = claims.get('idtyp')
@@ -92,7 +92,7 @@ function readApplication(claims: Members): Result<Caller, CredentialRefusal> {
   if (type !== 'app' && claims.has('sub') && claims.has('oid') && claims.get('sub') !== claims.get('oid')) {
     return err({ reason: 'token_claims', detail: 'sub is not oid, and there is no scp' })
   }
-  // v2 says azp and v1 says appid; which one is there is the token's version, and both are never there with different values.
+  // v2 tokens have azp, v1 tokens appid. A token never has both with different values.
   const clientId = claims.has('azp') ? claims.get('azp') : claims.get('appid')
   if (typeof clientId !== 'string' || !isGuid(clientId))
     return err({ reason: 'token_claims', detail: 'azp or appid is not a GUID' })
@@ -105,7 +105,7 @@ function memberships(claims: Members): { readonly roles: readonly string[]; read
   return { roles: stringList(claims.get('roles')), groups: stringList(claims.get('groups')) }
 }
 
-/** A list of strings and nothing else counts; a bare string is not taken for a list of one. */
+/** Only a list of strings counts: a single string is not read as a list of one. */
 function stringList(value: unknown): readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : []
 }

@@ -13,8 +13,8 @@ import type { IssuerKeys } from './issuer-keys.ts'
 import { parseMembers, type Members } from './strict-json.ts'
 
 /**
- * shape → key of the issuer → signature → claims, in this order: no claim is read before the signature holds, and what cannot be a token
- * of ours is refused before the issuer is asked for anything.
+ * shape → key of the issuer → signature → claims, in this order. No claim is read before the signature is verified. A text that cannot be a token
+ * for this API is refused before the issuer is asked for anything.
  */
 export async function verifyEntraToken(
   token: string,
@@ -41,7 +41,7 @@ async function readSigned(token: string, key: CryptoKey): Promise<Result<Members
       : ok(claims)
   } catch (error) {
     if (error instanceof JWSSignatureVerificationFailed) return err({ reason: 'token_signature' })
-    // The rest of what jose refuses; anything else is a defect of ours.
+    // jose's other refusals; any other error is a defect of this app.
     if (error instanceof JOSEError) return err({ reason: 'token_malformed', detail: error.code })
     throw error
   }

@@ -2,14 +2,14 @@ import { err, ok, type Result } from '../shared/result.ts'
 import { quote } from './credential-refusal.ts'
 import type { HttpAnswer, HttpGet } from './http-get.ts'
 
-/** Entra answers in well under a second; a caller who waits for it has a deadline of some 30. */
+/** Entra answers in well under a second. A caller that waits for it has a deadline of 30 s by default. */
 export const ISSUER_TIMEOUT_MS = 5_000
-/** Entra's metadata has 2 KiB, its keys 20 KiB. Whoever answers in the issuer's place shall not fill the memory. */
+/** Entra's metadata has 2 KiB, its keys 20 KiB. A server in the issuer's place must not fill the memory. */
 export const MAX_ISSUER_ANSWER_BYTES = 1024 * 1024
 
 /**
- * GETs one JSON document of the issuer, within time and size, following no redirect: what is signed with is read from the address that was
- * configured, or not at all. The error says what went wrong, in words for the log.
+ * GETs one JSON document of the issuer, limited in time and size. Follows no redirect: keys come from the configured address or not at all.
+ * Never rejects; the error is a text for the log.
  */
 export async function fetchJson(get: HttpGet, address: string): Promise<Result<unknown, string>> {
   const stop = new AbortController()
@@ -23,12 +23,12 @@ export async function fetchJson(get: HttpGet, address: string): Promise<Result<u
     return err(describe(error))
   } finally {
     clearTimeout(timer)
-    // Lets go of a connection whose answer was not read to its end; without effect otherwise.
+    // Closes a connection whose answer was not read to its end; without effect otherwise.
     stop.abort()
   }
 }
 
-/** Undefined when there is more than the limit. */
+/** Undefined above the size limit. */
 async function readText(response: HttpAnswer): Promise<string | undefined> {
   const chunks: Uint8Array[] = []
   let bytes = 0

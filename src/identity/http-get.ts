@@ -7,12 +7,12 @@ export interface HttpAnswer {
   readonly body: AsyncIterable<Uint8Array>
 }
 
-/** GETs a document. Follows nothing: a redirect is an answer like any other that is not 200. */
+/** GETs a document. A redirect is not followed: it is an answer like any other that is not 200. */
 export interface HttpGet {
   (address: string, signal: AbortSignal): Promise<HttpAnswer>
 }
 
-/** By Node's own client rather than `fetch`, which takes longer to load than the issuer to answer: this is on the way to the first reconnect. */
+/** Node's own client rather than `fetch`, which takes longer to load than the issuer to answer: the first request after a start waits for it. */
 export const httpGet: HttpGet = (address, signal) =>
   new Promise((resolve, reject) => {
     const get = address.startsWith('http:') ? getPlain : getTls

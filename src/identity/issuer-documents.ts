@@ -6,7 +6,7 @@ import { issuersOf, metadataAddress } from './issuers.ts'
 import { parseSigningKeys, type SigningKeys } from './signing-keys.ts'
 import { toMembers } from './strict-json.ts'
 
-/** The issuer's two documents. Errors are words for the log; nothing here rejects. */
+/** The issuer's two documents. An error is a text for the log. Never rejects. */
 export interface IssuerDocuments {
   /** Address of the key set, from the OpenID metadata. */
   fetchKeysAddress(): Promise<Result<string, string>>
@@ -21,7 +21,7 @@ export function createIssuerDocuments(entra: EntraConfig, get: HttpGet): IssuerD
       const document = await fetchJson(get, metadataAddress(entra))
       if (!document.ok) return err(`OpenID metadata: ${document.error}`)
       const metadata = toMembers(document.value)
-      // OpenID Connect Discovery 1.0, section 4.3: without this, the metadata of another tenant or cloud would bring its keys.
+      // OpenID Connect Discovery 1.0, section 4.3. Without this check the metadata of another tenant or cloud would bring its keys.
       if (metadata?.get('issuer') !== issuers[0]) return err('OpenID metadata: not of the configured issuer')
       const address = metadata.get('jwks_uri')
       if (typeof address !== 'string' || !isTrustworthy(address))
@@ -34,7 +34,7 @@ export function createIssuerDocuments(entra: EntraConfig, get: HttpGet): IssuerD
       if (!document.ok) return err(`keys: ${document.error}`)
       const keys = await parseSigningKeys(document.value, issuers, entra.tenantId)
       if (keys === undefined) return err('keys: not a JWK set')
-      // An issuer without any key has lost its way: what we hold is better until it is back.
+      // An issuer that publishes no usable key is faulty. The keys from before stay in use.
       return keys.size === 0 ? err('keys: none that can be used') : ok(keys)
     },
   }
@@ -42,7 +42,7 @@ export function createIssuerDocuments(entra: EntraConfig, get: HttpGet): IssuerD
 
 const LOOPBACK_HOST = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])$/
 
-/** Keys that came over plain http are whoever's sits on the way; on the machine itself nobody does. */
+/** Over plain HTTP an on-path attacker could substitute keys: allowed on loopback only. */
 function isTrustworthy(address: string): boolean {
   const url = URL.parse(address)
   return url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK_HOST.test(url.hostname)))

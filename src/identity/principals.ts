@@ -2,16 +2,16 @@ import { parsePrincipal, type Caller, type Principal } from '../domain/caller.ts
 import { foldAscii } from '../domain/segments.ts'
 
 /**
- * At most so many roles and so many groups of a caller are looked at; what follows is ignored, which can only take permissions away.
- * Entra puts at most 200 groups into a token. Beyond that it sends a link to Microsoft Graph instead (overage), which is NOT followed:
- * grant to an app role, or assign the groups to the application, to keep below.
+ * Only this many roles and this many groups of a caller are read. The rest is ignored, which can only remove permissions.
+ * Entra puts at most 200 groups into a token. Beyond that it sends a link to Microsoft Graph instead (overage), which is NOT followed.
+ * To stay below, grant to an app role, or assign the groups to the application.
  */
 export const MAX_PRINCIPALS_PER_CLAIM = 256
 
 /** Enough for a display name or a mail address in the record. */
 const MAX_NAME_CHARS = 128
 
-/** What was proven about a caller, before it is put into the words of the policy. */
+/** What was proven about a caller. {@link toPerson} and {@link toApplication} make principals of it. */
 export interface ProvenIdentity {
   /** Object id of a person or client id of an application: a GUID. */
   readonly id: string
@@ -40,7 +40,7 @@ function toCaller(kind: 'user' | 'app', identity: ProvenIdentity): Caller {
   return { kind, id, ...(name === undefined ? {} : { name }), principals: [...new Set(principals)] }
 }
 
-/** Values that name no principal are left out: a group given by its name instead of its id, a role with a space. */
+/** Values that are no principal are left out: a group's name instead of its id, a role with a space. */
 function named(kind: 'role' | 'group', values: readonly string[]): readonly Principal[] {
   return values
     .slice(0, MAX_PRINCIPALS_PER_CLAIM)

@@ -5,15 +5,15 @@ import { toMembers, type Members } from './strict-json.ts'
 /** Key id → public key. */
 export type SigningKeys = ReadonlyMap<string, CryptoKey>
 
-/** Entra publishes about ten. More would only be work: every key is imported. */
+/** Entra publishes about ten. Every key is imported, so the number is limited. */
 const MAX_KEYS = 100
 /** RFC 7518, section 3.3. */
 const MIN_MODULUS_BITS = 2048
 
 /**
- * The keys of a JWK set (RFC 7517) that may sign our tokens: RSA, for signatures, RS256, with a key id. Others are passed over, as
- * section 5 of the RFC asks. Entra says in `issuer` whose tokens a key signs; one that says another issuer is not for us.
- * Of two keys with one id the first counts. Undefined when the document is no key set.
+ * The keys of a JWK set (RFC 7517) that may sign tokens for this API: RSA, for signatures, RS256, with a key id. Other keys are ignored, as
+ * section 5 of the RFC requires. Entra's member `issuer` says whose tokens a key signs; a key of another issuer is ignored.
+ * Of two keys with one id the first is used. Undefined if the document is no key set.
  */
 export async function parseSigningKeys(
   document: unknown,
@@ -42,7 +42,7 @@ function mayServe(jwk: Members, issuers: readonly string[], tenantId: string): b
   return typeof issuer === 'string' && issuers.includes(issuer.replace('{tenantid}', tenantId))
 }
 
-/** Only modulus and exponent are handed on, so that nothing else in the entry can change what the key is. */
+/** Only modulus and exponent are passed on, so that no other member of the entry can change the key. */
 async function importKey(jwk: Members): Promise<CryptoKey | undefined> {
   const n = jwk.get('n')
   const e = jwk.get('e')
@@ -51,7 +51,7 @@ async function importKey(jwk: Members): Promise<CryptoKey | undefined> {
     const key = await importJWK({ kty: 'RSA', n, e }, 'RS256')
     return modulusBits(key) >= MIN_MODULUS_BITS ? key : undefined
   } catch {
-    // One unreadable entry must not cost the readable ones.
+    // One invalid entry must not make the valid ones unusable.
     return undefined
   }
 }

@@ -2,8 +2,8 @@
 export type Members = ReadonlyMap<string, unknown>
 
 /**
- * The bytes behind `text` if it is the one canonical spelling of them, else undefined. Node's decoder, and jose's, skip white space, padding
- * and changed trailing bits, so that many strings would stand for one token.
+ * The bytes that `text` encodes, or undefined unless it is their canonical encoding. The decoders of Node and jose ignore white space, padding
+ * and changed trailing bits, so that many strings would be one token.
  */
 export function decodeCanonical(text: string, encoding: 'base64' | 'base64url'): Buffer | undefined {
   const bytes = Buffer.from(text, encoding)
@@ -16,7 +16,7 @@ export function parseMembers(bytes: Uint8Array): Members | undefined {
     const parsed: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
     return toMembers(parsed)
   } catch {
-    // Not UTF-8 or not JSON: what was wrong with it is of no use to anybody, and the message would quote the credential.
+    // Not UTF-8 or not JSON. The error's message would quote the credential.
     return undefined
   }
 }

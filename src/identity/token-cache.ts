@@ -3,18 +3,18 @@ import type { VerifiedToken } from './entra-claims.ts'
 
 /** Callers at one time, not tokens ever seen: tools and people with a token each. At 16 KiB each this is 16 MiB at the very most. */
 export const MAX_TOKENS = 1_000
-/** A key that the issuer has withdrawn stops counting after this time, also for a token that was verified with it before. */
+/** A token that was verified with a key is accepted for this long after the issuer has withdrawn the key. */
 export const MAX_AGE_MS = 5 * 60_000
 
-/** Tokens that have been verified lately: spares repeated signatures, decides nothing. */
+/** Recently verified tokens. Saves verifying a signature again; decides nothing. */
 export interface TokenCache {
   find(token: string): VerifiedToken | undefined
   remember(token: string, verified: VerifiedToken): void
 }
 
 /**
- * Keyed by the whole token, not by a digest or a part of it: a cache that takes one token for another lets one caller be another
- * (fast-jwt GHSA-rp9m-7r4c-75qg). Only successes are kept, so that strangers cannot fill it. The least recently used goes first.
+ * The key is the whole token, not a digest or a part of it: confusing two tokens would confuse two callers (fast-jwt GHSA-rp9m-7r4c-75qg).
+ * Only valid tokens are cached, so that unauthenticated callers cannot fill it. The least recently used entry is removed first.
  */
 export function createTokenCache(clock: Clock): TokenCache {
   const entries = new Map<string, { readonly verified: VerifiedToken; readonly forgetAtEpochMs: number }>()
@@ -24,7 +24,7 @@ export function createTokenCache(clock: Clock): TokenCache {
       const entry = entries.get(token)
       if (entry === undefined) return undefined
       entries.delete(token)
-      // The expiry is looked at on every use; a token does not live longer because it was seen before.
+      // The expiry is checked on every use: a cached token does not live longer.
       if (clock.now() >= entry.forgetAtEpochMs) return undefined
       entries.set(token, entry)
       return entry.verified

@@ -49,7 +49,7 @@ export function createWebhookAuthenticator({
   const byName = new Map(webhooks.map((webhook) => [webhook.name, webhook]))
   const keyOfNone = randomBytes(32)
 
-  /** Senders bring a token. `x-ms-client-principal` is not believed here: it stands for a browser session of App Service Authentication. */
+  /** Senders bring a token. `x-ms-client-principal` is ignored here: it describes a browser session of App Service Authentication. */
   function authenticateToken(
     { header }: WebhookCredentials,
     deadline: Deadline,

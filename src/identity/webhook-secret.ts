@@ -39,7 +39,7 @@ function givenSecret(
   }
 }
 
-/** Digests have one length, so that neither length nor content shows in the time; every secret is compared. */
+/** Constant time: digests have one length, and every secret is compared. */
 function isOneOf(expected: readonly string[], given: string): boolean {
   const digest = digestOf(given)
   let isGood = false

@@ -8,16 +8,16 @@ const DEFAULT_HEADER = 'X-Grafana-Alerting-Signature'
 /** Standard Webhooks, "Verifying webhook authenticity": five minutes; for `hmac` where the policy says nothing. */
 const DEFAULT_TOLERANCE_SECONDS = 300
 const HEX_SHA256 = /^[0-9A-Fa-f]{64}$/
-/** Digits and nothing else: `parseInt` would read a time out of anything that begins with one. */
+/** Digits only: `parseInt` would also accept text that begins with a number. */
 const UNIX_SECONDS = /^[0-9]{1,12}$/
-/** More signatures than there are keys to rotate are not looked at. */
+/** More signatures than keys in rotation are ignored. */
 const MAX_SIGNATURES = 16
 
 type Authentication<T> = Extract<WebhookConfig['authentication'], { type: T }>
 
 /**
- * Grafana's signature, as others send it too: lower-case hexadecimal HMAC-SHA256 over the raw bytes, or over `<unix seconds>:` and the bytes where
- * a timestamp header is agreed on. Without one a recorded post can be replayed, which the policy's author has chosen.
+ * Grafana's signature: hexadecimal HMAC-SHA256 over the raw bytes, or over `<unix seconds>:` and the bytes where the policy names a timestamp
+ * header. Without a timestamp a recorded post can be replayed; the policy's author decides.
  */
 export function hmacFault(
   authentication: Authentication<'hmac'>,
@@ -83,7 +83,7 @@ function isRecent(timestamp: string, toleranceSeconds: number, nowEpochMs: numbe
   return UNIX_SECONDS.test(timestamp) && Math.abs(nowEpochMs / 1_000 - Number(timestamp)) <= toleranceSeconds
 }
 
-/** Every key is tried with every signature, whatever came of the first: how long it takes tells nothing. */
+/** Constant time: every key is compared with every signature. */
 function isSigned(keys: readonly (string | Buffer)[], signed: Uint8Array, signatures: readonly Buffer[]): boolean {
   let isGood = false
   for (const key of keys) {

@@ -88,16 +88,12 @@ function whereItStops(cause: unknown): string {
 type Issue = z.core.$ZodIssue
 
 function toProblems(issue: Issue): PolicyProblem[] {
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map((key) =>
-        problemAt([...issue.path, key], 'no member of this name here', memberAt(issue.path).example),
-      )
-    case 'custom':
-      return [problemAt(issue.path, issue.message === 'Invalid input' ? undefined : issue.message)]
-    default:
-      return [problemAt(issue.path)]
-  }
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) =>
+      problemAt([...issue.path, key], 'no member of this name here', memberAt(issue.path).example),
+    )
+  const isOurs = issue.code === 'custom' && issue.message !== 'Invalid input'
+  return [problemAt(issue.path, isOurs ? issue.message : undefined)]
 }
 
 function problemAt(path: readonly PropertyKey[], expectation?: string, example?: unknown): PolicyProblem {

@@ -180,7 +180,7 @@ test('a load of the SDK that failed is tried again by the next request', async (
   const first = await arm.forward(aPermit(), IDS, deadline)
   assert.ok(!first.result.ok && first.result.error.reason === 'identity_unavailable')
   await assert.rejects(arm.preload(), /too many open files/)
-  // The token source gives everybody its failure for a second.
+  // For a second after a failure every caller gets that failure.
   await delay(1_050)
   assert.equal(reasonOf(await arm.forward(aPermit(), IDS, deadline)), 'accepted')
   deadline.dispose()

@@ -9,7 +9,7 @@ import { respond } from '../../support/scripted-server.ts'
 import { createTlsAuthority } from '../../support/tls-authority.ts'
 
 describe('TLS', { concurrency: true }, () => {
-  test('of an authority that nobody trusts: nothing is sent', async () => {
+  test('of an authority that is not trusted: nothing is sent', async () => {
     const server = await serveArm(
       [respond(202)],
       createTlsAuthority('Stranger').issue('ARM of a stranger', ['127.0.0.1']),
@@ -44,7 +44,7 @@ describe('our own identity', () => {
     assert.equal(identity.asked() - before, 1)
   })
 
-  test('that hangs keeps nobody beyond the deadline, and nothing is sent', async () => {
+  test('that hangs keeps no caller beyond the deadline, and nothing is sent', async () => {
     const server = await serveArm([respond(202)])
     identity.hang()
     const forwarded = await forward(server.origin, { deadlineMs: 600 })
@@ -61,7 +61,7 @@ describe('our own identity', () => {
   })
 })
 
-test('reading the modules ahead asks nobody for anything', async () => {
+test('loading the modules ahead sends no request', async () => {
   const before = identity.asked()
   const server = await serveArm([respond(202)])
   await armAt(server.origin).preload()

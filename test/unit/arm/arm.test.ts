@@ -29,8 +29,8 @@ describe('what is sent', () => {
     })
     assert.ok(
       forwarded.result.ok &&
-        forwarded.result.value.acceptedAtEpochMs >= before &&
-        forwarded.result.value.acceptedAtEpochMs <= systemClock.now(),
+        forwarded.result.value.sentAtEpochMs >= before &&
+        forwarded.result.value.sentAtEpochMs <= systemClock.now(),
     )
     assert.equal(forwarded.attempts, 1)
     assert.equal(forwarded.ambiguous, false)
@@ -90,7 +90,7 @@ describe('throttling', { concurrency: true }, () => {
   })
 
   for (const retryAfter of ['5', '3600', '2592000', '9999999999', 'Fri, 31 Dec 2100 00:00:00 GMT']) {
-    test(`with Retry-After: ${retryAfter}, longer than the deadline, is told at once`, async () => {
+    test(`with Retry-After: ${retryAfter}, longer than the deadline, ends the request at once`, async () => {
       const server = await serveArm([throttled(retryAfter), respond(202)])
       const forwarded = await forward(server.origin)
       assert.ok(!forwarded.result.ok && forwarded.result.error.reason === 'arm_throttled')

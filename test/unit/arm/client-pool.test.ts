@@ -33,7 +33,7 @@ function aPool(
 const guid = (number: number): string => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
 
 describe('clients', () => {
-  test('are one per subscription, however it is spelled, and API version', () => {
+  test('are one per API version and subscription, in each of its spellings', () => {
     const pool = aPool()
     const client = pool.get(PARTS.subscriptionId, '2024-05-01')
     assert.equal(pool.get(PARTS.subscriptionId, '2024-05-01'), client)

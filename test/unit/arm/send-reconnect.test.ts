@@ -43,7 +43,7 @@ test('the call ends when its time is up, whatever error the SDK makes of it, and
   assert.deepEqual(await answer, { kind: 'lost', detail: 'AbortError', timedOut: true })
 })
 
-test('an error that nobody knows is a defect, not an unknown outcome', async () => {
+test('an unknown error is a defect, not an unknown outcome', async () => {
   const clients = clientsWith(() => Promise.reject(new TypeError('a bug')))
   await assert.rejects(sendReconnect(aPermit(), IDS, { clients, clock: createFakeClock(), timeoutMs: 1_000 }), /a bug/)
 })

@@ -143,7 +143,7 @@ describe('readConfig', () => {
     assert.deepEqual(configOf({}).arm.credential, { kind: 'developer' })
   })
 
-  it('believes App Service Authentication to be on for true in whatever case and for nothing else', () => {
+  it('takes App Service Authentication for on at true, in any letter case, and at nothing else', () => {
     for (const value of ['True', 'true', 'TRUE'])
       assert.equal(configOf({ WEBSITE_AUTH_ENABLED: value }).appServiceAuthentication, true)
     for (const value of ['False', '1', 'yes', 'on', 'tru', 'true,false', '\uff54rue'])

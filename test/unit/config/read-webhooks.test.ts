@@ -55,7 +55,7 @@ describe('the secrets of webhooks', () => {
     ['too short', 'k3jhw87fhKJh378'],
     ['a placeholder in angle brackets', '<the secret of the sender>'],
     ['a placeholder in braces', '{{ alertmanager_token }}'],
-    ['a variable that nobody has filled in', '${ALERTMANAGER_TOKEN}'],
+    ['a variable without its value', '${ALERTMANAGER_TOKEN}'],
     ['change me', 'changeme-changeme'],
     ['change this', 'change-this-to-a-secret'],
     ['replace me', 'REPLACE_ME_PLEASE_NOW'],

@@ -6,7 +6,7 @@ import type { Environment } from '../../../src/config/settings.ts'
 
 export const TENANT = 'abcdefab-2222-3333-4444-555555555555'
 export const CLIENT = '66666666-7777-8888-9999-000000000000'
-/** Of a storage account that nobody has. */
+/** Of a storage account that does not exist. */
 export const CONNECTION =
   'DefaultEndpointsProtocol=https;AccountName=streconnect;AccountKey=a2V5;EndpointSuffix=core.windows.net'
 /** What has no default. */

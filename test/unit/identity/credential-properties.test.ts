@@ -71,7 +71,7 @@ test("a stranger's signature over any header and claims never authenticates and 
   )
 })
 
-test('claims of any shape are read without throwing, and whoever they make has one principal of its own kind', () => {
+test('claims of any shape are read without throwing, and the caller that they make has one principal of its own kind', () => {
   const value = fc.oneof(
     fc.jsonValue({ maxDepth: 2 }),
     fc.constantFrom(...Object.values(claimsOf({ nowEpochSeconds: NOW }))),

@@ -37,7 +37,7 @@ describe('the claims are about our tenant, our API, and now', () => {
     ['with nbf as text', { nbf: String(NOW) }, 'token_claims', /nbf/],
     ['with iat ahead', { iat: NOW + 61 }, 'token_not_yet_valid', /iat/],
     ['with iat as text', { iat: 'now' }, 'token_claims', /iat/],
-    ['for another audience', { aud: 'api://somebody-else' }, 'token_audience'],
+    ['for another audience', { aud: 'api://another-api' }, 'token_audience'],
     ['with aud in another case', { aud: 'API://00001111-aaaa-2222-bbbb-3333cccc4444' }, 'token_audience'],
     [
       'with aud as a list, although ours is in it',
@@ -123,7 +123,7 @@ test('no refusal repeats any part of the token', async (t) => {
   const secretRole = 'Secret.Role.Value'
   const tokens = [
     room.aToken({ claims: { roles: [secretRole], exp: 1 } }),
-    room.aToken({ claims: { roles: [secretRole], aud: 'somebody' } }),
+    room.aToken({ claims: { roles: [secretRole], aud: 'another' } }),
     room.aToken({ key: createSigningKey('stranger-key') }),
     room.aToken({ header: { alg: 'HS256' } }),
   ]

@@ -59,7 +59,7 @@ describe('the first load', () => {
   ]
   for (const document of ['metadata', 'keys'] as const) {
     for (const [name, answer, detail] of broken) {
-      test(`answered with ${name} for the ${document} is a 503, then nobody is asked for 5 seconds`, async (t) => {
+      test(`answered with ${name} for the ${document} is a 503, then no request is sent for 5 seconds`, async (t) => {
         const room = await openRoom(t)
         room.issuer[`${document}Answer`] = answer
         const failure = assertRefused(await room.authenticateToken(room.aToken()), 'keys_unavailable', detail)
@@ -114,7 +114,7 @@ describe('the first load', () => {
     assertRequests(room, 1, 1)
   })
 
-  test('asks nobody for tokens that could never be good', async (t) => {
+  test('sends no request for tokens that could never be valid', async (t) => {
     const room = await openRoom(t)
     for (const header of [{ alg: 'none' }, { kid: undefined }, { crit: ['x'] }])
       await room.authenticateToken(room.aToken({ header }))

@@ -28,7 +28,7 @@ export function assertUnavailable(
     assert.equal('retryAfterSeconds' in failure && failure.retryAfterSeconds, retryAfterSeconds)
 }
 
-/** Lets a request that nobody waits for come to its end. */
+/** Waits until a background request has ended. */
 export async function settled(done: () => boolean): Promise<void> {
   for (let turn = 0; turn < 400 && !done(); turn++) await systemClock.sleep(5)
   assert.ok(done(), 'it never came to pass')

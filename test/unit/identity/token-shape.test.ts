@@ -111,7 +111,7 @@ describe('a token is one canonical compact JWS', () => {
     }
   })
 
-  test('rejects an oversized token before it is parsed or anybody is asked', async (t) => {
+  test('rejects an oversized token before it is parsed or a request is sent', async (t) => {
     const room = await openRoom(t)
     const fits = room.aToken({ claims: { padding: 'x'.repeat(11_000) } })
     assertAccepted(await room.authenticateToken(fits))

@@ -103,7 +103,7 @@ describe('refusing', () => {
     assert.deepEqual(await tokens.get(aDeadline(clock)), { ok: false, error: 'Error: unreadable' })
   })
 
-  test('after a failure everybody is told so for a second without another request, then one asks again', async () => {
+  test('after a failure every caller gets it for a second without another request, then one asks again', async () => {
     const { clock, credential, tokens } = setUp(failing)
     await tokens.get(aDeadline(clock))
     await clock.advance(999)
@@ -125,7 +125,7 @@ describe('a token that was refused', () => {
     assert.ok(first.ok)
     credential.next = async () => aToken('b', HOUR_MS)
     assert.equal(tokens.drop(first.value), true)
-    assert.equal(tokens.current()?.token, 'a', 'who is about to send is not left without any')
+    assert.equal(tokens.current()?.token, 'a', 'a request that is about to be sent still has one')
     const results = await Promise.all(Array.from({ length: 10 }, () => tokens.get(aDeadline(clock))))
     assert.ok(results.every((result) => result.ok && result.value.token === 'b'))
     assert.equal(credential.scopes.length, 2)
@@ -173,7 +173,7 @@ describe('a token that was refused', () => {
 })
 
 describe('an identity endpoint that hangs', () => {
-  test('keeps nobody beyond the deadline', async () => {
+  test('keeps no caller beyond the deadline', async () => {
     const { clock, tokens } = setUp(never)
     const waiting = tokens.get(aDeadline(clock, 2_000))
     await clock.advance(2_000)
