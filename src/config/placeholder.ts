@@ -24,7 +24,7 @@ const STAND_INS: ReadonlySet<string> = new Set([
 /** Whether a text stands where a secret is to be filled in. A random secret is none of these but by an accident of one in millions. */
 export function isPlaceholder(text: string): boolean {
   if (BRACKETS.some(([begin, end]) => text.startsWith(begin) && text.endsWith(end))) return true
-  if ([...text].every((character) => character === text[0])) return true
+  if (text === text.charAt(0).repeat(text.length)) return true
   const words = text.toLowerCase().split(/[-_ ]+/)
   const [first = '', second = ''] = words
   if (ORDERS.has(first) || ORDERS.has(`${first}${second}`) || (first === 'your' && words.length > 1)) return true

@@ -6,7 +6,7 @@ export const STORAGE_PREFIX = /^[a-z][a-z0-9]{0,19}$/
  * the app answers nothing but `ConfigurationInvalid`; until then it must not take messages of another app's queue.
  */
 export function queuePrefixOf(env: Readonly<Record<string, string | undefined>>): string {
-  const text = env['RECONNECT_STORAGE_PREFIX'] ?? ''
+  const text = env['RECONNECT_STORAGE_PREFIX']?.trim() ?? ''
   if (text === '' || STORAGE_PREFIX.test(text)) return text
   return 'invalidprefix'
 }

@@ -131,6 +131,9 @@ describe('start options', () => {
     )
   })
 
+  it('say that storage is reached with the managed identity', () =>
+    assert.equal(parseStartOptions(['--identity-storage']).identityStorage, true))
+
   for (const args of [
     ['--port', 'x'],
     ['--port', '70000'],
@@ -140,6 +143,7 @@ describe('start options', () => {
     ['--azure', '--arm-port', '1'],
     ['--azure', '--info', 'f'],
     ['--azure', '--func'],
+    ['--azure', '--identity-storage'],
   ]) {
     it(`refuse ${args.join(' ')} in words`, () => assert.throws(() => parseStartOptions(args), UsageError))
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { ArmCredential, StorageConfig } from '../../../src/config/config.ts'
 import type { Environment } from '../../../src/config/settings.ts'
-import { openTables } from '../../../src/ledger/tables.ts'
+import { openTables } from '../../../src/storage/tables.ts'
 import { CLIENT, configOf, CONNECTION, namesOf, problemsOf } from './settings-of-a-test.ts'
 
 const NAME = 'AzureWebJobsStorage'
@@ -50,7 +50,7 @@ describe('storage by connection string', () => {
     it(`${what}: http ${allowHttp ? 'is allowed' : 'is not allowed'}`, () => {
       const storage = storageOf({ [NAME]: connectionString })
       // What is accepted here is understood there.
-      openTables(storage, () => assert.fail('a connection string needs no identity'))
+      openTables(storage, '', () => assert.fail('a connection string needs no identity'))
       assert.deepEqual(storage, { kind: 'connection-string', connectionString: connectionString.trim(), allowHttp })
     })
   }
