@@ -26,7 +26,8 @@ export async function startIdentityEndpoint(): Promise<IdentityEndpoint> {
     const token = {
       access_token: `token-${randomUUID()}`,
       expires_on: String(expiresOn),
-      resource: 'arm',
+      // As asked for: otherwise a client's own cache would not find it again.
+      resource: new URL(request.url ?? '/', 'http://localhost').searchParams.get('resource'),
       token_type: 'Bearer',
       client_id: randomUUID(),
     }
