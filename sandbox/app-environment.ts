@@ -7,10 +7,10 @@ import { WEBHOOK_SECRETS } from './webhooks.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Variables of this machine that must not reach the app: they say that it runs on Azure or as whom (`WEBSITE_*` but for the switch of App Service Authentication, `AZURE_*`, `MSI_*`),
- * lead loopback traffic through a proxy, weaken TLS, or belong to npm and the test runner.
+ * Variables of this machine that must not reach the app. They say that it runs on Azure, or name another identity (`WEBSITE_*` without the
+ * switch of App Service Authentication, `AZURE_*`, `MSI_*`), send loopback traffic through a proxy, weaken TLS, or belong to npm and the test runner.
  */
-const KEPT_BACK =
+const NOT_PASSED =
   /^(?:WEBSITE_(?!AUTH_ENABLED$).*|IDENTITY_.*|AzureWebJobs.*|MSI_.*|IMDS_.*|AZURE_.*|npm_.*|INIT_CWD|NODE_TEST_CONTEXT|NODE_TLS_REJECT_UNAUTHORIZED|NODE_USE_ENV_PROXY|(?:https?|all|no)_proxy)$/i
 
 export interface Simulated {
@@ -21,7 +21,7 @@ export interface Simulated {
   readonly policy: unknown
 }
 
-/** The environment that the app would have on Azure. Whatever else the user has set passes through; a policy of the user's replaces the sandbox's. */
+/** The environment that the app would have on Azure. All other variables of the user reach the app; a policy of the user replaces the sandbox's. */
 export function simulatedEnvironment(user: Environment, { azure, caFile, storage, policy }: Simulated): Environment {
   const passed = passThrough(user)
   const hasPolicy =
@@ -54,7 +54,7 @@ function storageSettings(storage: Simulated['storage']): Environment {
 }
 
 function passThrough(user: Environment): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(user).filter(([name]) => !KEPT_BACK.test(name)))
+  return Object.fromEntries(Object.entries(user).filter(([name]) => !NOT_PASSED.test(name)))
 }
 
 function isSet(value: string | undefined): boolean {

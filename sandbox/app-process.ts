@@ -21,7 +21,7 @@ export interface AppProcessOptions {
   readonly bodyGraceMs?: number
   /** Structured log of the app and its host. Without it none is sent. */
   readonly onLog?: (record: LogRecord) => void
-  /** What the app prints past its log. */
+  /** What the app prints instead of logging it. */
   readonly onOutput: (text: string) => void
 }
 
@@ -34,11 +34,11 @@ export interface AppProcess {
   /** Resolves when the process has ended, for whatever reason. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>
   stop(): Promise<void>
-  /** As a machine that fails: nothing gets to end what it began. */
+  /** SIGKILL, as when a machine fails: nothing that runs is finished. */
   crash(): Promise<void>
 }
 
-/** The app could not be started; the message says why in a sentence. */
+/** The app could not be started; the message gives the reason in one sentence. */
 export class AppStartError extends Error {
   /** Set where a port was the reason. */
   readonly takenPort: number | undefined

@@ -12,7 +12,7 @@ import type { LogRecord } from './host/core-types.ts'
 import { WEBHOOK_SECRETS } from './webhooks.ts'
 
 export const PROJECT_ROOT = fileURLToPath(new URL('..', import.meta.url))
-/** The tokens of the info file are for people who leave a sandbox running. */
+/** The tokens of the info file last for a day's work. */
 const INFO_TOKEN_LIFETIME_SECONDS = 12 * 3_600
 
 export interface SandboxOptions {
@@ -82,7 +82,7 @@ export interface Sandbox {
   startAnother(env?: Environment): Promise<AppProcess>
   /** What the app has logged so far, oldest first. */
   readonly logs: readonly LogRecord[]
-  /** What the app printed past its log. */
+  /** What the app printed instead of logging it. */
   output(): string
   /** Everything that was started has ended when this resolves. */
   stop(): Promise<void>
@@ -196,7 +196,7 @@ async function toInfo(azure: SimulatedAzure, app: AppProcess, caFile: string, st
   }
 }
 
-/** Both, or neither: what has started is stopped when the other could not. */
+/** Both, or neither: when one cannot start, the other is stopped. */
 async function startTogether(
   azure: Promise<SimulatedAzure>,
   storage: Promise<Storage | undefined>,

@@ -9,8 +9,8 @@ const WEBHOOK_GRANTS = Object.keys(SANDBOX_WEBHOOKS).map((name) => ({
 const OPERATOR = { principal: `role:${OPERATOR_ROLE}`, actions: ['reconnect', 'read', 'force'] }
 
 /**
- * What the sandbox's callers may do: operators everything in the two resource groups – in `rg-locked` ARM then refuses our own
- * identity –, the tool one backend, alerts everything in `rg-apim`, strangers nothing.
+ * Grants of the sandbox's callers. Operators: everything in two resource groups (in `rg-locked` ARM then refuses our own identity). The
+ * tool: one backend. Webhooks: everything in `rg-apim`. The stranger: nothing.
  */
 export const SANDBOX_POLICY = {
   grants: [

@@ -5,8 +5,8 @@ import { PROJECT_ROOT } from './create-sandbox.ts'
 import { UsageError } from './command.ts'
 
 /**
- * The built app against the real Azure: `Values` of local.settings.json under the environment, as Core Tools reads them, and whatever
- * developer credential (`az login`, …) the app finds. No simulation, no TLS front end.
+ * The built app against the real Azure: `Values` of local.settings.json under the environment, as Core Tools reads them, and the
+ * developer credential (`az login`, …) that the app finds. No simulation, no TLS front end.
  */
 export async function startAgainstAzure(
   options: Pick<AppProcessOptions, 'port' | 'orFreePort' | 'onLog' | 'onOutput'>,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { ACTION_GROUP_ROLE } from './azure/directory.ts'
 import { SERVICE_PATTERN } from './azure/resources.ts'
 
-/** App settings that hold the secrets of the sandbox's webhooks: made anew with every process, so that none is ever worth keeping. */
+/** App settings with the secrets of the sandbox's webhooks, new in every process. */
 export const WEBHOOK_SECRETS = {
   ALERTMANAGER_TOKEN: newSecret(),
   GRAFANA_HMAC: newSecret(),

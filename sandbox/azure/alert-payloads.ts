@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { SandboxWebhook } from '../webhooks.ts'
 
-/** What an alert is about, for whoever writes its payload. */
+/** What an alert is about: the input of each payload. */
 export interface AlertSubject {
   /** Resource id of a backend. */
   readonly backend: string

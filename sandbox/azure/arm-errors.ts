@@ -1,6 +1,6 @@
 import { MANAGED_IDENTITY } from './directory.ts'
 
-/** What ARM says when it says no: the recorded wording, one function per case. `details: null` is how the API Management resource provider writes "none". */
+/** ARM's errors in their recorded wording, one function per case. `details: null` is how the API Management resource provider writes "none". */
 export interface ArmRefusal {
   readonly status: number
   readonly body: {
@@ -106,7 +106,7 @@ export const throttled = (seconds: string | undefined): ArmRefusal => ({
   ...(seconds !== undefined && { retryAfter: seconds }),
 })
 
-/** Statuses that have no story of their own. */
+/** Statuses without a case of their own. */
 const PLAIN: Readonly<Record<number, readonly [code: string, message: string]>> = {
   408: ['RequestTimeout', 'The request timed out.'],
   409: ['Conflict', 'Operation on the API is in progress.'],

@@ -66,7 +66,7 @@ export interface ArmVerifier {
 
 /**
  * What ARM makes of a request, in ARM's order: token → api-version → resource type → subscription → permission → resource group → service →
- * (the resource provider:) backend → body → pricing tier and state. Whoever lacks permission learns nothing about what exists.
+ * (the resource provider:) backend → body → pricing tier and state. A caller without permission is not told what exists.
  */
 export async function judge(request: ArmRequest, verifier: ArmVerifier): Promise<ArmJudgement> {
   const objectId = await authenticate(request.headers.authorization, verifier)
@@ -171,7 +171,7 @@ function readBody(request: ArmRequest): { ok: true; after: string | undefined } 
   return { ok: true, after }
 }
 
-/** Azure's names are ASCII; two spellings of one are one. */
+/** Azure's names are ASCII, compared without regard to case. */
 function same(left: string, right: string): boolean {
   return left.toLowerCase() === right.toLowerCase()
 }

@@ -17,7 +17,7 @@ import {
 } from './der.ts'
 
 const DAY_MS = 86_400_000
-/** Chrome and Node accept more, but nothing here lives longer than a week. */
+/** Longer than any sandbox runs. */
 const LIFETIME_MS = 7 * DAY_MS
 
 export interface ServerIdentity {
@@ -27,7 +27,7 @@ export interface ServerIdentity {
 }
 
 export interface CertificateAuthority {
-  /** PEM, for whoever is to trust it. */
+  /** PEM, for clients that are to trust it. */
   readonly certificate: string
   issue(commonName: string, names: readonly string[]): ServerIdentity
 }

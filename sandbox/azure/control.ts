@@ -16,7 +16,7 @@ export interface ControlOptions {
   readonly identityCounts: IdentityCounts
 }
 
-/** The switchboard over HTTP, for tests and for curl. What it is given and gives is described in sandbox/README.md. */
+/** The switchboard over HTTP, for tests and for curl. Requests and answers are described in sandbox/README.md. */
 export function createControl(options: ControlOptions): RequestListener {
   const { journal, faults, keys, mint } = options
   const routes: Readonly<Record<string, (body: unknown, query: URLSearchParams) => unknown>> = {

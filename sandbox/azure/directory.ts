@@ -2,7 +2,7 @@
 
 export const TENANT_ID = '3f1c7a52-6a0e-4d0b-9d5e-2b8f4c9e7d10'
 
-/** The app registration that stands for the function app's API. */
+/** The app registration of the function app's API. */
 export const API_CLIENT_ID = '8e0f5b1a-4c27-4f6d-a3b9-61d2c7e4f085'
 /** Its application id URI: what `ENTRA_AUDIENCE` is set to. */
 export const API_AUDIENCE = `api://${API_CLIENT_ID}`

@@ -1,19 +1,19 @@
 export type FaultTarget = 'arm' | 'identity' | 'issuer'
 
-/** Something that goes wrong on purpose. */
+/** A failure that a test or a person switches on. */
 export interface Fault {
   readonly target: FaultTarget
   /** A status such as `503`, or one of the kinds listed for the target. */
   readonly kind: string
   /** Resource id of a service or backend; without it, everything of the target. */
   readonly scope?: string
-  /** How many requests it meets; without it, all until it is cleared. */
+  /** How many requests it applies to; without it, all until it is cleared. */
   readonly times?: number
   /** Text of the Retry-After header; without it, none. */
   readonly retryAfter?: string
   /** For `slow`. */
   readonly delayMs?: number
-  /** The request has its effect although the answer denies it. */
+  /** The request takes effect although its answer is an error. */
   readonly tookEffect?: boolean
   /** Where a redirect leads: the same origin (default) or another one. */
   readonly to?: 'same' | 'other'
@@ -23,7 +23,7 @@ export interface Fault {
   readonly details?: unknown
 }
 
-/** Kinds that meet a connection before there is a request on it; they cannot be narrowed to a scope. */
+/** Kinds that apply to a connection before there is a request on it; they take no scope. */
 const CONNECTION_KINDS = ['close', 'wrong-certificate'] as const
 export type ConnectionFault = (typeof CONNECTION_KINDS)[number]
 
@@ -48,20 +48,20 @@ const KINDS: Readonly<Record<FaultTarget, readonly string[]>> = {
 export class FaultError extends Error {}
 
 export interface Faults {
-  /** Replaces every fault; they are used up in the given order. */
+  /** Replaces every fault; they are used in the given order. */
   set(faults: readonly Fault[]): void
   add(fault: Fault): void
   clear(target?: FaultTarget): void
   list(): readonly Fault[]
-  /** The fault that meets this request, counted down. */
+  /** The fault that applies to this request; its count goes down by one. */
   takeForRequest(target: FaultTarget, resourceId?: string): Fault | undefined
-  /** The fault that meets this connection, counted down. */
+  /** The fault that applies to this connection; its count goes down by one. */
   takeForConnection(target: FaultTarget): ConnectionFault | undefined
   /** Called when connections that are open must not outlive a change. */
   onConnectionFault(listener: (target: FaultTarget) => void): void
 }
 
-/** The switchboard. Everything else asks it what is to go wrong. */
+/** The faults that are switched on. The servers of the simulation ask here before they answer. */
 export function createFaults(): Faults {
   let active: { readonly fault: Fault; left: number }[] = []
   const listeners: ((target: FaultTarget) => void)[] = []
@@ -116,6 +116,6 @@ function checkFault(fault: Fault): Fault {
   if (fault.times !== undefined && !(Number.isInteger(fault.times) && fault.times > 0))
     throw new FaultError('times is a positive integer')
   if (fault.scope !== undefined && isConnectionKind(fault.kind))
-    throw new FaultError(`${fault.kind} meets connections, so it takes no scope`)
+    throw new FaultError(`${fault.kind} applies to connections, so it takes no scope`)
   return fault
 }

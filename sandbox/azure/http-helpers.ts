@@ -26,7 +26,7 @@ export function sendHtml(
   response.end(`<html><head><title>${status}</title></head><body><h1>${status}</h1></body></html>`)
 }
 
-/** Cuts the connection so that the client sees a reset, not an orderly end. */
+/** Resets the connection: the client sees an error, not an orderly end. */
 export function reset(request: IncomingMessage): void {
   const socket = request.socket as IncomingMessage['socket'] & { resetAndDestroy?: () => unknown; encrypted?: boolean }
   // A TLS socket cannot reset; destroying it ends the stream in the middle, which clients report as ECONNRESET.

@@ -17,13 +17,13 @@ export interface LoopbackServerOptions {
   readonly port: number
   readonly listener: RequestListener
   readonly tls?: ServerIdentity
-  /** Presented instead of `tls` where a connection is to meet a wrong certificate. */
+  /** Presented instead of `tls` while the fault `wrong-certificate` applies. */
   readonly wrongTls?: ServerIdentity
   /** What is to happen to a connection before anything is read from it. */
   readonly connectionFault?: () => ConnectionFault | undefined
 }
 
-/** Listens on the loopback address. Connections pass a plain TCP server first, so that one can be cut, or handed another certificate. */
+/** Listens on the loopback address. Connections pass a plain TCP server first, which can close one or give it another certificate. */
 export async function startLoopbackServer(options: LoopbackServerOptions): Promise<LoopbackServer> {
   const idle = createIdleTracker()
   const server = idle.watch(createServer(options.listener, options.tls))
@@ -59,7 +59,7 @@ export async function startLoopbackServer(options: LoopbackServerOptions): Promi
   }
 }
 
-/** Node keeps this book itself, but only for servers that listen on their own. */
+/** Node tracks idle connections only for servers that listen themselves. */
 function createIdleTracker() {
   const open = new Map<Socket, number>()
   const count = (socket: Socket, change: number): void => {
@@ -84,7 +84,7 @@ function createIdleTracker() {
 }
 
 function createServer(listener: RequestListener, tls: ServerIdentity | undefined): Server {
-  // Long enough that a client's pooled connection is never closed under its next request.
+  // Longer than clients keep a pooled connection, so that none is closed while its next request is being sent.
   const options = { keepAliveTimeout: 120_000 }
   return tls === undefined ? createHttpServer(options, listener) : createHttpsServer({ ...options, ...tls }, listener)
 }

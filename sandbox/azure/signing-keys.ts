@@ -16,7 +16,7 @@ export interface SigningKey {
 export interface KeyRing {
   current(): SigningKey
   published(): readonly SigningKey[]
-  /** Also finds retired keys: what ARM has accepted for an hour it goes on accepting. */
+  /** Also finds retired keys: ARM accepts their tokens until they expire. */
   find(kid: string): SigningKey | undefined
   /** A key that is published nowhere. */
   unpublished(): Promise<SigningKey>

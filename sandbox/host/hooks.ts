@@ -5,7 +5,7 @@ export async function executeHooks(worker: Worker, name: HookName, context: obje
   for (const callback of worker.hooks[name].slice()) await callback(context)
 }
 
-/** Marks properties as the worker does: assigning to them is an error that says so. */
+/** Makes properties read-only as the worker does: an assignment throws an error with the property's name. */
 export function readOnly<T extends object>(values: T): T {
   const context = {}
   for (const [name, value] of Object.entries(values)) {

@@ -1,5 +1,5 @@
 /**
- * The path of a request as Kestrel hands it on (UrlDecoder, PathNormalizer, then PathString): percent-encodings that are well-formed UTF-8
+ * The path of a request as Kestrel passes it on (UrlDecoder, PathNormalizer, then PathString): percent-encodings that are well-formed UTF-8
  * are decoded – except `%2F`, and except anything that is not well-formed, which stays as it was sent –, and dot segments
  * are removed after that, so `%2e%2e` climbs as `..` does. Undefined: Kestrel answers 400 (not ASCII, a NUL, no leading slash).
  */
@@ -19,7 +19,7 @@ export function encodeRequestPath(path: string): string {
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Runs of encoded bytes are decoded one character at a time, so that one bad byte spoils only itself. */
+/** Runs of encoded bytes are decoded one character at a time, so that one bad byte leaves the others decoded. */
 function percentDecode(text: string): string {
   return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) => {
     const bytes = Buffer.from(run.replaceAll('%', ''), 'hex')

@@ -15,7 +15,7 @@ export function writeFunctionResponse(
     response.appendHeader('set-cookie', rpc.cookies.map(toSetCookie))
   addCustomHeaders(response, customHeaders)
   const body = toBytes(rpc.body)
-  // Kestrel sends what it has not measured in chunks, and so do we: write, then end.
+  // Kestrel sends a body of unknown length in chunks. Two calls make Node do the same.
   if (body.length > 0) response.write(body)
   response.end()
 }
