@@ -2,8 +2,13 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import editor, { type JSONDocument, type TextDocument } from 'vscode-json-languageservice'
+import * as editors from 'vscode-json-languageservice'
 import { SAMPLE } from './a-policy.ts'
+
+/** A CommonJS module, whose exports Node does not all find by name. */
+const editor = (editors as unknown as { readonly default: typeof editors }).default
+type TextDocument = editors.TextDocument
+type JSONDocument = editors.JSONDocument
 
 const SCHEMA_URI = 'file:///policy.schema.json'
 const service = editor.getLanguageService({ workspaceContext: { resolveRelativePath: () => SCHEMA_URI } })
