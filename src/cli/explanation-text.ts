@@ -115,7 +115,10 @@ export function nearest(missing: Action, misses: Extract<Explanation, { allowed:
 }
 
 export function policyLine(source: string | undefined, grants: number): string {
-  return line('Policy', source === undefined ? 'none: nobody may do anything' : `${source} (${count(grants, 'grant')})`)
+  return line(
+    'Policy',
+    source === undefined ? 'none, so every caller is denied' : `${source} (${count(grants, 'grant')})`,
+  )
 }
 
 const MAX_PAYLOAD_CHARS = 300

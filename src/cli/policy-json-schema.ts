@@ -2,10 +2,10 @@ import * as z from 'zod/mini'
 import { SEGMENT_PATTERNS, type SegmentName } from '../domain/segments.ts'
 import { POLICY } from '../policy/policy-schema.ts'
 
-/** A segment's own grammar without its outer anchors, to stand among others. The `$` inside the backend's is right where a backend ends the text. */
+/** A segment's grammar without its outer anchors, for use inside a longer pattern. The `$` inside the backend's remains: a backend ends the text. */
 const within = (segment: SegmentName): string => `(?:${SEGMENT_PATTERNS[segment].source.slice(1, -1)})`
 
-/** JSON Schema has no flag for case: each letter stands there twice. */
+/** JSON Schema patterns have no flag for case, so each letter becomes a class of two. */
 const anyCase = (word: string): string =>
   word.replace(/[a-z]/gi, (letter) => `[${letter.toUpperCase()}${letter.toLowerCase()}]`).replaceAll('.', '\\.')
 

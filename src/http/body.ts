@@ -3,23 +3,23 @@ import type { HttpRequest } from '@azure/functions'
 import type { RequestFailure } from '../domain/failure.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 
-/** Contract, section 3: far more than a reconnect needs, far less than a worker minds. */
+/** Contract, section 3: far more than a reconnect needs, and small enough to hold in memory for every request at once. */
 export const MAX_RECONNECT_BODY_BYTES = 64 * 1024
 
 /** Contract, section 5. */
 export const MAX_ALERT_BODY_BYTES = 1024 * 1024
 
-/** Looks at size and framing before anything else is looked at. */
+/** Checks size and framing from the headers alone, before authentication (contract, section 2). */
 export function checkFraming(headers: Headers, limitBytes: number): Result<void, RequestFailure> {
   const length = headers.get('content-length')
   if (length !== null)
     return Number(length) <= limitBytes ? ok(undefined) : err({ reason: 'body_too_large', limitBytes })
-  // The Functions host hands over bodies in chunked transfer coding as empty (azure-functions-host issue 4926): a lost
-  // `after` would become the default of two minutes, so such a request is refused rather than misread.
+  // The Functions host delivers a body in chunked transfer coding as empty (azure-functions-host issue 4926). A lost `after` would
+  // become the default of two minutes, so such a request is refused.
   return headers.has('transfer-encoding') ? err({ reason: 'length_required' }) : ok(undefined)
 }
 
-/** Reads at most `limitBytes`, after the media type was found acceptable. `undefined`: there is no body. */
+/** Checks the media type, then reads at most `limitBytes`. `undefined`: there is no body, and its media type does not matter. */
 export async function readJsonBody(
   request: HttpRequest,
   limitBytes: number,
@@ -32,7 +32,7 @@ export async function readJsonBody(
   return ok(body.value.byteLength === 0 ? undefined : body.value)
 }
 
-/** The bytes as they were sent, for whoever checks a signature over them; no body is no bytes. */
+/** The bytes exactly as they were sent, because signatures are computed over them. No body: no bytes. */
 export async function readBody(request: HttpRequest, limitBytes: number): Promise<Result<Uint8Array, RequestFailure>> {
   const chunks: Uint8Array[] = []
   let size = 0

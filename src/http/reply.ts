@@ -1,4 +1,4 @@
-/** An HTTP answer as plain facts, before the Functions library turns it into its own. */
+/** An HTTP answer as plain facts, independent of the Functions library. */
 export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -6,9 +6,8 @@ export interface Reply {
 }
 
 /**
- * On every answer: nothing here may be stored by a cache or guessed at by a browser. No answer redirects, and none carries
- * CORS permissions: this is an API for tools, and a page in a browser has no business with it. `host.json` adds the same two
- * headers to the answers that the Functions host makes without us (404).
+ * Headers of every answer: no cache may store it, and no browser may guess its type. No answer redirects, and none carries CORS
+ * permissions: this API is for tools. `host.json` adds the same two headers to the answers of the Functions host itself (404).
  */
 export const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 

@@ -6,8 +6,8 @@ import { json, type Reply } from './reply.ts'
 const ORIGIN = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/
 
 /**
- * CloudEvents, "HTTP 1.1 Web Hooks for Event Delivery", section 4: whoever will send events asks whether they are wanted. No rate is asked
- * for, and none is limited: an alert is never answered 429.
+ * CloudEvents, "HTTP 1.1 Web Hooks for Event Delivery", section 4: a sender asks whether its events are wanted. The
+ * rate is not limited: an alert is never answered 429.
  */
 export function toHandshakeReply(
   format: string,

@@ -23,7 +23,7 @@ export interface ApiVersions {
   readonly fallback: string
 }
 
-/** Shown wherever an `after` stands in the wrong place. */
+/** The right form, for messages about a wrong one. */
 export const BODY_EXAMPLE = '{"properties":{"after":"PT5M"}}'
 
 /** Contract, section 3: enough for a ticket number and a sentence, and short in a log line. */
@@ -90,8 +90,8 @@ const AFTER_IN_QUERY: RequestFailure = {
 }
 
 /**
- * Whether an `after` stands where ARM does not look, and would be lost without a word: at the top level, or with either name in another
- * letter case. `null` asks for nothing, so that nothing is lost.
+ * Whether there is an `after` where ARM does not look for it: at the top level, or with either name in another letter case. ARM would ignore
+ * it without an error. `null` asks for nothing, so nothing is lost.
  */
 function hasMisplacedAfter(request: JsonObject): boolean {
   return entriesOf(request).some(([name, value]) => {

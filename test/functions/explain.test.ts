@@ -85,7 +85,7 @@ describe('npm run explain', () => {
   it('denies everything when there is no policy, and says so', () => {
     const { status, stdout } = explain(OPERATOR)
     assert.equal(status, 1)
-    assert.match(stdout, /^Policy +none: nobody may do anything$/m)
+    assert.match(stdout, /^Policy +none, so every caller is denied$/m)
     assert.match(stdout, /^Near miss +none:/m)
   })
 

@@ -3,7 +3,7 @@ import type { FailureOf, Row } from './row.ts'
 
 type Recorded<R extends DeliveryFailure['reason']> = Pick<Row<FailureOf<R>>, 'code' | 'text'>
 
-/** No caller waits for an answer to these, so they have no status: they stand in the operation, for those who may read it. */
+/** No caller waits for an answer to these, so they have no status. They are recorded with the operation. */
 export const DELIVERY_ROWS: { readonly [R in DeliveryFailure['reason']]: Recorded<R> } = {
   loop_guard: {
     code: 'ReconnectLimitExceeded',

@@ -52,7 +52,7 @@ export function alertOperation(): Json {
       ),
       ...failures,
       403: answer(
-        '`AuthorizationFailed`: every firing alert was denied. `alerts` stands beside `error`.',
+        '`AuthorizationFailed`: every firing alert was denied. The body has `alerts` and `error`.',
         jsonOf(schemaRef('AlertsRefused')),
         ['x-ms-correlation-request-id', 'x-ms-error-code'],
       ),
