@@ -7,6 +7,7 @@ import type { Mode } from '../config/config.ts'
 import { explainDecision } from '../policy/explain-decision.ts'
 import { createGrantIndex } from '../policy/grant-index.ts'
 import type { PolicyDocument, Webhook } from '../policy/policy-document.ts'
+import { modeOfWebhook } from '../policy/webhook-mode.ts'
 import { areAllDenied, judgeAlert, type Judged } from '../reconnect/judge-alert.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 import {
@@ -35,7 +36,7 @@ export interface AlertQuestion {
 
 /** What a saved alert would come to at `POST /alerts/{webhook}`, once its sender is believed: by the code that serves it. */
 export function explainAlert({
-  mode,
+  mode: appMode,
   source,
   policy,
   webhookName,
@@ -48,8 +49,9 @@ export function explainAlert({
     ])
   const body = readBody(bodyFile)
   if (!body.ok) return body
+  const mode = modeOfWebhook(appMode, webhook)
   const head = [
-    line('Mode', MODES[mode]),
+    line('Mode', mode === appMode ? MODES[mode] : `${MODES[mode]} (mode of the webhook)`),
     policyLine(source, policy.grants.length),
     line('Webhook', `${webhook.name} (format ${webhook.format}, proof ${webhook.authentication.type})`),
   ]
@@ -152,6 +154,7 @@ function alertJson(alert: Alert, judged: Judged, webhook: Webhook, policy: Polic
   const facts = {
     ...(alert.alertRule === undefined ? {} : { alertRule: alert.alertRule }),
     firing: isFiring(alert),
+    condition: alert.condition,
     attributes: Object.fromEntries(alert.attributes),
     outcome: judged.kind,
   }

@@ -274,6 +274,21 @@ describe('npm run explain', () => {
       }
     })
 
+    it('says that the webhook itself only tries it out, unless the app is switched off', () => {
+      const policy = JSON.stringify({
+        webhooks: {
+          trial: { format: 'generic', mode: 'dry-run', authentication: { type: 'bearer', secret: 'TRIAL' } },
+        },
+        grants: [{ principal: 'webhook:trial', scope: GROUP }],
+      })
+      const body = saved({ backends: [BACKEND] })
+      const about = (env: Record<string, string>) =>
+        explain(['--webhook', 'trial', '--body', body], { RECONNECT_POLICY: policy, ...env }).stdout
+      assert.match(about({}), /^Mode +dry-run: .* \(mode of the webhook\)$/m)
+      assert.match(about({}), /Decision +DRY-RUN/)
+      assert.match(about({ RECONNECT_MODE: 'off' }), /Decision +SWITCHED-OFF/)
+    })
+
     it('says that a payload is another format, or a handshake', () => {
       assert.match(about('azure-monitor').stdout, /^Answer +400 InvalidRequestContent: .*common alert schema/m)
       assert.match(about('alertmanager', saved('not json')).stdout, /^Answer +400/m)
