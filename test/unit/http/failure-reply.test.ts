@@ -139,6 +139,12 @@ const TABLE: { readonly [R in Failure['reason']]: Expectation } = {
     code: 'ServiceUnavailable',
     retryAfter: '10',
   },
+  write_budget_spent: {
+    failure: { reason: 'write_budget_spent' },
+    status: 503,
+    code: 'ServiceUnavailable',
+    retryAfter: '10',
+  },
   storage_unavailable: {
     failure: { reason: 'storage_unavailable', detail: FOR_THE_LOG },
     status: 503,

@@ -12,12 +12,10 @@ import { toOpenApi30 } from '../../../src/http/openapi/to-openapi-3-0.ts'
 import { publishedOpenApi30 } from '../../../src/cli/published-openapi.ts'
 import { OPERATION_PARAMETERS } from '../../../src/http/operation-query.ts'
 import type { Json } from '../../../src/http/openapi/parts.ts'
-import { endOperation, startOperation } from '../../../src/ledger/operations.ts'
+import { advance, startOperation, toShown, type OperationId } from '../../../src/domain/operation.ts'
 import { parseReconnectCommand } from '../../../src/reconnect/parse-command.ts'
 import { aDuration, aPermit, PARTS } from '../../support/builders.ts'
 import { START_EPOCH_MS } from '../../support/fake-clock.ts'
-import { JOINED, OPERATION_ID } from '../../support/fake-ledger.ts'
-import { ACCEPTED } from '../../support/story.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
@@ -300,23 +298,20 @@ test('shows an operation as it is answered: every member that one can have, and 
       components: { schemas: { Operation: { required: string[]; properties: Record<string, unknown> } } }
     }
   ).components.schemas.Operation
-  const started = startOperation(aPermit({ after: aDuration('PT5M') }), OPERATION_ID, START_EPOCH_MS)
-  const arm = { status: 202, requestId: 'r', correlationId: 'c' }
+  const id = 'MDE5YWM3ZTItb3JkZXJz' as OperationId
+  const permit = aPermit({ after: aDuration('PT5M'), reason: 'INC-4711' })
+  const started = startOperation(permit, id, START_EPOCH_MS)
+  const sent = { attempts: 2, ambiguous: true, arm: { status: 500, requestId: 'r', correlationId: 'c' } }
+  const scheduled = { operationId: id, dueEpochMs: START_EPOCH_MS }
   const members = [
-    endOperation(started, { kind: 'joined', scheduled: JOINED }, START_EPOCH_MS),
-    endOperation(
-      started,
-      { kind: 'failed', error: { code: 'C', message: 'm' }, forwarded: { ...ACCEPTED, ambiguous: true, arm } },
-      START_EPOCH_MS,
-    ),
-  ]
+    advance(started, { to: 'joined', scheduled }, START_EPOCH_MS),
+    advance(started, { to: 'failed', error: { code: 'C', message: 'm' }, sent }, START_EPOCH_MS),
+  ].map(toShown)
   const counted = { ...members[0], joinedCount: 2 }
   for (const operation of members) for (const name of schema.required) assert.ok(Object.hasOwn(operation, name), name)
   assert.deepEqual(
-    // What the contract has beside them is written by nothing yet.
-    [
-      ...new Set(['reason', 'effect', ...[...members, counted].flatMap((operation) => Object.keys(operation))]),
-    ].toSorted(),
+    // Verdicts are not written yet.
+    [...new Set(['effect', ...[...members, counted].flatMap((operation) => Object.keys(operation))])].toSorted(),
     Object.keys(schema.properties).toSorted(),
   )
 })

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { toReconnectReply, type ReplyFacts } from '../../../src/http/reconnect-reply.ts'
-import { endOperation, startOperation } from '../../../src/ledger/operations.ts'
-import type { Settled } from '../../../src/reconnect/decision.ts'
-import type { Noted } from '../../../src/reconnect/ports.ts'
+import { advance, startOperation, type OperationId } from '../../../src/domain/operation.ts'
+import type { Noted, Settled } from '../../../src/reconnect/decision.ts'
 import { err, ok } from '../../../src/shared/result.ts'
 import { aCommand, aDuration, aPermit, IDS } from '../../support/builders.ts'
 import { START_EPOCH_MS } from '../../support/fake-clock.ts'
-import { OPERATION_ID } from '../../support/fake-ledger.ts'
 
+const OPERATION_ID = 'MDE5YWM3ZTItb3JkZXJz' as OperationId
 const FACTS: ReplyFacts = {
   ids: IDS,
   challenge: { authorizationUri: 'https://login.microsoftonline.com/t' },
@@ -22,16 +21,14 @@ function settled(change: Partial<Settled> = {}): { readonly ok: true; readonly v
 
 function noted(recorded = true): Noted {
   return {
-    operation: endOperation(
+    operation: advance(
       startOperation(aPermit(), OPERATION_ID, START_EPOCH_MS),
-      { kind: 'dry-run', dueEpochMs: START_EPOCH_MS },
+      { to: 'dry-run', dueEpochMs: START_EPOCH_MS },
       START_EPOCH_MS,
     ),
     recorded,
   }
 }
-
-const arm = undefined
 
 test("a 202 has no body, ARM's ids beside ours, and leads to the operation", () => {
   const trace = { status: 202, requestId: 'r1', correlationId: 'c1', routingRequestId: 'WESTEUROPE:r1' }
@@ -54,7 +51,7 @@ test("a 202 has no body, ARM's ids beside ours, and leads to the operation", () 
 
 for (const would of ['forward', 'join'] as const) {
   test(`a dry run says that it would ${would}`, () => {
-    const { headers } = toReconnectReply({ result: settled({ outcome: 'dry-run', would }), arm, noted: noted() }, FACTS)
+    const { headers } = toReconnectReply({ result: settled({ outcome: 'dry-run', would }), noted: noted() }, FACTS)
     assert.deepEqual(
       [headers['x-reconnect-outcome'], headers['x-reconnect-would'], headers['x-reconnect-due']],
       ['dry-run', would, '2026-11-23T00:02:00.000Z'],
@@ -66,7 +63,7 @@ for (const outcome of ['dry-run', 'joined'] as const) {
   test(`${outcome} is said, under our own correlation id: ARM gave none`, () => {
     assert.deepEqual(
       toReconnectReply(
-        { result: settled({ outcome }), arm, noted: noted() },
+        { result: settled({ outcome }), noted: noted() },
         { ...FACTS, ids: { correlationId: IDS.correlationId } },
       ).headers,
       {
@@ -85,15 +82,15 @@ for (const outcome of ['dry-run', 'joined'] as const) {
 describe('the way to the operation', () => {
   test('is absolute from RECONNECT_PUBLIC_URL only', () => {
     const { headers } = toReconnectReply(
-      { result: settled(), arm, noted: noted() },
+      { result: settled(), noted: noted() },
       { ...FACTS, publicUrl: 'https://reconnect.example.com' },
     )
     assert.equal(headers['location'], `https://reconnect.example.com/operations/${OPERATION_ID}`)
   })
 
-  test('is not shown where nothing was written down: whoever polls there would find a 404', () => {
+  test('is not shown where nothing was recorded: a client that polls there would find a 404', () => {
     const { headers } = toReconnectReply(
-      { result: settled(), arm, noted: noted(false) },
+      { result: settled(), noted: noted(false) },
       { ...FACTS, publicUrl: 'https://reconnect.example.com' },
     )
     assert.deepEqual(
@@ -103,10 +100,7 @@ describe('the way to the operation', () => {
   })
 
   test('is not shown with a failure, which names the operation', () => {
-    const failed = toReconnectReply(
-      { result: err({ reason: 'outcome_unknown', detail: 'd' }), arm, noted: noted() },
-      FACTS,
-    )
+    const failed = toReconnectReply({ result: err({ reason: 'outcome_unknown', detail: 'd' }), noted: noted() }, FACTS)
     assert.deepEqual(
       [
         failed.status,
@@ -119,18 +113,12 @@ describe('the way to the operation', () => {
   })
 
   test('of a failure leaves Retry-After to the failure', () => {
-    const { status, headers } = toReconnectReply(
-      { result: err({ reason: 'switched_off' }), arm, noted: noted() },
-      FACTS,
-    )
+    const { status, headers } = toReconnectReply({ result: err({ reason: 'switched_off' }), noted: noted() }, FACTS)
     assert.deepEqual([status, headers['retry-after'], headers['location']], [503, '300', undefined])
   })
 
   test('is not there before there is an operation', () => {
-    const { headers } = toReconnectReply(
-      { result: err({ reason: 'credential_missing' }), arm, noted: undefined },
-      FACTS,
-    )
+    const { headers } = toReconnectReply({ result: err({ reason: 'credential_missing' }) }, FACTS)
     assert.deepEqual(
       [headers['x-reconnect-operation'], headers['location'], headers['retry-after']],
       [undefined, undefined, undefined],
@@ -147,7 +135,7 @@ describe('warnings', () => {
   ] as const) {
     test(`after ${after}, ${recorded ? 'recorded' : 'not recorded'}: ${warning ?? 'none'}`, () => {
       const { headers } = toReconnectReply(
-        { result: settled({ command: aCommand({ after: aDuration(after) }) }), arm, noted: noted(recorded) },
+        { result: settled({ command: aCommand({ after: aDuration(after) }) }), noted: noted(recorded) },
         FACTS,
       )
       assert.equal(headers['x-reconnect-warning'], warning)
@@ -155,10 +143,7 @@ describe('warnings', () => {
   }
 
   test('a failure too says that it is not recorded', () => {
-    const { headers } = toReconnectReply(
-      { result: err({ reason: 'in_flight_elsewhere' }), arm, noted: noted(false) },
-      FACTS,
-    )
+    const { headers } = toReconnectReply({ result: err({ reason: 'in_flight_elsewhere' }), noted: noted(false) }, FACTS)
     assert.equal(headers['x-reconnect-warning'], 'not-recorded')
   })
 })
