@@ -387,7 +387,7 @@ describe('paging', { concurrency: 2 }, () => {
     for (const [filters, count] of [
       [{ top: '7' }, COUNT],
       [{ top: '60' }, COUNT],
-      [{ top: '3', backend: backends[0] as string }, 10],
+      [{ top: '3', backend: backends[0] as string }, Math.ceil(COUNT / backends.length)],
       [{ top: '4', state: 'dry-run' }, COUNT],
     ] as const) {
       const seen: Shown[] = []
