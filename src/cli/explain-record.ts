@@ -14,15 +14,17 @@ export function explainRecord(text: string): Result<Explained, readonly string[]
   const record = findRecord(text)
   if (record === undefined) return err([`--line: ${EXPECTED}`])
   const outcome = textOf(record, 'outcome') ?? textOf(record, 'state') ?? ''
-  const reason = textOf(record, 'reason')
-  // The reason of an operation is the caller's own; that of an event is one of the app's.
   const isEvent = member(record, 'event') !== undefined
-  const advice = isEvent && reason !== undefined ? adviceOf(reason) : undefined
+  // Only an event that names a fault has a reason of the app; otherwise `reason` is the caller's own words.
+  const isOwn = isEvent && textOf(record, 'fault') !== undefined
+  const reason = isOwn ? textOf(record, 'reason') : undefined
+  const callerReason = textOf(record, isOwn ? 'callerReason' : 'reason')
+  const advice = reason === undefined ? undefined : adviceOf(reason)
   const error = asObject(member(record, 'error'))
-  const again = isEvent && reason === 'not_granted' ? commandFor(record) : undefined
+  const again = reason === 'not_granted' ? commandFor(record) : undefined
   const facts: readonly (readonly [label: string, text: string | undefined])[] = [
     ['Outcome', `${outcome.toUpperCase()}: ${OUTCOME_TEXTS[outcome] ?? 'not known to this version of the app'}`],
-    [isEvent ? 'Reason' : "Caller's reason", reason],
+    ['Reason', reason],
     ['Detail', textOf(record, 'detail')],
     [
       'Error',
@@ -36,6 +38,7 @@ export function explainRecord(text: string): Result<Explained, readonly string[]
       member(record, 'ambiguous') === true ? 'it is not known whether, or how often, it was accepted' : undefined,
     ],
     ['Caller', callerOf(record)],
+    ["Caller's reason", callerReason],
     ['Trigger', triggerOf(record)],
     ['Backend', textOf(record, 'backend')],
     ['Due', textOf(record, 'due')],
@@ -54,6 +57,7 @@ export function explainRecord(text: string): Result<Explained, readonly string[]
       outcome,
       outcomeText: OUTCOME_TEXTS[outcome] ?? null,
       ...(reason === undefined ? {} : { reason }),
+      ...(callerReason === undefined ? {} : { callerReason }),
       ...(advice === undefined ? {} : { means: advice.means, next: advice.next }),
       ...(again === undefined ? {} : { again }),
       record,

@@ -83,6 +83,16 @@ describe('npm run explain -- --line', () => {
     assert.doesNotMatch(stdout, /^Means/m)
   })
 
+  it('takes the words of a caller for words, also where they look like a reason of the app', async () => {
+    const { fault: _, ...unfailing } = { ...REFUSED, outcome: 'forwarded', reason: 'not_granted' }
+    const forwarded = (await explain(['--line', JSON.stringify(unfailing)])).stdout
+    assert.match(forwarded, /^Caller's reason +not_granted$/m)
+    assert.doesNotMatch(forwarded, /^(?:Reason|Means|Next)/m)
+    const both = (await explain(['--line', JSON.stringify({ ...REFUSED, callerReason: 'INC-4711' })])).stdout
+    assert.match(both, /^Reason +not_granted$/m)
+    assert.match(both, /^Caller's reason +INC-4711$/m)
+  })
+
   it('exits with 0 for what acted', async () => {
     assert.equal(
       (await explain(['--line', JSON.stringify({ ...REFUSED, outcome: 'forwarded', reason: undefined })])).code,
