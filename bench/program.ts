@@ -35,8 +35,8 @@ export function startProgram(
     execArgv: [...nodeOptions],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
-  // 'close' comes after the last of stderr.
-  const ended = once(child, 'close')
+  // Node does not emit 'close' for a child whose channel its parent has closed.
+  const ended = Promise.all([once(child, 'exit'), once(child.stderr as Readable, 'close')])
   const complaints = keepEnd(child.stderr as Readable)
   const waiting = new Map<number, { resolve(output: unknown): void; reject(error: Error): void }>()
   let calls = 0

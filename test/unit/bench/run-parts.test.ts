@@ -3,10 +3,10 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { createProgramGroup } from '../../../bench/program.ts'
+import { createProgramGroup, startProgram } from '../../../bench/program.ts'
 import { runParts } from '../../../bench/run-parts.ts'
 import type { Section } from '../../../bench/table.ts'
 
@@ -50,12 +50,20 @@ describe('the parts of the benchmark', () => {
 })
 
 describe('a program of the benchmark', () => {
+  it('ends when it is stopped, and a second stop changes nothing', async (t) => {
+    const program = startProgram(
+      await aProgram(t, "process.on('message', ({ id }) => process.send({ id, output: 7 }))"),
+      {},
+    )
+    assert.equal(await program.call('answer'), 7)
+    await program.stop()
+    await program.stop()
+    await assert.rejects(program.call('answer'), /has ended/)
+  })
+
   it('that ends early rejects the command under way, and what it wrote to stderr is kept', async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), 'bench-program-'))
-    t.after(() => rm(folder, { recursive: true, force: true }))
-    const path = join(folder, 'program.cjs')
-    await writeFile(
-      path,
+    const path = await aProgram(
+      t,
       "process.on('message', () => { console.error('out of disk'); process.exitCode = 3; process.disconnect() })",
     )
     const group = createProgramGroup()
@@ -64,3 +72,11 @@ describe('a program of the benchmark', () => {
     assert.equal(group.complaints(), 'out of disk\n')
   })
 })
+
+async function aProgram(t: TestContext, source: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'bench-program-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const path = join(folder, 'program.cjs')
+  await writeFile(path, source)
+  return path
+}
