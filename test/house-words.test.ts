@@ -44,6 +44,8 @@ const NOT_YET: readonly string[] = [
   'test/support/ledger-processes.ts',
   'test/support/scripted-store.ts',
   'test/support/simulated-table.ts',
+  'test/support/simulated-queue.ts',
+  'test/support/simulated-store.ts',
   'test/support/story.ts',
   'test/unit/coordination',
   'test/unit/delivery',
