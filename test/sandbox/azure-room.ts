@@ -33,7 +33,7 @@ export function azureRoom(): AzureRoom {
       ),
     askIssuer: (signal) =>
       call(room.azure.issuer, `/${TENANT_ID}/discovery/v2.0/keys`, signal === undefined ? {} : { signal }),
-    reconnect: (backend = RECONNECTABLE_BACKENDS[0] as string, signal) =>
+    reconnect: (backend = RECONNECTABLE_BACKENDS[0], signal) =>
       call(room.azure.arm, `${backend}/reconnect?api-version=2024-05-01`, {
         method: 'POST',
         ca: room.azure.caCertificate,

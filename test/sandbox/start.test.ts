@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
@@ -133,11 +134,14 @@ describe('npm start', () => {
     const folder = await mkdtemp(join(tmpdir(), 'sandbox-orphan-'))
     t.after(() => rm(folder, { recursive: true }))
     const infoFile = join(folder, 'info.json')
-    const shell = spawn('sh', ['-c', `"${process.execPath}" sandbox/start.ts --port 0 --info "${infoFile}"; true`], {
+    const command = `"${process.execPath}" sandbox/start.ts --port 0 --info "${infoFile}" >/dev/null 2>&1 & echo $!; wait`
+    const shell = spawn('sh', ['-c', command], {
       cwd: PROJECT_ROOT,
       env: { ...process.env, npm_lifecycle_event: 'start', TMPDIR: folder },
-      stdio: 'ignore',
+      stdio: ['ignore', 'pipe', 'ignore'],
     })
+    const pid = Number(String((await once(shell.stdout, 'data'))[0]))
+    t.after(() => isAlive(pid) && process.kill(pid))
     for (let turn = 0; !existsSync(infoFile) && turn < 3_000; turn += 1) await delay(20)
     const { proxy } = JSON.parse(await readFile(infoFile, 'utf8')) as SandboxInfo
     shell.kill('SIGKILL')
