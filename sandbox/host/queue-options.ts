@@ -23,7 +23,7 @@ export function readQueueOptions(queues: Readonly<Record<string, unknown>>, proc
     newBatchThreshold: wholeNumber(queues, 'newBatchThreshold', 0, 1_000) ?? (batchSize / 2) * processors,
     maxPollingIntervalMs: Math.max(100, timeSpan(queues, 'maxPollingInterval') ?? DEFAULT_MAX_POLLING_INTERVAL_MS),
     visibilityTimeoutMs: timeSpan(queues, 'visibilityTimeout') ?? 0,
-    maxDequeueCount: wholeNumber(queues, 'maxDequeueCount', 1, 1_000) ?? DEFAULT_MAX_DEQUEUE_COUNT,
+    maxDequeueCount: wholeNumber(queues, 'maxDequeueCount', 1, 2 ** 31 - 1) ?? DEFAULT_MAX_DEQUEUE_COUNT,
   }
 }
 
