@@ -19,7 +19,7 @@ const read = (
   parameters,
   responses,
 })
-const notFound = (description: string): Json => errorResponse(404, [description])
+const notFound = (description: string): Json => errorResponse(404, description)
 
 export function grantListOperation(): Json {
   return read(

@@ -19,7 +19,7 @@ export function reconnectOperation({ supported, fallback }: ApiVersions): Json {
   const relayed = (status?: number): Json =>
     errorResponse(
       status,
-      ['Relayed from Azure Resource Manager: status, code, message, details and Retry-After are its own.'],
+      'Relayed from Azure Resource Manager: status, code, message, details and Retry-After are its own.',
       ['retry-after', ...ON_ERRORS],
     )
   return {

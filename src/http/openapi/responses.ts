@@ -1,4 +1,7 @@
-import { WIRE } from '../failure-reply.ts'
+import type { Failure } from '../../domain/failure.ts'
+import { describeFailure, WIRE } from '../failure-reply.ts'
+import { SENDER_REFUSED_TEXT } from '../failures/credential.ts'
+import { BACKEND_ID } from './examples.ts'
 import { ON_EVERY_ANSWER } from './headers.ts'
 import { headerRefs, jsonOf, schemaRef, type Json } from './parts.ts'
 
@@ -28,28 +31,55 @@ const MEANINGS: Readonly<Record<string, string>> = {
   InternalServerError: 'a defect of this app',
 }
 
-/** One response for each status of the failure table, naming its codes. `headers` are those of the route. */
-export function failureResponses(reasons: readonly Answered[], headers: readonly string[] = []): Record<string, Json> {
-  const codes = new Map<number, Set<string>>()
-  for (const reason of reasons) {
-    const { status, code } = WIRE[reason]
-    codes.set(status, (codes.get(status) ?? new Set()).add(code))
-  }
-  return Object.fromEntries([...codes].map(([status, names]) => [status, errorResponse(status, [...names], headers)]))
+/** Facts of every kind of failure at once: each text takes those that it needs. */
+const SAMPLE_FACTS = {
+  limitBytes: 65_536,
+  limit: 500,
+  expectation: 'a JSON object such as {"properties":{"after":"PT5M"}}',
+  header: 'x-reconnect-dry-run',
+  parameter: 'colour',
+  segment: 'backendId',
+  supported: ['2022-08-01', '2024-05-01'],
+  fault: 'not_iso8601',
+  action: 'reconnect',
+  scope: BACKEND_ID,
+  status: 500,
+  retryAfterSeconds: 10,
+  detail: '',
 }
 
-export function errorResponse(
-  status: number | undefined,
-  codes: readonly string[],
-  headers: readonly string[] = [],
-): Json {
-  const description = codes.map((code) => (code in MEANINGS ? `\`${code}\`: ${MEANINGS[code]}.` : code)).join(' ')
+/** One response for each status of the failure table, naming its codes, each with an error as it is really worded. */
+export function failureResponses(reasons: readonly Answered[], headers: readonly string[] = []): Record<string, Json> {
+  const byStatus = new Map<number, Map<string, Json>>()
+  for (const reason of reasons) {
+    const { status, code } = WIRE[reason]
+    const examples = byStatus.get(status) ?? new Map<string, Json>()
+    byStatus.set(status, examples)
+    const described = describeFailure({ ...SAMPLE_FACTS, reason } as Failure)
+    const error = reason.startsWith('webhook_') ? { ...described, message: SENDER_REFUSED_TEXT } : described
+    if (!examples.has(code)) examples.set(code, { value: { error } })
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, examples]) => [
+      status,
+      {
+        ...errorResponse(
+          status,
+          [...examples.keys()].map((code) => `\`${code}\`: ${MEANINGS[code]}.`).join(' '),
+          headers,
+        ),
+        content: { 'application/json': { schema: schemaRef('ErrorResponse'), examples: Object.fromEntries(examples) } },
+      },
+    ]),
+  )
+}
+
+export function errorResponse(status: number | undefined, description: string, headers: readonly string[] = []): Json {
   const ofStatus = [...(status === 401 ? ['www-authenticate'] : []), ...(status === 503 ? ['retry-after'] : [])]
-  const [code = 'Conflict'] = codes.filter((text) => text in MEANINGS)
   return {
     description,
     headers: headerRefs(...new Set([...ON_EVERY_ANSWER, ...ON_EVERY_ERROR, ...ofStatus, ...headers])),
-    content: jsonOf(schemaRef('ErrorResponse'), { error: { code, message: `What happened, and what to do next.` } }),
+    content: jsonOf(schemaRef('ErrorResponse')),
   }
 }
 

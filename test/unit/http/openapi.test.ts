@@ -107,6 +107,12 @@ test('says statuses outright, and leaves a default for what Azure Resource Manag
         assert.match(status, operationId === 'backend-reconnect' ? /^(?:[1-5]\d\d|default)$/ : /^[1-5]\d\d$/)
 })
 
+test('has no hole in its texts, and tells senders of alerts nothing of bearer tokens', () => {
+  assert.doesNotMatch(JSON.stringify(whole), /undefined|\[object/)
+  const refused = whole.paths['/alerts/{webhook}']?.['post']?.responses['401']
+  assert.doesNotMatch(JSON.stringify(refused?.content), /bearer|token/i)
+})
+
 test('has a typed after', () => {
   const { schemas } = (document as unknown as { components: { schemas: Record<string, Schema> } }).components
   const { after } = (schemas['ReconnectProperties'] as { properties: Record<string, Schema> }).properties
