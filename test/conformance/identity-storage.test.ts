@@ -58,6 +58,16 @@ describe('storage that is reached with an identity', { concurrency: 2 }, () => {
   })
 })
 
+describe('an identity endpoint that takes 3 s, for an instance that has no token yet', () => {
+  it('the first alert is stored and answered 202', async (t) => {
+    const room = await startConversation(t, { identityStorage: 'system-assigned' })
+    room.sandbox.azure.faults.set([{ target: 'identity', kind: 'slow', delayMs: 3_000 }])
+    const another = await room.sandbox.startAnother()
+    const posted = await alert(at(room, another.port), 'alertmanager', room.freshBackend(), { port: another.port })
+    assert.equal(posted.status, 202, posted.text)
+  })
+})
+
 describe('an identity endpoint that hangs, for an instance that has no token yet', () => {
   it('every request and every delivery ends: nothing waits for it without a bound', async (t) => {
     const room = await startConversation(t, {
