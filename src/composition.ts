@@ -135,7 +135,8 @@ function compose(): Result<App, readonly ConfigProblem[]> {
     deadlineMs,
     parseOperationId,
     isOperationOf,
-    storageAnswers: createStorageProbe([store.probe, queue.create], clock),
+    // An app without webhooks needs no queue service.
+    storageAnswers: createStorageProbe(webhooks.length === 0 ? [store.probe] : [store.probe, queue.create], clock),
     async warm() {
       void ownTokens.storageReady(storage)
       await arm.preload()

@@ -10,6 +10,7 @@ import { authorize, type AuthorizedReconnect } from '../policy/authorize.ts'
 import type { GrantIndex } from '../policy/grant-index.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
+import { describeError } from '../shared/describe-error.ts'
 import { TIMED_OUT, within } from '../shared/within.ts'
 import { mayHaveActed } from './may-have-acted.ts'
 import type {
@@ -71,8 +72,12 @@ const GRACE_MS = 24 * 3_600_000
  * Returns when the message may be deleted: its end or its successor is stored (invariant 6). Throws {@link MessageComesBack} otherwise.
  * May be called twice with the same message, late, and beside itself in another instance.
  */
-export async function deliver(alert: QueuedAlert, deadline: Deadline, ports: DeliveryPorts): Promise<void> {
+export function deliver(alert: QueuedAlert, deadline: Deadline, ports: DeliveryPorts): Promise<void> {
   const story = tell(alert, ports)
+  return story.reportDefects(() => deliverOne(alert, deadline, story, ports))
+}
+
+async function deliverOne(alert: QueuedAlert, deadline: Deadline, story: Story, ports: DeliveryPorts): Promise<void> {
   if (alert.sent !== undefined) return recordSent(alert, alert.sent, story, ports)
   const permit = permitFor(alert, ports)
   if (!permit.ok) return story.finish({ to: 'failed', error: ports.describe(permit.error) }, permit.error)
@@ -101,8 +106,12 @@ export async function deliver(alert: QueuedAlert, deadline: Deadline, ports: Del
 }
 
 /** A message of the poison queue: the host gave it up. Its operation ends as abandoned, unless another message stands for it. */
-export async function abandon(alert: QueuedAlert, deadline: Deadline, ports: DeliveryPorts): Promise<void> {
+export function abandon(alert: QueuedAlert, deadline: Deadline, ports: DeliveryPorts): Promise<void> {
   const story = tell(alert, ports)
+  return story.reportDefects(() => abandonOne(alert, deadline, story, ports))
+}
+
+async function abandonOne(alert: QueuedAlert, deadline: Deadline, story: Story, ports: DeliveryPorts): Promise<void> {
   const permit = permitFor(alert, ports)
   if (!permit.ok) return story.finish({ to: 'failed', error: ports.describe(permit.error) }, permit.error)
   const turn = await ports.coordinator.acquireForDelivery(permit.value, alert, deadline)
@@ -194,6 +203,8 @@ type Facts = Pick<DecisionFacts, 'outcome' | 'operation' | 'recorded' | 'failure
 
 /** One delivery and the few ways in which it ends. Each says so in exactly one audit event, when it is certain. */
 interface Story {
+  /** A defect is told like every other end, and ends nothing: the message comes back. */
+  reportDefects(work: () => Promise<void>): Promise<void>
   audit(facts: Facts): void
   duplicate(operation: StoredOperation | undefined): void
   /** Ends the operation without a lease: nothing was sent for it here. */
@@ -226,6 +237,17 @@ function tell(alert: QueuedAlert, ports: DeliveryPorts): Story {
         tries,
         durationMs: clock.now() - startedAtEpochMs,
       }),
+
+    async reportDefects(work) {
+      try {
+        await work()
+      } catch (error) {
+        if (error instanceof MessageComesBack) throw error
+        const failure = { reason: 'defect', detail: describeError(error) } as const
+        story.audit({ outcome: 'failed', operation: alert.operation, failure, delayMs: COMES_BACK_AFTER_MS })
+        throw new MessageComesBack('a defect of this app', { cause: error })
+      }
+    },
 
     duplicate: (operation) => story.audit({ outcome: 'duplicate', operation: operation ?? alert.operation }),
 

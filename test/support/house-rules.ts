@@ -235,6 +235,7 @@ const FOCUSED_OR_SKIPPED =
 const DRIVE_PROGRAMS: ReadonlySet<string> = new Set([
   'test/conformance/alertmanager.test.ts',
   'test/clients/openapi-readers.check.ts',
+  'test/model/coordination.check.ts',
 ])
 
 /** Skipped tests prove nothing, and a focused one hides the others. */
