@@ -1,18 +1,18 @@
 import {
   isOvertaken,
   isTooEarly,
-  mayReplace,
   toMinimal,
   type OperationId,
   type Scheduled,
   type StoredOperation,
 } from '../domain/operation.ts'
-import type { LeaseEnd, RowEnd } from '../reconnect/ports.ts'
+import type { LeaseEnd } from '../reconnect/ports.ts'
 import type { CircuitBreaker } from '../shared/circuit-breaker.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { TIMED_OUT, within } from '../shared/within.ts'
-import { StorageFault, type BackendStore, type Committed, type Versioned } from '../storage/store.ts'
+import { StorageFault, type BackendStore, type Versioned } from '../storage/store.ts'
+import { createLeaseEnds, type LeaseChange } from './end-lease.ts'
 import { complete, decideSlot, release, takeLease, type AlertSend, type Ask, type Slot } from './slot.ts'
 
 /** The lease outlives the deadline of its holder by this much: nothing is sent on a lease that has ended (invariant 1). */
@@ -29,9 +29,6 @@ const MAX_FAULTS = 2
 const FAULT_PAUSE_MS = 100
 /** Each conflict means that another one got on. So many in a row are no reason to call storage away: the request has waited in vain. */
 const MAX_CONFLICTS = 50
-/** Writing down what ARM said is tried with more patience, while the lease runs. */
-const END_RETRY_MS = 500
-const MAX_END_FAULTS = 12
 
 export interface LeaseRequest {
   readonly partitionKey: string
@@ -82,6 +79,8 @@ export interface LeasesOptions {
  * docs/coordination.md has the twelve invariants, docs/decisions/006 the state table.
  */
 export function createLeases({ store, breaker, clock, leaseMs, createToken, random }: LeasesOptions) {
+  const ends = createLeaseEnds({ store, clock, leaseMs, random })
+
   /** One call of the slot's path, within a share of the time left. What is given up may be applied all the same. */
   async function timely<T>(call: Promise<T>, deadline: Deadline): Promise<T> {
     const limitMs = Math.max(MIN_CALL_MS, deadline.remainingMs() * CALL_SHARE)
@@ -99,6 +98,7 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
     let conflicts = 0
     let faults = 0
     let polls = 0
+    let isRefused = false
     while (deadline.remainingMs() > 0) {
       if (breaker.isOpen()) return { kind: 'storage_unavailable', detail: 'storage failed a moment ago' }
       try {
@@ -129,7 +129,8 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
           continue
         }
         const { nowEpochMs } = ask
-        const sending = request.sending(row.value, ownerToken)
+        const whole = request.sending(row.value, ownerToken)
+        const sending = isRefused ? toMinimal(whole) : whole
         const taken = takeLease(slot.value, {
           operationId: sending.id,
           ownerToken,
@@ -152,6 +153,7 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
         await clock.sleep(random() * Math.min(200, 10 * 2 ** Math.min(conflicts, 5)), deadline.signal)
       } catch (fault) {
         if (!(fault instanceof StorageFault)) throw fault
+        isRefused ||= fault.isRefusal
         if (++faults >= MAX_FAULTS) {
           if (!fault.isRefusal) breaker.failed(fault.message)
           return { kind: 'storage_unavailable', detail: fault.message }
@@ -168,7 +170,7 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
 
   function leased(request: LeaseRequest, slot: Versioned<Slot>, row: Row, ownerToken: string): Leased {
     const operation = row.value ?? request.sending(undefined, ownerToken)
-    const end = (change: Change) => endLease(request.partitionKey, { slot, row }, change)
+    const end = (change: LeaseChange) => ends.end(request.partitionKey, { slot, row }, change)
     return {
       kind: 'lease',
       lease: {
@@ -182,114 +184,13 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
     }
   }
 
-  /** Ends the lease, whatever storage does meanwhile: the slot as this holder left it, or as it finds it. */
-  async function endLease(
-    partitionKey: string,
-    known: { readonly slot: Versioned<Slot>; readonly row: Row },
-    change: Change,
-  ): Promise<LeaseEnd> {
-    let held: typeof known | undefined = known
-    let { to } = change
-    let faults = 0
-    let conflicts = 0
-    const untilEpochMs = clock.now() + leaseMs
-    while (faults < MAX_END_FAULTS && conflicts <= MAX_CONFLICTS && clock.now() < untilEpochMs) {
-      try {
-        if (held === undefined) {
-          const [slot, row] = await read(partitionKey, to.id)
-          held = { slot, row }
-        }
-        const { slot, row } = held
-        const next = change.next(slot.value)
-        const isWritten = row.value !== undefined && isSame(row.value, to)
-        if (next === undefined) {
-          // The lease is over, or this very change was applied and its answer was lost.
-          if (isWritten) return 'recorded'
-          if (!change.mayEndAlone) return 'lost'
-        }
-        // An end that is already there stays; only the slot is changed then (invariant 3).
-        const keepsRow = row.value !== undefined && !mayReplace(row.value.state, to.state)
-        if (next === undefined && keepsRow) return 'recorded'
-        const committed: Committed = await store.commit(partitionKey, {
-          ...(next === undefined ? {} : { slot: { from: slot, to: next } }),
-          ...(keepsRow ? {} : { operation: { from: row, to } }),
-        })
-        if (committed.kind === 'written') return 'recorded'
-        conflicts += 1
-        held = undefined
-        await clock.sleep(random() * Math.min(200, 10 * 2 ** Math.min(conflicts, 5)))
-      } catch (fault) {
-        if (!(fault instanceof StorageFault)) throw fault
-        held = undefined
-        if (fault.isRefusal) {
-          // The row is at fault. What ARM said must reach the slot all the same: a smaller row first, then the slot alone.
-          if (isMinimal(to)) return (await endSlotAlone(partitionKey, change)) ? 'not_recorded' : 'lost'
-          to = toMinimal(to)
-          continue
-        }
-        faults += 1
-        await clock.sleep(END_RETRY_MS * (0.5 + random()))
-      }
-    }
-    return 'not_recorded'
-  }
-
-  async function endSlotAlone(partitionKey: string, { next }: Change): Promise<boolean> {
-    for (let attempt = 0; attempt < MAX_FAULTS; attempt += 1) {
-      try {
-        const slot = await store.readSlot(partitionKey)
-        const to = next(slot.value)
-        if (to === undefined) return false
-        if ((await store.commit(partitionKey, { slot: { from: slot, to } })).kind === 'written') return true
-      } catch (fault) {
-        if (!(fault instanceof StorageFault)) throw fault
-      }
-    }
-    return false
-  }
-
-  /** A previous holder could not write down ARM's acceptance; a message of the queue brings it. */
-  async function completeLater(
-    partitionKey: string,
-    ownerToken: string,
-    change: (operation: StoredOperation) => StoredOperation,
-    begun: { readonly id: OperationId; readonly scheduled: Scheduled; readonly send: AlertSend },
-  ): Promise<RowEnd> {
-    const [slot, row] = await read(partitionKey, begun.id)
-    // The owner token stands in the row alone: a message that was forged, or whose operation another one sends by now, decides nothing.
-    if (row.value?.sendingBy !== ownerToken)
-      return row.value === undefined ? { kind: 'not_recorded' } : { kind: 'already_done', operation: row.value }
-    const to = change(row.value)
-    const end = await endLease(
-      partitionKey,
-      { slot, row },
-      {
-        to,
-        next: (from) => complete(from, ownerToken, begun.scheduled, begun.send),
-        mayEndAlone: true,
-      },
-    )
-    return end === 'recorded' ? { kind: 'recorded', operation: to } : { kind: 'not_recorded' }
-  }
-
-  return { acquire, completeLater }
+  return { acquire, completeLater: ends.completeLater }
 }
 
 export type Leases = ReturnType<typeof createLeases>
 
 type Row = Versioned<StoredOperation | undefined>
 const NO_ROW: Row = { value: undefined }
-
-interface Change {
-  readonly to: StoredOperation
-  /** The slot after the end; undefined where another one owns it. */
-  readonly next: (slot: Slot) => Slot | undefined
-  /**
-   * The operation is written also after the lease was lost: ARM's 202 is in hand, or no message of the queue could end it. Otherwise another
-   * delivery of it may be sending, and an end without evidence would beat its 202 (invariant 4).
-   */
-  readonly mayEndAlone: boolean
-}
 
 /** The operation has ended, a later message stands for it, or its reconnect is what is scheduled. */
 function isOver(
@@ -302,14 +203,4 @@ function isOver(
 
 function versioned<T>(value: T, etag: string | undefined): Versioned<T> {
   return { value, ...(etag === undefined ? {} : { etag }) }
-}
-
-function isSame(stored: StoredOperation, wanted: StoredOperation): boolean {
-  return (
-    stored.state === wanted.state && stored.updatedAt === wanted.updatedAt && stored.generation === wanted.generation
-  )
-}
-
-function isMinimal(operation: StoredOperation): boolean {
-  return JSON.stringify(operation) === JSON.stringify(toMinimal(operation))
 }
