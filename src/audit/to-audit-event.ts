@@ -5,7 +5,8 @@ import type { AuditEvent } from './event.ts'
 
 /** The one builder of audit events: pure. Of a payload it holds the sender's id of the alert and the rule's name, nothing else. */
 export function toAuditEvent(facts: DecisionFacts): AuditEvent {
-  const { caller, operation, failure, sent, callerReason } = facts
+  const { caller, operation, failure, sent } = facts
+  const callerReason = facts.callerReason ?? operation?.reason
   const joined = facts.joined ?? operation?.joined
   const detail = facts.detail ?? (failure === undefined ? undefined : detailOf(failure))
   const reason = failure?.reason ?? callerReason

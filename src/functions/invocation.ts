@@ -2,12 +2,14 @@ import type { HttpRequest, InvocationContext } from '@azure/functions'
 import { toAuditEvent } from '../audit/to-audit-event.ts'
 import { writeAudit } from '../audit/write-audit.ts'
 import { composition, type App } from '../composition.ts'
+import { parseMessage } from '../delivery/message.ts'
 import type { DecisionFacts } from '../domain/decision.ts'
 import type { Failure } from '../domain/failure.ts'
 import type { Trigger } from '../domain/trigger.ts'
 import { toFailureReply } from '../http/failure-reply.ts'
 import type { Reply } from '../http/reply.ts'
 import { readRequestIds } from '../http/request-ids.ts'
+import { COMES_BACK_AFTER_MS, MessageComesBack } from '../reconnect/deliver.ts'
 import type { RequestIds } from '../reconnect/ports.ts'
 import { createDeadline, type Deadline } from '../shared/deadline.ts'
 import type { Handle, HandleMessage } from './routes.ts'
@@ -52,8 +54,7 @@ export function queueFunction(
 ): HandleMessage {
   return async (message, context) => {
     const app = composition()
-    // The message comes back until the configuration is right; `deliverWithin` is judged then (contract, section 5).
-    if (!app.ok) throw new Error('the configuration of this app is invalid: the message stays in the queue')
+    if (!app.ok) return putOff(message, context)
     const deadline = createDeadline(app.value.clock, app.value.deadlineMs)
     try {
       await story(message, app.value, deadline, context)
@@ -61,6 +62,21 @@ export function queueFunction(
       deadline.dispose()
     }
   }
+}
+
+/** The message comes back until the configuration is right; `deliverWithin` is judged then (contract, section 5). */
+function putOff(message: unknown, context: InvocationContext): never {
+  const alert = parseMessage(message)
+  auditTo(context)({
+    correlationId: alert.ok ? alert.value.correlationId : context.invocationId,
+    trigger: alert.ok ? alert.value.trigger : { kind: 'webhook', webhook: '' },
+    ...(alert.ok ? { backend: alert.value.backend.resourceId, operation: alert.value.operation } : {}),
+    outcome: 'deferred',
+    failure: { reason: 'configuration_invalid' },
+    delayMs: COMES_BACK_AFTER_MS,
+    durationMs: 0,
+  })
+  throw new MessageComesBack('the configuration of this app is invalid')
 }
 
 export function auditTo(context: InvocationContext): (facts: DecisionFacts) => void {

@@ -62,7 +62,7 @@ const OUTCOME_MESSAGE_DELAY_MS = 5_000
 /** A message whose storing was given up may appear so much later. */
 const LATE_MESSAGE_MS = 60_000
 /** As host.json says (`visibilityTimeout`): when a message is shown again that comes back. */
-const COMES_BACK_AFTER_MS = 30_000
+export const COMES_BACK_AFTER_MS = 30_000
 /** A message that keeps coming back is reported and dropped so long after `deliverWithin`. */
 const GRACE_MS = 24 * 3_600_000
 

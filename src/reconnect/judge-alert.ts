@@ -7,6 +7,10 @@ import type { AuthorizationFailure } from '../domain/failure.ts'
 import { authorize, type AuthorizedReconnect } from '../policy/authorize.ts'
 import type { GrantIndex } from '../policy/grant-index.ts'
 import type { Webhook } from '../policy/policy-document.ts'
+import { excerpt } from '../shared/escape-text.ts'
+
+/** Contract, section 3: what the operation keeps of a reason. */
+const MAX_REASON_CHARS = 200
 
 /** What an alert comes to before anything is stored or sent. */
 export type Judged =
@@ -28,11 +32,16 @@ export function judgeAlert(
   if (selection.kind !== 'selected') return selection
   const { backend } = selection
   const after = alert.after ?? afterOf(webhook)
-  const permit = authorize(
-    caller,
-    { backend, apiVersion, ...(after === undefined ? {} : { after }), dryRun: false, force: false },
-    grants,
-  )
+  const reason = webhook.format === 'generic' ? alert.attributes.get('reason') : undefined
+  const command = {
+    backend,
+    apiVersion,
+    ...(after === undefined ? {} : { after }),
+    ...(reason === undefined ? {} : { reason: excerpt(reason, MAX_REASON_CHARS).slice(0, MAX_REASON_CHARS) }),
+    dryRun: false,
+    force: false,
+  }
+  const permit = authorize(caller, command, grants)
   return permit.ok ? { kind: 'permitted', permit: permit.value } : { kind: 'denied', backend, failure: permit.error }
 }
 
