@@ -1,8 +1,21 @@
-import { resolve } from 'node:path'
+/**
+ * `npm run build [-- --policy FILE]`: writes `deploy/`, the whole folder that is deployed. Nothing is built or installed on the server.
+ *
+ * The policy is FILE, else what the environment variable RECONNECT_BUILD_POLICY names (azd passes its environment to the build),
+ * else policy.json beside this file, if there. A policy that the app would refuse at its start is refused here.
+ */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { build, type BuildOptions, type Plugin } from 'esbuild'
+import { parsePolicy } from './src/policy/policy-document.ts'
+
+const DEPLOY = 'deploy'
+/** Of the developer, not of the build: Functions Core Tools read it beside host.json, and no deployment tool uploads it. */
+const KEPT = new Set(['local.settings.json'])
 
 /**
- * The deployed app: a CommonJS bundle in three parts, because V8 scans a whole file before it runs the first line.
+ * One CommonJS bundle in three parts, because V8 scans a whole file before it runs the first line.
  * `index` registers the functions and is all that a start loads. The other two are loaded once with `import()`, a moment later.
  */
 const PARTS = {
@@ -40,7 +53,7 @@ const ONLY_THE_AGENT: Plugin = {
 
 /** `import()` of a part becomes `require`, which V8's compile cache serves. */
 const COMMON = {
-  outdir: 'dist',
+  outdir: DEPLOY,
   outExtension: { '.js': '.cjs' },
   bundle: true,
   platform: 'node',
@@ -54,11 +67,50 @@ const COMMON = {
   minifyWhitespace: true,
   legalComments: 'linked',
   logLevel: 'warning',
+  metafile: true,
 } as const satisfies BuildOptions
 
 const { application, ...foreign } = PARTS
+const policy = readPolicy()
+mkdirSync(DEPLOY, { recursive: true })
 // Our own functions keep their names for stack traces. The libraries' names are shortened, because V8 scans all of them.
-await Promise.all([
+const results = await Promise.all([
   build({ ...COMMON, entryPoints: { application } }),
   build({ ...COMMON, entryPoints: foreign, minifyIdentifiers: true }),
 ])
+const bundled = results.flatMap(({ metafile }) =>
+  Object.keys(metafile.outputs).map((path) => path.slice(DEPLOY.length + 1)),
+)
+copyFileSync('host.json', join(DEPLOY, 'host.json'))
+writeFileSync(join(DEPLOY, 'package.json'), packageJson())
+if (policy !== undefined) writeFileSync(join(DEPLOY, 'policy.json'), policy)
+// Last, and only what this build has not written: an app that runs from the folder finds its parts at every moment.
+const written = new Set([...bundled, 'host.json', 'package.json', ...(policy === undefined ? [] : ['policy.json'])])
+for (const name of readdirSync(DEPLOY))
+  if (!written.has(name) && !KEPT.has(name)) rmSync(join(DEPLOY, name), { recursive: true })
+
+/** No scripts and no dependencies: a server that sees them would run and install them. */
+function packageJson(): string {
+  const { name, version } = JSON.parse(readFileSync('package.json', 'utf8')) as { name: string; version: string }
+  return `${JSON.stringify({ name, version, main: 'index.cjs' }, undefined, 2)}\n`
+}
+
+function readPolicy(): string | undefined {
+  const { values } = parseArgs({ options: { policy: { type: 'string' } } })
+  const named = values.policy ?? (process.env['RECONNECT_BUILD_POLICY'] || undefined)
+  if (named === undefined && !existsSync('policy.json')) return undefined
+  const file = named ?? 'policy.json'
+  if (!existsSync(file)) return refuse(`there is no policy file ${file}`)
+  const text = readFileSync(file, 'utf8')
+  const policy = parsePolicy(text)
+  if (policy.ok) return text
+  const problems = policy.error.map(
+    ({ path, expectation, example }) => `  ${path || 'the document'}: expected ${expectation}, such as ${example}`,
+  )
+  return refuse([`the app would refuse the policy ${file}:`, ...problems].join('\n'))
+}
+
+function refuse(message: string): never {
+  process.stderr.write(`build.ts: ${message}\n`)
+  process.exit(1)
+}

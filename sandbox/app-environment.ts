@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { API_AUDIENCE, TENANT_ID } from './azure/directory.ts'
 import type { SimulatedAzure } from './azure/simulated-azure.ts'
 import type { StorageServices } from './azure/storage.ts'
@@ -23,7 +24,7 @@ export interface Simulated {
 
 /** The environment that the app would have on Azure. All other variables of the user reach the app; a policy of the user replaces the sandbox's. */
 export function simulatedEnvironment(user: Environment, { azure, caFile, storage, policy }: Simulated): Environment {
-  const passed = passThrough(user)
+  const passed = fromHere(passThrough(user))
   const hasPolicy =
     policy === undefined && (isSet(passed['RECONNECT_POLICY']) || isSet(passed['RECONNECT_POLICY_FILE']))
   return {
@@ -51,6 +52,12 @@ function storageSettings(storage: Simulated['storage']): Environment {
     AzureWebJobsStorage__credential: 'managedidentity',
     AzureWebJobsStorage__clientId: storage.clientId,
   }
+}
+
+/** A policy file of the user's is named from the folder that the user is in; the app would look for it in its own. */
+export function fromHere(environment: Environment): Record<string, string | undefined> {
+  const file = environment['RECONNECT_POLICY_FILE']
+  return { ...environment, ...(isSet(file) && { RECONNECT_POLICY_FILE: resolve(file as string) }) }
 }
 
 function passThrough(user: Environment): Record<string, string | undefined> {

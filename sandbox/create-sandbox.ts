@@ -12,11 +12,13 @@ import type { LogRecord } from './host/core-types.ts'
 import { WEBHOOK_SECRETS } from './webhooks.ts'
 
 export const PROJECT_ROOT = fileURLToPath(new URL('..', import.meta.url))
+/** What `npm run build` writes and what is deployed: the app runs from this folder alone. */
+export const APP_ROOT = join(PROJECT_ROOT, 'deploy')
 /** The tokens of the info file last for a day's work. */
 const INFO_TOKEN_LIFETIME_SECONDS = 12 * 3_600
 
 export interface SandboxOptions {
-  /** Folder with package.json, host.json and the built app; the project's own by default. */
+  /** Folder with package.json, host.json and the built app; the one that is deployed by default. */
   readonly appRoot?: string
   /** All free ones by default. */
   readonly ports?: SimulatedAzureOptions['ports'] & { readonly app?: number; readonly appTls?: number }
@@ -125,7 +127,7 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
     const others: AppProcess[] = []
     const start = (port: number, tlsPort: number, env: Environment): Promise<AppProcess> =>
       (options.startApp ?? startAppProcess)({
-        appRoot: options.appRoot ?? PROJECT_ROOT,
+        appRoot: options.appRoot ?? APP_ROOT,
         environment: {
           ...simulatedEnvironment(user, { azure, caFile, storage, policy: options.policy }),
           ...options.env,

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fromHere } from './app-environment.ts'
 import { startAppProcess, type AppProcess, type AppProcessOptions } from './app-process.ts'
-import { PROJECT_ROOT } from './create-sandbox.ts'
+import { APP_ROOT, PROJECT_ROOT } from './create-sandbox.ts'
 import { UsageError } from './command.ts'
 
 /**
@@ -12,7 +13,8 @@ export async function startAgainstAzure(
   options: Pick<AppProcessOptions, 'port' | 'orFreePort' | 'onLog' | 'onOutput'>,
 ): Promise<AppProcess> {
   const values = await readLocalSettings(join(PROJECT_ROOT, 'local.settings.json'))
-  return startAppProcess({ ...options, appRoot: PROJECT_ROOT, environment: { ...values, ...process.env } })
+  const environment = fromHere({ ...values, ...process.env })
+  return startAppProcess({ ...options, appRoot: APP_ROOT, environment })
 }
 
 async function readLocalSettings(path: string): Promise<Record<string, string>> {

@@ -52,7 +52,7 @@ async function measureRegistered({ workspace, scale }: Bench) {
     timeProcess([workspace.pathOf('registered'), join(appRoot, entryPoint)], { environment, cwd: appRoot })
   return interleave(scale.registeredRounds, {
     bare: () => timeProcess(['-e', '0'], { environment, cwd: PROJECT_ROOT }),
-    ours: load(PROJECT_ROOT, 'dist/index.cjs'),
+    ours: load(PROJECT_ROOT, 'deploy/index.cjs'),
     unbundled: load(workspace.unbundledApp, 'index.cjs'),
   })
 }

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { OPERATOR_ROLE, TOOL } from '../../sandbox/azure/directory.ts'
 import { RECONNECTABLE_BACKENDS, SUBSCRIPTION_ID } from '../../sandbox/azure/resources.ts'
-import { PROJECT_ROOT, type SandboxOptions } from '../../sandbox/create-sandbox.ts'
+import { APP_ROOT, type SandboxOptions } from '../../sandbox/create-sandbox.ts'
 import { assertAccepted, assertRefused, sibling, startConversation, type Conversation } from './conversation.ts'
 
 const [ORDERS] = RECONNECTABLE_BACKENDS as [string]
@@ -290,7 +290,6 @@ async function problemsOf({ sandbox }: Conversation, atLeast = 1): Promise<Probl
 async function withoutPolicy(t: TestContext): Promise<{ appRoot: string; options: SandboxOptions }> {
   const appRoot = await mkdtemp(join(tmpdir(), 'app-root-'))
   t.after(() => rm(appRoot, { recursive: true, force: true }))
-  for (const name of ['package.json', 'host.json', 'dist'])
-    await cp(join(PROJECT_ROOT, name), join(appRoot, name), { recursive: true })
+  await cp(APP_ROOT, appRoot, { recursive: true, filter: (path) => basename(path) !== 'policy.json' })
   return { appRoot, options: { appRoot, env: { RECONNECT_POLICY: undefined } } }
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { decodeJwt } from 'jose'
 import { API_CLIENT_ID, MANAGED_IDENTITY } from '../../sandbox/azure/directory.ts'
-import { PROJECT_ROOT } from '../../sandbox/create-sandbox.ts'
+import { APP_ROOT, PROJECT_ROOT } from '../../sandbox/create-sandbox.ts'
 import { call } from '../sandbox/raw-http.ts'
 import { assertAccepted, startConversation } from './conversation.ts'
 
@@ -102,16 +102,16 @@ describe('the addresses and credentials of a running sandbox', () => {
 })
 
 describe('what runs is what is deployed', () => {
-  it('the app is the built bundle that package.json names, in a process of its own', async () => {
-    const { main } = JSON.parse(await readFile(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { main: string }
-    assert.match(main, /^dist\/.*\.cjs$/)
+  it('the app is the bundle of the folder that is deployed, in a process of its own', async () => {
+    const { main } = JSON.parse(await readFile(join(APP_ROOT, 'package.json'), 'utf8')) as { main: string }
+    assert.match(main, /^[^/]*\.cjs$/)
     assert.notEqual(room.sandbox.app.pid, process.pid)
     assertAccepted(await room.knock())
     assert.equal(azure.journal.counts().tookEffect, 1)
   })
 
   it('no production code knows that the simulation exists', async () => {
-    for (const folder of ['src', 'dist']) {
+    for (const folder of ['src', 'deploy']) {
       const files = (await readdir(join(PROJECT_ROOT, folder), { recursive: true })).filter((name) =>
         /\.(?:ts|cjs)$/.test(name),
       )
