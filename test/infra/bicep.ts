@@ -17,8 +17,20 @@ export interface Output {
   readonly text: string
 }
 
+export interface Bicep {
+  readonly run: (folder: string, args: readonly string[], env?: NodeJS.ProcessEnv) => Promise<Output>
+}
+
 /** The Bicep CLI of infra/bicep.proj, or why there is none. */
-export type Cli = { readonly run: (folder: string, args: readonly string[], env?: NodeJS.ProcessEnv) => Promise<Output> } | { readonly absent: string }
+export type Cli = Bicep | { readonly absent: string }
+
+/** False where the CLI is there; else the reason for which the tests are skipped, said on stderr too, where nobody can miss it. */
+export function notRun(cli: Cli): string | false {
+  if (!('absent' in cli)) return false
+  const reason = `THE BICEP TEMPLATES WERE NOT CHECKED: the Bicep CLI could not be restored (${cli.absent})`
+  process.stderr.write(`\n${reason}\n\n`)
+  return reason
+}
 
 /** A resource as the deployment would write it. What only Azure knows stays an expression: `[reference(…)]`. */
 export interface Predicted {
@@ -38,7 +50,10 @@ export function findBicep(): Cli {
     return {
       async run(folder, args, env = {}) {
         try {
-          const { stdout, stderr } = await promisify(execFile)(binary, [...args], { cwd: folder, env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env } })
+          const { stdout, stderr } = await promisify(execFile)(binary, [...args], {
+            cwd: folder,
+            env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+          })
           return { code: 0, text: stdout + stderr }
         } catch (error) {
           const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
@@ -53,10 +68,21 @@ export function findBicep(): Cli {
 }
 
 function restored(): string | undefined {
-  const project = execFileSync('dotnet', ['msbuild', 'bicep.proj', '-getItem:PackageDownload', '-nologo'], { cwd: INFRA, encoding: 'utf8' })
-  const [item] = (JSON.parse(project) as { Items: { PackageDownload: { Identity: string; Version: string }[] } }).Items.PackageDownload
+  const project = execFileSync('dotnet', ['msbuild', 'bicep.proj', '-getItem:PackageDownload', '-nologo'], {
+    cwd: INFRA,
+    encoding: 'utf8',
+  })
+  const [item] = (JSON.parse(project) as { Items: { PackageDownload: { Identity: string; Version: string }[] } }).Items
+    .PackageDownload
   const version = item?.Version.replace(/[[\]]/g, '') ?? ''
-  const binary = join(INFRA, '.bicep', item?.Identity.toLowerCase() ?? '', version, 'tools', process.platform === 'win32' ? 'bicep.exe' : 'bicep')
+  const binary = join(
+    INFRA,
+    '.bicep',
+    item?.Identity.toLowerCase() ?? '',
+    version,
+    'tools',
+    process.platform === 'win32' ? 'bicep.exe' : 'bicep',
+  )
   return existsSync(binary) ? binary : undefined
 }
 
@@ -76,8 +102,23 @@ export async function copyOfInfra(scope: Scope): Promise<string> {
 }
 
 /** What the deployment of a parameter file would write, with this environment. */
-export async function predict(cli: Exclude<Cli, { absent: string }>, folder: string, file: string, env: NodeJS.ProcessEnv, resourceGroup?: string): Promise<readonly Predicted[]> {
-  const target = ['--subscription-id', SUBSCRIPTION, '--tenant-id', TENANT, '--location', 'westeurope', '--deployment-name', 'test']
+export async function predict(
+  cli: Bicep,
+  folder: string,
+  file: string,
+  env: NodeJS.ProcessEnv,
+  resourceGroup?: string,
+): Promise<readonly Predicted[]> {
+  const target = [
+    '--subscription-id',
+    SUBSCRIPTION,
+    '--tenant-id',
+    TENANT,
+    '--location',
+    'westeurope',
+    '--deployment-name',
+    'test',
+  ]
   const group = resourceGroup === undefined ? [] : ['--resource-group', resourceGroup]
   const { code, text } = await cli.run(folder, ['snapshot', file, '--mode', 'overwrite', ...target, ...group], env)
   // The command announces that it is experimental in some versions; a finding has a place.
@@ -91,24 +132,48 @@ export async function predict(cli: Exclude<Cli, { absent: string }>, folder: str
 }
 
 /** Types of Microsoft Graph with the members that entra/main.bicep uses, so that it compiles without a registry. */
-export async function withGraphTypes(cli: Exclude<Cli, { absent: string }>, scope: Scope): Promise<string> {
+export async function withGraphTypes(cli: Bicep, scope: Scope): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'entra-'))
   scope.after(() => rm(folder, { recursive: true, force: true }))
   await cp(join(INFRA, 'entra'), folder, { recursive: true })
   const config = JSON.parse(await readFile(join(folder, 'bicepconfig.json'), 'utf8')) as object
-  await writeFile(join(folder, 'bicepconfig.json'), JSON.stringify({ ...config, extensions: { microsoftGraphV1: './graph.tgz' } }))
-  const types: unknown[] = [{ $type: 'StringType' }, { $type: 'AnyType' }, { $type: 'ArrayType', itemType: { $ref: '#/0' } }]
+  await writeFile(
+    join(folder, 'bicepconfig.json'),
+    JSON.stringify({ ...config, extensions: { microsoftGraphV1: './graph.tgz' } }),
+  )
+  const types: unknown[] = [
+    { $type: 'StringType' },
+    { $type: 'AnyType' },
+    { $type: 'ArrayType', itemType: { $ref: '#/0' } },
+  ]
   const resources: Record<string, { $ref: string }> = {}
   for (const [name, required, optional, readOnly] of [
-    ['applications', ['uniqueName', 'displayName'], ['signInAudience', 'identifierUris', 'owners', 'spa', 'api', 'appRoles'], ['id', 'appId']],
+    [
+      'applications',
+      ['uniqueName', 'displayName'],
+      ['signInAudience', 'identifierUris', 'owners', 'spa', 'api', 'appRoles'],
+      ['id', 'appId'],
+    ],
     ['servicePrincipals', ['appId'], [], ['id']],
     ['appRoleAssignedTo', ['appRoleId', 'principalId', 'resourceId'], [], ['id']],
   ] as const) {
-    const members = [...required.map((member) => [member, 1, 0]), ...optional.map((member) => [member, 0, 1]), ...readOnly.map((member) => [member, 2, 0])]
-    const properties = Object.fromEntries(members.map(([member, flags, type]) => [member, { type: { $ref: `#/${type}` }, flags }]))
+    const members = [
+      ...required.map((member) => [member, 1, 0]),
+      ...optional.map((member) => [member, 0, 1]),
+      ...readOnly.map((member) => [member, 2, 0]),
+    ]
+    const properties = Object.fromEntries(
+      members.map(([member, flags, type]) => [member, { type: { $ref: `#/${type}` }, flags }]),
+    )
     const id = `Microsoft.Graph/${name}@v1.0`
     types.push({ $type: 'ObjectType', name, properties })
-    types.push({ $type: 'ResourceType', name: id, body: { $ref: `#/${types.length - 1}` }, readableScopes: 31, writableScopes: 31 })
+    types.push({
+      $type: 'ResourceType',
+      name: id,
+      body: { $ref: `#/${types.length - 1}` },
+      readableScopes: 31,
+      writableScopes: 31,
+    })
     resources[id] = { $ref: `types.json#/${types.length - 1}` }
   }
   const settings = { name: 'MicrosoftGraph', version: '1.0.0', isSingleton: false }
