@@ -241,10 +241,14 @@ function union(before: readonly string[] = [], more: readonly string[]): readonl
   return [...new Set([...before, ...more])]
 }
 
-/** Whether every member of `part` is in `whole`, with lists compared in full. Graph adds members of its own to what it stores. */
+/** Whether every member of `part` is in `whole`. Graph adds members of its own, and returns lists in an order of its own. */
 function contains(whole: unknown, part: unknown): boolean {
   if (Array.isArray(part))
-    return Array.isArray(whole) && whole.length === part.length && part.every((one, at) => contains(whole[at], one))
+    return (
+      Array.isArray(whole) &&
+      whole.length === part.length &&
+      part.every((one) => whole.some((other) => contains(other, one)))
+    )
   if (typeof part !== 'object' || part === null) return whole === part
   if (typeof whole !== 'object' || whole === null) return false
   return Object.entries(part).every(([name, value]) => contains((whole as Record<string, unknown>)[name], value))

@@ -245,19 +245,19 @@ describe('a deployment', { skip: notRun(cli) }, () => {
           `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/${guid}`
         assert.deepEqual(
           found
-            .filter(({ on }) => !/^apim-/.test(on))
-            .map(({ on, role }) => [on.replace(/-?[a-z0-9]{13}$/, ''), role])
+            .filter(({ on }) => !on.startsWith('apim-'))
+            .map(({ on, role }) => `${on.replace(/-?[a-z0-9]{13}$/, '')} ${role}`)
             .toSorted(),
           [
-            ['appi', own('3913510d-42f4-4e42-8a64-420c390055eb')],
-            ['kv', own('4633458b-17de-408a-b874-0445c86b69e6')],
-            ['st', own('0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3')],
-            ['st', own('974c5e8b-45b9-4653-ba55-5f855dd0fb88')],
-            ['st', own('b7e6dc6d-f1e8-4753-8033-0f276bb0955b')],
+            `appi ${own('3913510d-42f4-4e42-8a64-420c390055eb')}`,
+            `kv ${own('4633458b-17de-408a-b874-0445c86b69e6')}`,
+            `st ${own('0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3')}`,
+            `st ${own('974c5e8b-45b9-4653-ba55-5f855dd0fb88')}`,
+            `st ${own('b7e6dc6d-f1e8-4753-8033-0f276bb0955b')}`,
           ],
         )
         assert.deepEqual(
-          found.filter(({ on }) => /^apim-/.test(on)).map(({ on }) => on),
+          found.filter(({ on }) => on.startsWith('apim-')).map(({ on }) => on),
           { smallest: [], everything: ['apim-one'], private: ['apim-one', 'apim-two'] }[variant],
         )
         for (const { principal, principalType } of found) {
@@ -288,7 +288,7 @@ describe('a deployment', { skip: notRun(cli) }, () => {
     const endpoints = all(variants.private, 'Microsoft.Network/privateEndpoints').map(
       ({ properties }) => properties.privateLinkServiceConnections[0].properties.groupIds[0],
     )
-    assert.deepEqual(endpoints.toSorted(), ['blob', 'queue', 'table', 'vault'])
+    assert.deepEqual(endpoints, ['blob', 'queue', 'table', 'vault'])
     const [app, ends] = one(variants.private, 'Microsoft.Network/virtualNetworks').properties.subnets
     assert.deepEqual([app.properties.addressPrefix, ends.properties.addressPrefix], ['10.90.0.0/26', '10.90.0.64/27'])
     assert.equal(app.properties.delegations[0].properties.serviceName, 'Microsoft.App/environments')
@@ -358,8 +358,8 @@ describe('a deployment', { skip: notRun(cli) }, () => {
           name.startsWith('reconnect-'),
         )
         assert.deepEqual(
-          rules.map(({ properties }) => properties.criteria.allOf[0].query).toSorted(),
-          ALERT_QUERIES.map(query).toSorted(),
+          new Set(rules.map(({ properties }) => String(properties.criteria.allOf[0].query))),
+          new Set(ALERT_QUERIES.map(query)),
         )
         const groups =
           variant === 'everything'

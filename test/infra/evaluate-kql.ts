@@ -163,11 +163,7 @@ function nameOf(node: Node): string {
 }
 
 function toText(one: unknown): string {
-  return one === null || one === undefined
-    ? ''
-    : typeof one === 'object'
-      ? JSON.stringify(one)
-      : String(one as string | number | boolean)
+  return typeof one === 'string' ? one : one === null || one === undefined ? '' : JSON.stringify(one)
 }
 
 function unquoted(literal: string): string {
