@@ -23,15 +23,6 @@ const webhook = (name: string): Webhook => webhooks.find((one) => one.name === n
 const BACKEND =
   '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg-apim/providers/Microsoft.ApiManagement/service/apim-prod/backends/orders'
 
-interface Template {
-  readonly resources: readonly { readonly type: string; readonly properties: Readonly<Record<string, never>> }[]
-  readonly parameters: Readonly<Record<string, { readonly type: string; readonly defaultValue?: string }>>
-}
-const template = (name: string): Template => JSON.parse(read(name)) as Template
-function properties(name: string, type: string) {
-  // oxlint-disable-next-line typescript/no-explicit-any -- a schema of Azure
-  return template(name).resources.find((resource) => resource.type === type)?.properties as any
-}
 /** Whether a tool is on PATH that knows the format better than we do. */
 function tool(name: string, t: { diagnostic(text: string): void }): boolean {
   try {
@@ -52,10 +43,11 @@ describe('the policy', () => {
     )
   })
 
-  it('is addressed by every other example, under the right name', () => {
-    const files = readdirSync(EXAMPLES).filter((name) => name !== 'policy.json')
-    const addressed = files.flatMap((file) =>
-      [...read(file).matchAll(/https:\/\/reconnect\.contoso\.example\/alerts\/([a-z0-9-]+)/g)].map(
+  it('is addressed by every other example, and by the templates of infra/, under the right name', () => {
+    const files = readdirSync(EXAMPLES).filter((name) => /\.(?:ya?ml|sh)$/.test(name))
+    const templates = ['modules/backend-alert.bicep', 'event-grid.bicep'].map((name) => `../infra/${name}`)
+    const addressed = [...files, ...templates].flatMap((file) =>
+      [...read(file).matchAll(/https:\/\/(?:reconnect\.contoso\.example|<app>)\/alerts\/([a-z0-9-]+)/g)].map(
         ([, name]) => name as string,
       ),
     )
@@ -81,54 +73,6 @@ describe('the policy', () => {
       assert.equal(selection.kind === 'selected' && selection.backend.key, BACKEND.toLowerCase())
     })
   }
-})
-
-describe('azure-monitor.json', () => {
-  const rule = properties('azure-monitor.json', 'Microsoft.Insights/scheduledQueryRules')
-  const [receiver] = properties('azure-monitor.json', 'Microsoft.Insights/actionGroups').webhookReceivers
-
-  it('asks the query of failed-connections.kql, split by both of its columns', () => {
-    const [criterion, ...more] = rule.criteria.allOf
-    assert.deepEqual(more, [])
-    assert.equal(criterion.query, read('failed-connections.kql').trim())
-    assert.deepEqual(
-      criterion.dimensions.map(({ name }: { name: string }) => name),
-      ['_ResourceId', 'BackendId'],
-    )
-    for (const name of ['_ResourceId', 'BackendId', criterion.metricMeasureColumn])
-      assert.match(criterion.query, new RegExp(`summarize .*\\b${name}\\b`))
-  })
-
-  it('has a name that the webhook matches', () => {
-    const prefix = String(webhook('azure-monitor').match?.['alertRule']).replace('*', '')
-    assert.ok(String(rule.displayName).startsWith(prefix))
-  })
-
-  it('calls a secure webhook with the common alert schema', () => {
-    assert.deepEqual([receiver.useCommonAlertSchema, receiver.useAadAuth], [true, true])
-    for (const name of ['objectId', 'identifierUri', 'tenantId', 'serviceUri'])
-      assert.match(receiver[name], /^\[parameters\('/)
-  })
-})
-
-describe('event-grid-subscription.json', () => {
-  it('sends the event that fires, by a system topic of API Management, in CloudEvents, to a secret address', () => {
-    const subscription = properties(
-      'event-grid-subscription.json',
-      'Microsoft.EventGrid/systemTopics/eventSubscriptions',
-    )
-    assert.deepEqual(subscription.filter.includedEventTypes, ['Microsoft.ApiManagement.CircuitBreaker.Opened'])
-    assert.equal(subscription.eventDeliverySchema, 'CloudEventSchemaV1_0')
-    assert.equal(
-      properties('event-grid-subscription.json', 'Microsoft.EventGrid/systemTopics').topicType,
-      'Microsoft.ApiManagement.Service',
-    )
-    assert.equal(template('event-grid-subscription.json').parameters['reconnectUrl']?.type, 'securestring')
-    const { authentication } = webhook('event-grid')
-    assert.ok(
-      authentication.type === 'query' && read('event-grid-subscription.json').includes(`?${authentication.parameter}=`),
-    )
-  })
 })
 
 describe('alertmanager.yml and prometheus-rules.yml', () => {

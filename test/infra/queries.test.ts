@@ -209,7 +209,7 @@ describe('the alert rules', () => {
     const [first = ''] = RECONNECTABLE_BACKENDS
     const delivered = async (backend: string) => {
       const { alerts } = await alert(room, 'alertmanager', backend)
-      return operationWhen(room, alerts[0]?.operation as string, isFinal)
+      return operationWhen(room, alerts[0]?.operation ?? '', isFinal)
     }
     // Daily work: forwarded, refused, resolved, rejected by ARM.
     await room.knock({ backend: first })
