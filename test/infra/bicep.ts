@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -67,22 +67,13 @@ export function findBicep(): Cli {
   }
 }
 
+/** Where bicep.proj puts the binary. */
 function restored(): string | undefined {
-  const project = execFileSync('dotnet', ['msbuild', 'bicep.proj', '-getItem:PackageDownload', '-nologo'], {
-    cwd: INFRA,
-    encoding: 'utf8',
-  })
-  const [item] = (JSON.parse(project) as { Items: { PackageDownload: { Identity: string; Version: string }[] } }).Items
-    .PackageDownload
-  const version = item?.Version.replace(/[[\]]/g, '') ?? ''
-  const binary = join(
-    INFRA,
-    '.bicep',
-    item?.Identity.toLowerCase() ?? '',
-    version,
-    'tools',
-    process.platform === 'win32' ? 'bicep.exe' : 'bicep',
-  )
+  const version =
+    /<BicepVersion>([0-9.]+)<\/BicepVersion>/.exec(readFileSync(join(INFRA, 'bicep.proj'), 'utf8'))?.[1] ?? ''
+  const system = { win32: 'win', darwin: 'osx' }[process.platform as string] ?? 'linux'
+  const folder = `azure.bicep.commandline.${system}-${process.arch}`
+  const binary = join(INFRA, '.bicep', folder, version, 'tools', system === 'win' ? 'bicep.exe' : 'bicep')
   return existsSync(binary) ? binary : undefined
 }
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { deterministicId } from '../../infra/entra/deterministic-id.ts'
 import { readConfig } from '../../src/config/read-config.ts'
-import { QUEUES, ROUTES } from '../../src/functions/routes.ts'
+import { QUEUE_FUNCTIONS, ROUTES } from '../../src/functions/routes.ts'
 import { parsePolicy } from '../../src/policy/policy-document.ts'
 import { copyOfInfra, findBicep, notRun, predict, SUBSCRIPTION, TENANT, type Bicep, type Predicted } from './bicep.ts'
 import {
@@ -14,7 +14,6 @@ import {
   ALERT_QUERIES,
   assignments,
   CLIENT_ID,
-  CONTRACT_SETTINGS,
   DEPRECATED_SETTINGS,
   EVERYTHING,
   IDENTITY_CLIENT_ID,
@@ -92,7 +91,7 @@ describe('a deployment', { skip: notRun(cli) }, () => {
   describe('the app settings', () => {
     it('are all known to the configuration reader or to the platform, and none is deprecated on Flex Consumption', () => {
       each((resources) => {
-        const known = new Set([...namesRead(resources), ...PLATFORM_SETTINGS, ...CONTRACT_SETTINGS])
+        const known = new Set([...namesRead(resources), ...PLATFORM_SETTINGS])
         for (const name of Object.keys(settingsOf(resources))) assert.ok(known.has(name), name)
         for (const name of Object.keys(settingsOf(resources))) assert.doesNotMatch(name, DEPRECATED_SETTINGS)
       })
@@ -150,10 +149,13 @@ describe('a deployment', { skip: notRun(cli) }, () => {
     // In zones a group has at least two.
     assert.deepEqual(app('everything').scaleAndConcurrency.alwaysReady, [
       { name: 'http', instanceCount: 2 },
-      { name: `function:${QUEUES[0]?.name}`, instanceCount: 2 },
+      { name: `function:${QUEUE_FUNCTIONS[0]?.name}`, instanceCount: 2 },
     ])
     for (const group of app('everything').scaleAndConcurrency.alwaysReady as { name: string }[])
-      assert.ok(group.name === 'http' || QUEUES.some(({ name }) => group.name === `function:${name}`), group.name)
+      assert.ok(
+        group.name === 'http' || QUEUE_FUNCTIONS.some(({ name }) => group.name === `function:${name}`),
+        group.name,
+      )
   })
 
   it('creates the queues that the code uses, behind the prefix where there is one', () => {
@@ -161,11 +163,11 @@ describe('a deployment', { skip: notRun(cli) }, () => {
       all(resources, 'Microsoft.Storage/storageAccounts/queueServices/queues').map(({ name }) => name.split('/').at(-1))
     assert.deepEqual(
       queues(variants.smallest),
-      QUEUES.map(({ queueName }) => queueName),
+      QUEUE_FUNCTIONS.map(({ queueName }) => queueName),
     )
     assert.deepEqual(
       queues(variants.everything),
-      QUEUES.map(({ queueName }) => `blue${queueName}`),
+      QUEUE_FUNCTIONS.map(({ queueName }) => `blue${queueName}`),
     )
   })
 

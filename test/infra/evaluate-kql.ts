@@ -2,7 +2,17 @@
  * Runs a query over rows in memory, on the tree of Microsoft's own parser: only what the alert rules use (`where`, `extend`, `summarize
  * count() by`), each with the semantics of its documentation. Everything else throws, so that no part of a rule is passed over.
  */
-import { analyse, type Node, type Schema } from './kusto.ts'
+import { analyse, type Analysed, type Node, type Schema } from './kusto.ts'
+
+const trees = new Map<string, Analysed>()
+
+/** A rule is run over many lines, and read once. */
+function analysed(query: string, schema: Schema): Analysed {
+  const key = JSON.stringify([query, schema])
+  const tree = trees.get(key) ?? analyse(query, schema)
+  trees.set(key, tree)
+  return tree
+}
 
 export type Row = Readonly<Record<string, unknown>>
 
@@ -11,7 +21,7 @@ export function evaluate(
   schema: Schema,
   tables: Readonly<Record<string, readonly Row[]>>,
 ): readonly Row[] {
-  const { findings, tree } = analyse(query, schema)
+  const { findings, tree } = analysed(query, schema)
   if (findings.length > 0) throw new Error(findings.join('\n'))
   const statements = tree.children.flatMap(({ kind, children }) => (kind === 'List' ? children : []))
   const [statement, ...more] = statements
