@@ -52,6 +52,7 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
   uniqueName: uniqueName
   displayName: 'APIM Reconnect (${environmentName})'
   signInAudience: 'AzureADMyOrg'
+  // register.ts adds api://<client id>, which a template cannot name: ask for tokens by <client id>/.default.
   identifierUris: [identifierUri]
   owners: {
     relationshipSemantics: 'append'

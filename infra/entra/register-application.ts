@@ -146,7 +146,8 @@ async function writeApplication(graph: Graph, wish: Wish, report: (step: Step) =
 
   const scopeId = made.api.oauth2PermissionScopes.find(({ value }) => value === DEFINITION.scope.value)?.id as string
   const second = {
-    identifierUris: union(made.identifierUris, [identifierUriOf(wish, made.appId)]),
+    // By the second one people ask for tokens without knowing the first.
+    identifierUris: union(made.identifierUris, [identifierUriOf(wish, made.appId), `api://${made.appId}`]),
     api: { preAuthorizedApplications: preAuthorized(made, wish.clients.azureCli, scopeId) },
   }
   const isComplete = contains(made, second)

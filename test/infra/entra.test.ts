@@ -61,7 +61,7 @@ describe('the registration', () => {
     assert.deepEqual(registered, { clientId: rest.appId, objectId: rest.id, identifierUri: `api://${TENANT}/${NAME}` })
     assert.deepEqual(
       [displayName, signInAudience, identifierUris],
-      ['APIM Reconnect (prod)', 'AzureADMyOrg', [registered.identifierUri]],
+      ['APIM Reconnect (prod)', 'AzureADMyOrg', [registered.identifierUri, `api://${rest.appId}`]],
     )
     // First: Azure's own script assigns the first role, whichever it is.
     assert.deepEqual(
@@ -139,7 +139,7 @@ describe('the registration', () => {
     const after = application()
     assert.equal(results[0], 'changed')
     assert.deepEqual(after.spa.redirectUris, ['https://one.example/console', 'https://two.example/console'])
-    assert.deepEqual(after.identifierUris, [`api://${TENANT}/${NAME}`, 'api://other'])
+    assert.deepEqual(after.identifierUris, [`api://${TENANT}/${NAME}`, `api://${after.appId}`, 'api://other'])
     assert.deepEqual(after.appRoles.at(-1), foreign)
     assert.equal(after.appRoles[1]?.id, operator.id)
     assert.deepEqual(
