@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -77,8 +77,18 @@ function restored(): string | undefined {
   return existsSync(binary) ? binary : undefined
 }
 
+/** Two test files may restore at once: NuGet guards the shared package folder, and each has a project folder of its own. */
 function restore(): string {
-  execFileSync('dotnet', ['restore', 'bicep.proj'], { cwd: INFRA, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  const folder = mkdtempSync(join(tmpdir(), 'bicep-restore-'))
+  try {
+    execFileSync('dotnet', ['restore', 'bicep.proj', `-p:MSBuildProjectExtensionsPath=${folder}/`], {
+      cwd: INFRA,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
   const binary = restored()
   if (binary === undefined) throw new Error('dotnet restore infra/bicep.proj brought no Bicep CLI')
   return binary
