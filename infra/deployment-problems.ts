@@ -46,7 +46,7 @@ export function findDeploymentProblems({ file, policy: text, environment }: Depl
 
   if (text === undefined)
     errors.push(
-      `There is no ${file}: without a policy the app refuses everybody. Begin with a copy of examples/policy.json.`,
+      `There is no ${file}: without a policy the app refuses every request. Begin with a copy of examples/policy.json.`,
     )
   const policy = text === undefined ? undefined : parsePolicy(text)
   if (policy?.ok === false)
@@ -71,7 +71,9 @@ export function findDeploymentProblems({ file, policy: text, environment }: Depl
         notes.push(`grants[${index}] covers none of APIM_SERVICE_IDS.`)
   }
   if (services.length === 0)
-    notes.push('APIM_SERVICE_IDS is empty: nobody assigns the reconnect role. See infra/modules/apim-access.bicep.')
+    notes.push(
+      'APIM_SERVICE_IDS is empty: this deployment does not assign the reconnect role. See infra/modules/apim-access.bicep.',
+    )
   return { errors, notes }
 }
 

@@ -87,7 +87,7 @@ param privateNetwork bool = false
 @description('Address space of the virtual network, with privateNetwork.')
 param networkPrefix string = '10.90.0.0/24'
 
-@description('Keep a deleted vault for its whole retention time, whoever asks to purge it. Its name cannot be used again until then.')
+@description('Keep a deleted vault for its whole retention time. Its name cannot be used again until then.')
 param vaultPurgeProtection bool = false
 
 // --- Watching -----------------------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ export function createGraph({ endpoint, token, sleep }: GraphOptions): Graph {
   }
 }
 
-/** The token goes to Graph alone, whatever address an answer names. */
+/** An answer must not lead the token to another host. */
 function pathOf(link: string, origin: string): string {
   const url = new URL(link)
   if (url.origin !== origin) throw new Error(`Graph named a next page at another host: ${url.origin}`)

@@ -29,7 +29,7 @@ param azureMonitorClient string = loadJsonContent('application.json').clients.az
 param eventGridClient string = loadJsonContent('application.json').clients.eventGrid
 
 // The texts, and the order of the roles, are shared with register.ts.
-// ActionGroupsSecureWebhook must be the first: Azure's own script for secure webhooks assigns the first role, whichever it is.
+// ActionGroupsSecureWebhook must be the first: Azure's own script for secure webhooks always assigns the first role.
 var definition = loadJsonContent('application.json')
 var uniqueName = 'apim-reconnect-${environmentName}'
 var identifierUri = 'api://${tenant().tenantId}/${uniqueName}'
@@ -62,7 +62,7 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
   api: {
     requestedAccessTokenVersion: 2
     oauth2PermissionScopes: [union(definition.scope, { id: scopeId })]
-    // Without it, `az account get-access-token` for this app fails: nobody has consented.
+    // Without it, `az account get-access-token` for this app fails, because consent is missing.
     preAuthorizedApplications: [
       {
         appId: definition.clients.azureCli
@@ -70,10 +70,7 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
       }
     ]
   }
-  appRoles: map(
-    definition.roles,
-    role => union(role, { id: guid(tenant().tenantId, uniqueName, 'role', role.value) })
-  )
+  appRoles: map(definition.roles, role => union(role, { id: guid(tenant().tenantId, uniqueName, 'role', role.value) }))
 }
 
 resource principal 'Microsoft.Graph/servicePrincipals@v1.0' = {

@@ -64,12 +64,12 @@ interface Definition {
   readonly roles: readonly { readonly value: string }[]
 }
 
-/** Shared with main.bicep. `ActionGroupsSecureWebhook` is the first role: Azure's own script assigns the first one, whichever it is. */
+/** Shared with main.bicep. `ActionGroupsSecureWebhook` is the first role, because Azure's own script always assigns the first. */
 export const DEFINITION = JSON.parse(readFileSync(new URL('application.json', import.meta.url), 'utf8')) as Definition
 
 /**
  * Registers the application that stands for this app, or completes it: application, service principal, roles, owners. Idempotent: what is
- * there stays, also what somebody else has added. Throws GraphError where the account may not do it.
+ * there stays, also what other people have added. Throws GraphError where the account may not do it.
  */
 export async function registerApplication(graph: Graph, wish: Wish, report: (step: Step) => void): Promise<Registered> {
   const application = await writeApplication(graph, wish, report)

@@ -24,7 +24,7 @@ export interface Bicep {
 /** The Bicep CLI of infra/bicep.proj, or why there is none. */
 export type Cli = Bicep | { readonly absent: string }
 
-/** False where the CLI is there; else the reason for which the tests are skipped, said on stderr too, where nobody can miss it. */
+/** False where the CLI is there; else the reason for which the tests are skipped. It is written to stderr too, so that it is not missed. */
 export function notRun(cli: Cli): string | false {
   if (!('absent' in cli)) return false
   const reason = `THE BICEP TEMPLATES WERE NOT CHECKED: the Bicep CLI could not be restored (${cli.absent})`

@@ -52,7 +52,7 @@ describe('a deployment', () => {
       'without a policy',
       { policy: undefined },
       {},
-      /^There is no policy\.json: without a policy the app refuses everybody/,
+      /^There is no policy\.json: without a policy the app refuses every request/,
     ],
     [
       'with a policy that the app would refuse',

@@ -72,7 +72,7 @@ describe('a deployment', { skip: notRun(cli) }, () => {
     ])
   })
 
-  it('tags what is its own for azd, and nothing of somebody else', () => {
+  it('tags its own resources for azd, and no resource of API Management', () => {
     each((resources, variant) => {
       for (const { id, type, tags } of resources.filter(
         ({ id }) => !/providers\/Microsoft\.ApiManagement|rg-apim/.test(id),
@@ -171,7 +171,7 @@ describe('a deployment', { skip: notRun(cli) }, () => {
     )
   })
 
-  it('lets nobody in by a key: storage, telemetry, deployment', () => {
+  it('accepts no keys and passwords: storage, telemetry, deployment', () => {
     each((resources) => {
       const storage = one(resources, 'Microsoft.Storage/storageAccounts').properties
       assert.deepEqual(

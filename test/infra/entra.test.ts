@@ -63,7 +63,7 @@ describe('the registration', () => {
       [displayName, signInAudience, identifierUris],
       ['APIM Reconnect (prod)', 'AzureADMyOrg', [registered.identifierUri, `api://${rest.appId}`]],
     )
-    // First: Azure's own script assigns the first role, whichever it is.
+    // First, because Azure's own script always assigns the first role.
     assert.deepEqual(
       appRoles.map(({ value }) => value),
       ['ActionGroupsSecureWebhook', 'Reconnect.Operator', 'Reconnect.Reader', 'AzureEventGridSecureWebhookSubscriber'],
@@ -188,7 +188,7 @@ describe('the registration', () => {
     )
   })
 
-  it('sends the token to Graph alone, whatever page an answer names', async (t) => {
+  it('sends no token to another host that a next page names', async (t) => {
     const { graph } = await start(t)
     const client = createGraph({ ...graph, sleep: () => Promise.resolve() })
     const other = await startSimulatedGraph(t)
@@ -246,7 +246,7 @@ esac
     assert.match(stderr, /An Application Administrator .*--owner <your object id>/s)
   })
 
-  it('refuses arguments that it does not understand, before it asks anybody', async (t) => {
+  it('refuses arguments that it does not understand, before it sends a request', async (t) => {
     const { graph, run } = await terminal(t)
     for (const args of [
       '--environment "x\') or (\'"',

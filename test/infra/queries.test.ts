@@ -50,7 +50,7 @@ describe('the queries', () => {
     assert.deepEqual(analyse(query(GATEWAY), LOGS).findings, [])
   })
 
-  it('are found out where a column or a bracket is wrong', () => {
+  it('are reported where a column or a bracket is wrong', () => {
     assert.match(analyse('traces | where messsage == ""', COMPONENT).findings[0] ?? '', /KS142/)
     assert.notDeepEqual(analyse('traces | where (message == ""', COMPONENT).findings, [])
   })

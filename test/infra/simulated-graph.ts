@@ -43,7 +43,7 @@ interface Assignment {
   readonly appRoleId: string
 }
 
-/** Faults that Graph shows in earnest. */
+/** Faults of the real Graph. */
 export interface GraphFaults {
   /** What the account may do; by default everything. */
   may?: { readonly applications: boolean; readonly roles: boolean }
