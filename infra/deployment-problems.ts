@@ -44,6 +44,10 @@ export function findDeploymentProblems({ file, policy: text, environment }: Depl
     for (const name of ['ENTRA_OBJECT_ID', 'ENTRA_IDENTIFIER_URI'])
       if (value(name) === '') errors.push(`${name} is not set, and BACKEND_ALERT needs it.`)
 
+  // An alert about this app would come back to this app.
+  if (/\/actionGroups\/ag-apim-reconnect$/i.test(value('OPERATOR_ACTION_GROUP_ID')))
+    errors.push('OPERATOR_ACTION_GROUP_ID is the action group that posts to this app. Name another one.')
+
   if (text === undefined)
     errors.push(
       `There is no ${file}: without a policy the app refuses every request. Begin with a copy of examples/policy.json.`,

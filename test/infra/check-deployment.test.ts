@@ -47,6 +47,15 @@ describe('a deployment', () => {
       { BACKEND_ALERT: 'true', ENTRA_IDENTIFIER_URI: 'api://x' },
       /^ENTRA_OBJECT_ID is not set/,
     ],
+    [
+      'that would tell itself of its own trouble',
+      {},
+      {
+        OPERATOR_ACTION_GROUP_ID:
+          '/subscriptions/x/resourceGroups/y/providers/Microsoft.Insights/actionGroups/ag-apim-reconnect',
+      },
+      /^OPERATOR_ACTION_GROUP_ID is the action group that posts to this app/,
+    ],
     ['with a bad prefix', {}, { STORAGE_PREFIX: '1blue' }, /^STORAGE_PREFIX must be/],
     [
       'without a policy',

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { parse as parseYaml } from 'yaml'
+import { fromHere } from '../../sandbox/app-environment.ts'
 import { APP_ROOT, PROJECT_ROOT } from '../../sandbox/create-sandbox.ts'
 import { assertAccepted, startConversation } from '../conformance/conversation.ts'
 import { bash, freshTree } from '../support/terminal.ts'
@@ -65,6 +66,14 @@ describe('deploy/', () => {
     const room = await startConversation(t, { appRoot })
     assertAccepted(await room.knock())
     assert.equal((await room.get('/health/ready')).status, 200)
+  })
+})
+
+describe('a policy file that the user names', () => {
+  it('is looked for in the folder of the user, although the app runs from deploy/', () => {
+    const named = fromHere({ RECONNECT_POLICY_FILE: 'my/policy.json', OTHER: 'x' })
+    assert.deepEqual(named, { RECONNECT_POLICY_FILE: join(process.cwd(), 'my/policy.json'), OTHER: 'x' })
+    assert.deepEqual(fromHere({ OTHER: 'x' }), { OTHER: 'x' })
   })
 })
 
