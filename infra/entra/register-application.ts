@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { deterministicId } from './deterministic-id.ts'
 import { GraphError, type Graph } from './graph.ts'
 
-/** What the registration shall be. */
+/** What the registration must be. */
 export interface Wish {
   readonly tenantId: string
   /** Name of the azd environment. */

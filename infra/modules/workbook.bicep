@@ -25,7 +25,7 @@ var tiles = [
   }
   {
     name: 'outcomes'
-    title: 'What became of requests and alerts'
+    title: 'Outcomes of requests and alerts'
     width: '50'
     visualization: 'barchart'
     query: loadTextContent('../queries/outcomes.kql')

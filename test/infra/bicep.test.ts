@@ -2,17 +2,13 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { it } from 'node:test'
 import { deterministicId } from '../../infra/entra/deterministic-id.ts'
 import { DEFINITION } from '../../infra/entra/register-application.ts'
-import { copyOfInfra, findBicep, INFRA, notRun, predict, TENANT, withGraphTypes, type Bicep } from './bicep.ts'
+import { copyOfInfra, INFRA, predict, TENANT, withBicep, withGraphTypes } from './bicep.ts'
 import { CLIENT_ID, one, SMALLEST } from './variants.ts'
 
-const cli = findBicep()
-
-describe('the templates', { skip: notRun(cli) }, () => {
-  const { run } = cli as Bicep
-
+withBicep('the templates', ({ run }) => {
   it('compile and lint without any output: type errors are only warnings to the compiler', async (t) => {
     assert.deepEqual(await run(await copyOfInfra(t), ['lint', '--pattern', '**/*.bicep']), { code: 0, text: '' })
   })

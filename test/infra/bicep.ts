@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { PROJECT_ROOT } from '../../sandbox/create-sandbox.ts'
 import type { Scope } from '../support/start-sandbox.ts'
@@ -22,14 +23,18 @@ export interface Bicep {
 }
 
 /** The Bicep CLI of infra/bicep.proj, or why there is none. */
-export type Cli = Bicep | { readonly absent: string }
+type Cli = Bicep | { readonly absent: string }
 
-/** False where the CLI is there; else the reason for which the tests are skipped. It is written to stderr too, so that it is not missed. */
-export function notRun(cli: Cli): string | false {
-  if (!('absent' in cli)) return false
+/** The tests of the templates; without the compiler one that is skipped, and a line on stderr that is hard to miss. */
+export function withBicep(title: string, tests: (bicep: Bicep) => void): void {
+  const cli = findBicep()
+  if (!('absent' in cli)) {
+    describe(title, () => tests(cli))
+    return
+  }
   const reason = `THE BICEP TEMPLATES WERE NOT CHECKED: the Bicep CLI could not be restored (${cli.absent})`
   process.stderr.write(`\n${reason}\n\n`)
-  return reason
+  it(title, (t) => t.skip(reason))
 }
 
 /** A resource as the deployment would write it. What only Azure knows stays an expression: `[reference(…)]`. */
@@ -44,7 +49,7 @@ export interface Predicted {
   readonly [member: string]: any
 }
 
-export function findBicep(): Cli {
+function findBicep(): Cli {
   try {
     const binary = restored() ?? restore()
     return {

@@ -8,7 +8,7 @@ import { deterministicId } from '../../infra/entra/deterministic-id.ts'
 import { readConfig } from '../../src/config/read-config.ts'
 import { QUEUE_FUNCTIONS, ROUTES } from '../../src/functions/routes.ts'
 import { parsePolicy } from '../../src/policy/policy-document.ts'
-import { copyOfInfra, findBicep, notRun, predict, SUBSCRIPTION, TENANT, type Bicep, type Predicted } from './bicep.ts'
+import { copyOfInfra, predict, SUBSCRIPTION, TENANT, withBicep, type Predicted } from './bicep.ts'
 import {
   all,
   ALERT_QUERIES,
@@ -32,13 +32,12 @@ import {
   TWO,
 } from './variants.ts'
 
-const cli = findBicep()
 /** An id is an expression where a name depends on the cloud. */
 const OWN_GROUP = new RegExp(
   `^(?:/subscriptions/${SUBSCRIPTION}/resourceGroups/rg-|\\[resourceId\\('${SUBSCRIPTION}', 'rg-)`,
 )
 
-describe('a deployment', { skip: notRun(cli) }, () => {
+withBicep('a deployment', (bicep) => {
   const variants: Record<'smallest' | 'everything' | 'private', readonly Predicted[]> = {
     smallest: [],
     everything: [],
@@ -49,7 +48,7 @@ describe('a deployment', { skip: notRun(cli) }, () => {
   before(async () => {
     const folder = await copyOfInfra({ after: (undo) => (removeFolder = undo) })
     for (const [name, env] of Object.entries({ smallest: SMALLEST, everything: EVERYTHING, private: PRIVATE }))
-      variants[name as keyof typeof variants] = await predict(cli as Bicep, folder, 'main.bicepparam', env)
+      variants[name as keyof typeof variants] = await predict(bicep, folder, 'main.bicepparam', env)
   })
   after(() => removeFolder())
 

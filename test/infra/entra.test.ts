@@ -105,7 +105,7 @@ describe('the registration', () => {
     )
   })
 
-  it('is not touched when it is as it shall be', async (t) => {
+  it('is not written when it is complete', async (t) => {
     const { graph, register } = await start(t)
     const first = await register({ eventGrid: true, operators: [COLLEAGUE] })
     const writes = graph.writes.length

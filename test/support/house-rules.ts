@@ -236,6 +236,7 @@ const DRIVE_PROGRAMS: ReadonlySet<string> = new Set([
   'test/conformance/alertmanager.test.ts',
   'test/clients/openapi-readers.check.ts',
   'test/model/coordination.check.ts',
+  'test/infra/bicep.ts',
 ])
 
 /** Skipped tests prove nothing, and a focused one hides the others. */
