@@ -28,8 +28,11 @@ import { createSimulatedQueue, type QueueWeather, type SimulatedQueue } from './
 import { createSimulatedStore, FAIR, type SimulatedStore, type StoreWeather } from './simulated-store.ts'
 import { createSimulation, type Simulation } from './simulation.ts'
 
-/** What ARM does with a POST: takes it, cannot be reached, never answers (having acted or not), has had enough, or refuses at length. */
-export type ArmMood = 'up' | 'away' | 'hanging' | 'throttling' | 'wordy'
+/**
+ * What ARM does with a POST: takes it, cannot be reached, never answers (having acted or not), has had enough, or refuses at length. `frozen`: it
+ * refuses, and the process that asked stands still until its lease is over.
+ */
+export type ArmMood = 'up' | 'away' | 'hanging' | 'throttling' | 'wordy' | 'frozen'
 
 export interface AlertClimate {
   readonly instances: number
@@ -98,6 +101,8 @@ const DEADLINE_MS = 30_000
 /** Azure Monitor's gaps between its tries (FACTS: action groups). */
 const RETRY_GAPS_MS = [5_000, 20_000, 5_000, 40_000, 5_000]
 const SENDER_PATIENCE_MS = 10_000
+/** Longer than a lease: the deadline and 15 s. */
+const FROZEN_MS = 60_000
 const RESTART_MS = 8_000
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
 /** Has a budget of its own at ARM. */
@@ -151,10 +156,12 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       await clock.sleep(mood === 'hanging' ? deadline.remainingMs() - 1_000 : simulation.random() * 500)
       if (mood === 'hanging') return fail({ reason: 'outcome_unknown', detail: 'no answer' }, { ambiguous: true })
       post.heard = true
+      if (mood === 'frozen') await clock.sleep(FROZEN_MS)
       if (mood === 'away') return fail({ reason: 'arm_unreachable', detail: 'refused' })
-      const code = mood === 'wordy' ? 'Conflict' : 'SubscriptionRequestsThrottled'
+      const isRefusal = mood === 'wordy' || mood === 'frozen'
+      const code = isRefusal ? 'Conflict' : 'SubscriptionRequestsThrottled'
       const error = { code, message: mood === 'wordy' ? 'word '.repeat(50_000) : 'slow down' }
-      if (mood === 'wordy') return fail({ reason: 'arm_rejected', status: 409, error })
+      if (isRefusal) return fail({ reason: 'arm_rejected', status: 409, error })
       if (mood === 'throttling') return fail({ reason: 'arm_throttled', status: 429, error }, { retryAfterMs: 7_000 })
       return { result: ok({ sentAtEpochMs: began }), attempts: 1, ambiguous: false }
     }

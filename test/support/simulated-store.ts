@@ -97,10 +97,13 @@ function watch<T>(
   onLease: () => void,
 ): T {
   const before = operation === undefined ? undefined : rows.operations.get(operation.to.id)?.value
-  const owner = rows.slots.get(partitionKey)?.value.inFlight?.ownerToken
+  const { ownerToken: owner, operationId } = rows.slots.get(partitionKey)?.value.inFlight ?? {}
   const value = effect()
   const after = operation === undefined ? undefined : rows.operations.get(operation.to.id)?.value
   if (before !== undefined && after !== undefined) assertLegal(before, after)
+  const isEnd = before?.state === 'accepted' && (after?.state === 'failed' || after?.state === 'abandoned')
+  if (isEnd && slot === undefined && operationId === after.id)
+    throw new InvariantBroken(`4: ${after.state} was written beside the holder of the lease`)
   const holder = rows.slots.get(partitionKey)?.value.inFlight?.ownerToken
   if (slot !== undefined && holder !== undefined && holder !== owner) onLease()
   return value

@@ -250,6 +250,17 @@ test('a slow queue, whose answers come after their limit: five minutes of it lea
   assert.ok(all <= attempts + 4 * operations, `${all} messages for ${attempts} attempts of ${operations} operations`)
 })
 
+test('a process that stands still until its lease is over: what ARM told it does not end what another delivery sends', () =>
+  explore(
+    {
+      instances: 3,
+      queue: () => ({ ...CALM_QUEUE, twice: 0.9 }),
+      arm: (sinceMs) => (Math.floor(sinceMs / 12_000) % 2 === 0 ? 'frozen' : 'away'),
+      deliverWithin: 'PT10M',
+    },
+    storm(10, 2, MINUTE_MS),
+  ))
+
 test('slow tables', () => explore({ instances: 2, storeLatencyMs: 700 }, storm(20, 3, 3 * MINUTE_MS), () => undefined))
 
 test('tables away for minutes while the queue is healthy: nothing is lost, and nothing is sent twice', () =>
