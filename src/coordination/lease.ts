@@ -103,7 +103,7 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
       if (breaker.isOpen()) return { kind: 'storage_unavailable', detail: 'storage failed a moment ago' }
       try {
         const [slot, row] = await timely(read(partitionKey, message?.operationId), deadline)
-        // A previous attempt took the lease, but its response and the verifying read were both lost.
+        // A previous attempt of this request took the lease, and its answer was lost (invariant 2).
         if (slot.value.inFlight?.ownerToken === ownerToken) return leased(request, slot, row, ownerToken)
         if (message !== undefined && isOver(message, slot.value, row.value))
           return { kind: 'already_done', operation: row.value }
@@ -129,8 +129,8 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
           continue
         }
         const { nowEpochMs } = ask
-        const whole = request.sending(row.value, ownerToken)
-        const sending = isRefused ? toMinimal(whole) : whole
+        const wanted = request.sending(row.value, ownerToken)
+        const sending = isRefused ? toMinimal(wanted) : wanted
         const taken = takeLease(slot.value, {
           operationId: sending.id,
           ownerToken,
@@ -153,7 +153,11 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
         await clock.sleep(random() * Math.min(200, 10 * 2 ** Math.min(conflicts, 5)), deadline.signal)
       } catch (fault) {
         if (!(fault instanceof StorageFault)) throw fault
-        isRefused ||= fault.isRefusal
+        if (fault.isRefusal && !isRefused) {
+          // The row is at fault: it must not keep its operation from the coordination with other instances.
+          isRefused = true
+          continue
+        }
         if (++faults >= MAX_FAULTS) {
           if (!fault.isRefusal) breaker.failed(fault.message)
           return { kind: 'storage_unavailable', detail: fault.message }
