@@ -47,7 +47,6 @@ const NOT_YET: readonly string[] = [
   'test/support/simulated-queue.ts',
   'test/support/simulated-store.ts',
   'test/support/story.ts',
-  'test/unit/coordination',
   'test/unit/delivery',
   'test/unit/http',
   'test/unit/ledger',

@@ -9,7 +9,7 @@ import { ok, type Result } from '../shared/result.ts'
 import { TIMED_OUT, within } from '../shared/within.ts'
 import { createOperationId, operationKeysOf } from '../storage/keys.ts'
 import { StorageFault, type BackendStore } from '../storage/store.ts'
-import { covers, isSafeToShare, type Slot } from './slot.ts'
+import { covers, isSafeToShare, JOIN_MARGIN_MS, type Slot } from './slot.ts'
 
 export interface AlertBatchesOptions {
   readonly store: BackendStore
@@ -118,7 +118,7 @@ export function createAlertBatches(options: AlertBatchesOptions): AlertBatches {
       case 'accepted': {
         const acceptedAt = Date.parse(operation.requestedAt)
         const isYoung = now - acceptedAt < Math.min(MAX_PENDING_MS, deliverWithinMs / 4)
-        return isYoung && isSendKnown(operation, slot) && isSafeToShare(slot, acceptedAt, now)
+        return isYoung && isNotSentBefore(operation, slot, now) && isSafeToShare(slot, acceptedAt, now)
       }
       case 'forwarded':
       case 'joined': {
@@ -171,9 +171,18 @@ export function createAlertBatches(options: AlertBatchesOptions): AlertBatches {
   }
 }
 
-/** Of an operation that is being sent, the slot says when its reconnect is due at the earliest. */
-function isSendKnown({ id, sendingBy }: StoredOperation, { inFlight, scheduled }: Slot): boolean {
-  return sendingBy === undefined || inFlight?.operationId === id || scheduled?.operationId === id
+/**
+ * Whether the operation's own reconnect comes after an alert of this moment: it is not being sent, or the slot says that it is due later.
+ * The slot may know more than the row, which was read beside it.
+ */
+function isNotSentBefore(
+  { id, sendingBy }: StoredOperation,
+  { inFlight, scheduled }: Slot,
+  nowEpochMs: number,
+): boolean {
+  const own = scheduled?.operationId === id ? scheduled.dueEpochMs : undefined
+  const dueEpochMs = own ?? (inFlight?.operationId === id ? inFlight.earliestDueEpochMs : undefined)
+  return dueEpochMs === undefined ? sendingBy === undefined : dueEpochMs >= nowEpochMs + JOIN_MARGIN_MS
 }
 
 type Put = (operation: Operation) => Promise<Result<void, string>>

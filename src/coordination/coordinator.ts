@@ -234,12 +234,18 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
         clock,
       )
       if (slot === TIMED_OUT || slot === undefined) return { kind: 'unknown' }
-      const decision = decideSlot(slot.value, askFor(permit, sinceEpochMs)(undefined))
+      const ask = askFor(permit, sinceEpochMs)
+      const decision = decideSlot(slot.value, ask(undefined))
       switch (decision.kind) {
         case 'join':
           return { kind: 'join', dueEpochMs: decision.scheduled.dueEpochMs }
-        case 'wait':
-          return { kind: 'join', dueEpochMs: decision.inFlight.earliestDueEpochMs }
+        case 'wait': {
+          // A request would wait for its result, and join that or not.
+          const { operationId, earliestDueEpochMs: dueEpochMs } = decision.inFlight
+          return covers({ operationId, dueEpochMs }, ask(operationId))
+            ? { kind: 'join', dueEpochMs }
+            : { kind: 'forward' }
+        }
         case 'free':
         case 'limit_reached':
           return { kind: 'forward' }
