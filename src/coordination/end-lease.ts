@@ -1,4 +1,11 @@
-import { mayReplace, toMinimal, type OperationId, type Scheduled, type StoredOperation } from '../domain/operation.ts'
+import {
+  isSameVersion,
+  mayReplace,
+  toMinimal,
+  type OperationId,
+  type Scheduled,
+  type StoredOperation,
+} from '../domain/operation.ts'
 import type { LeaseEnd, RowEnd } from '../reconnect/ports.ts'
 import type { Clock } from '../shared/clock.ts'
 import { StorageFault, type BackendStore, type Commit, type Versioned } from '../storage/store.ts'
@@ -95,7 +102,7 @@ type Step = { readonly kind: 'done'; readonly end: LeaseEnd } | { readonly kind:
 /** Pure: what is left to write, seen from slot and row as they stand. `to` undefined: the slot alone. */
 function decideEnd({ slot, row }: Held, to: StoredOperation | undefined, change: LeaseChange): Step {
   const next = change.next(slot.value)
-  const isWritten = to !== undefined && row.value !== undefined && isSame(row.value, to)
+  const isWritten = to !== undefined && row.value !== undefined && isSameVersion(row.value, to)
   // The lease is over, or this very change was applied and its answer was lost.
   if (next === undefined && isWritten) return { kind: 'done', end: 'recorded' }
   if (next === undefined && !change.mayEndAlone) return { kind: 'done', end: 'lost' }
@@ -109,9 +116,4 @@ function decideEnd({ slot, row }: Held, to: StoredOperation | undefined, change:
       ...(keepsRow ? {} : { operation: { from: row, to } }),
     },
   }
-}
-
-function isSame(stored: StoredOperation, wanted: StoredOperation): boolean {
-  const { state, updatedAt, generation } = stored
-  return state === wanted.state && updatedAt === wanted.updatedAt && generation === wanted.generation
 }

@@ -185,6 +185,13 @@ export function isTooEarly(
   return notBefore !== undefined && messageGeneration <= generation && nowEpochMs < Date.parse(notBefore)
 }
 
+/** Whether storage has the version that was to be written, whole or in its minimal form: the answer to a write was lost, and the write was applied. */
+export function isSameVersion(stored: StoredOperation, wanted: StoredOperation): boolean {
+  return (
+    stored.state === wanted.state && stored.updatedAt === wanted.updatedAt && stored.generation === wanted.generation
+  )
+}
+
 /** As it is shown: without what only storage needs. */
 export function toShown(stored: StoredOperation): Operation {
   const { generation: _, sendingBy: __, notBefore: ___, ...shown } = stored

@@ -1,4 +1,11 @@
-import { mayReplace, toMinimal, type Operation, type OperationId, type StoredOperation } from '../domain/operation.ts'
+import {
+  isSameVersion,
+  mayReplace,
+  toMinimal,
+  type Operation,
+  type OperationId,
+  type StoredOperation,
+} from '../domain/operation.ts'
 import type { OperationLog, RowEnd } from '../reconnect/ports.ts'
 import type { CircuitBreaker } from '../shared/circuit-breaker.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -40,18 +47,23 @@ export function createOperationLog({ store, breaker, clock, copy }: OperationLog
     },
 
     async finish(id, begun, change): Promise<RowEnd> {
+      let tried: StoredOperation | undefined
+      const recorded = (operation: StoredOperation): RowEnd => {
+        copy(operation)
+        return { kind: 'recorded', operation }
+      }
       for (let attempt = 0; attempt < MAX_ATTEMPTS && !breaker.isOpen(); attempt += 1) {
         if (attempt > 0) await clock.sleep(RETRY_MS * attempt)
         try {
           const row = await store.readOperation(id)
           const current = row.value ?? begun
+          // A previous attempt of this call wrote it, and its answer was lost.
+          if (tried !== undefined && isSameVersion(current, tried)) return recorded(current)
           const next = change(current)
           if (!mayReplace(current.state, next.state)) return { kind: 'already_done', operation: current }
+          tried = next
           const end = await writeRow(row, next)
-          if (end !== undefined) {
-            copy(end)
-            return { kind: 'recorded', operation: end }
-          }
+          if (end !== undefined) return recorded(end)
         } catch (fault) {
           if (!(fault instanceof StorageFault)) throw fault
         }

@@ -82,7 +82,7 @@ describe('the first alert', () => {
     await begun(there)
   })
 
-  it('without a row is accepted all the same: its message has everything', async () => {
+  it('without a row is still accepted: its message has everything', async () => {
     for (const mishap of ['fails', 'refuses'] as const) {
       const there = room()
       there.faults.next('commit', mishap)

@@ -460,7 +460,7 @@ describe('completing', () => {
     assert.deepEqual(there.slot().alertSends, [1])
   })
 
-  it('does not replace an end that is there, and frees the slot all the same (3)', async () => {
+  it('does not replace an end that is there, and still frees the slot (3)', async () => {
     const there = room()
     const held = await there.lease({ generation: 0 })
     const scheduled = there.scheduledOf(held)
