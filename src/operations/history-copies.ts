@@ -26,6 +26,7 @@ export function createHistoryCopies(store: Pick<HistoryStore, 'writeCopies'>, cl
   const writeCopy = createBatchWriter(store.writeCopies)
   const failed = new Map<OperationId, Operation>()
   let retrying = false
+  let leftOut = 0
 
   async function attempt(operation: Operation): Promise<void> {
     try {
@@ -45,7 +46,10 @@ export function createHistoryCopies(store: Pick<HistoryStore, 'writeCopies'>, cl
   function keep(operation: Operation, fault: unknown): void {
     const waiting = failed.get(operation.id)
     if (waiting === undefined || waiting.updatedAt <= operation.updatedAt) failed.set(operation.id, operation)
-    if (failed.size > MAX_WAITING) failed.delete(failed.keys().next().value as OperationId)
+    if (failed.size > MAX_WAITING) {
+      failed.delete(failed.keys().next().value as OperationId)
+      leftOut += 1
+    }
     if (retrying) return
     retrying = true
     log.warn(JSON.stringify({ event: 'reconnect.storage', detail: `copies wait: ${String(fault)}` }))
@@ -62,6 +66,9 @@ export function createHistoryCopies(store: Pick<HistoryStore, 'writeCopies'>, cl
       await Promise.all([...failed.values()].map(attempt))
     }
     retrying = false
+    if (leftOut > 0)
+      log.error(JSON.stringify({ event: 'reconnect.storage', detail: `${leftOut} copies were left out of the lists` }))
+    leftOut = 0
   }
 
   return {
