@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { Slot } from '../../../src/coordination/slot.ts'
+import type { OperationId } from '../../../src/domain/operation.ts'
+import { fromOperationRow, fromSlotRow, joinedColumn, toOperationRow, toSlotRow } from '../../../src/storage/rows.ts'
+import { anAcceptedAlert, anOperation } from '../../support/an-operation.ts'
+
+const KEYS = { partitionKey: 'p', rowKey: 'r' }
+const someId = fc.string().map((text) => text as OperationId)
+const someTime = fc.integer({ min: 0, max: 253_402_300_799_999 })
+const someSlot: fc.Arbitrary<Slot> = fc.record(
+  {
+    inFlight: fc.record(
+      { operationId: someId, ownerToken: fc.string(), leaseUntilEpochMs: someTime, earliestDueEpochMs: someTime },
+      { noNullPrototype: true },
+    ),
+    scheduled: fc.record({ operationId: someId, dueEpochMs: someTime }, { noNullPrototype: true }),
+    alertSends: fc.array(someTime, { minLength: 1, maxLength: 5 }),
+  },
+  { requiredKeys: [], noNullPrototype: true },
+)
+
+test('property: a slot comes back from its row as it was, to the millisecond', () => {
+  fc.assert(fc.property(someSlot, (slot) => assert.deepEqual(fromSlotRow(toSlotRow('p', slot)), slot)))
+})
+
+test('the row of a slot is readable for people: every fact has a column, and times are RFC 3339', () => {
+  const row = toSlotRow('p', {
+    inFlight: {
+      operationId: 'x' as OperationId,
+      ownerToken: 'o',
+      leaseUntilEpochMs: 1_795_392_045_000,
+      earliestDueEpochMs: 1_795_392_120_000,
+    },
+    scheduled: { operationId: 'y' as OperationId, dueEpochMs: 1_795_392_000_000 },
+    alertSends: [1_795_392_000_001, 1_795_392_000_999],
+  })
+  assert.deepEqual(row, {
+    partitionKey: 'p',
+    rowKey: 'slot',
+    leaseOperation: 'x',
+    leaseOwner: 'o',
+    leaseUntil: '2026-11-23T00:00:45.000Z',
+    leaseEarliestDue: '2026-11-23T00:02:00.000Z',
+    scheduledOperation: 'y',
+    scheduledDue: '2026-11-23T00:00:00.000Z',
+    alertSends: '1795392000001 1795392000999',
+  })
+})
+
+test('a fact that is incomplete in the row is no fact', () => {
+  assert.deepEqual(fromSlotRow({ leaseOperation: 'x', leaseOwner: 'y' }), {})
+  assert.deepEqual(fromSlotRow({ leaseOperation: 'x', leaseUntil: '2026-11-23T00:00:00.000Z' }), {})
+  assert.deepEqual(fromSlotRow({ leaseOwner: 'x', leaseUntil: '2026-11-23T00:00:00.000Z' }), {})
+  assert.deepEqual(fromSlotRow({ scheduledOperation: 'x', etag: 'W/"1"', timestamp: 't' }), {})
+  assert.deepEqual(fromSlotRow({ scheduledDue: '2026-11-23T00:00:00.000Z' }), {})
+})
+
+test('a lease without an earliest due time is due at its end at the earliest', () => {
+  const leaseUntil = '2026-11-23T00:00:00.000Z'
+  const { inFlight } = fromSlotRow({ leaseOperation: 'x', leaseOwner: 'y', leaseUntil })
+  assert.equal(inFlight?.earliestDueEpochMs, Date.parse(leaseUntil))
+})
+
+test('a thousand sends, as many as the policy allows, fit into one column (64 KiB of UTF-16)', () => {
+  const row = toSlotRow('p', { alertSends: Array.from({ length: 1_000 }, (_, index) => 1_795_392_000_000 + index) })
+  assert.ok((row.alertSends?.length ?? 0) * 2 < 64 * 1024)
+  assert.ok(!Object.hasOwn(toSlotRow('p', { alertSends: [] }), 'alertSends'))
+})
+
+test('an operation comes back from its row as it was, with its state in a column beside it', () => {
+  const operation = anAcceptedAlert({ generation: 2, sendingBy: 'o', error: { code: 'x', message: '"\u0000\u2028' } })
+  const row = toOperationRow(KEYS, operation)
+  assert.deepEqual(fromOperationRow(row), operation)
+  assert.deepEqual(Object.keys(row), ['partitionKey', 'rowKey', 'state', 'operation'])
+  assert.equal(row.state, 'accepted')
+})
+
+test('property: an operation is stored in printable ASCII, and read back as it was', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (name) => {
+      const operation = anOperation({ caller: { kind: 'user', id: 'x', name } })
+      const row = toOperationRow(KEYS, operation)
+      assert.match(row.operation, /^[ -~]*$/)
+      assert.deepEqual(fromOperationRow(row), operation)
+    }),
+  )
+})
+
+test('the counts of instances are added up, and are not a part of the stored operation', () => {
+  const operation = anOperation()
+  const row = toOperationRow(KEYS, { ...operation, joinedCount: 99 })
+  assert.ok(!row.operation.includes('joinedCount'))
+  const counts = { [joinedColumn('a1')]: 3, [joinedColumn('b2')]: 4 }
+  const noCounts = { joined_: 5, 'joined_x y': 6, joined_c3: '7', xjoined_a: 8 }
+  assert.equal(fromOperationRow({ ...row, ...counts, ...noCounts }).joinedCount, 7)
+  assert.ok(!Object.hasOwn(fromOperationRow(row), 'joinedCount'))
+})
