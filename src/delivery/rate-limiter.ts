@@ -14,6 +14,7 @@ const MAX_STOP_MS = 5 * 60_000
 const MAX_SUBSCRIPTIONS = 1_000
 
 interface Bucket {
+  /** Negative while calls wait that were taken in advance, or ARM has throttled. */
   tokens: number
   atEpochMs: number
   /** When the latest delivery that was put off is to come again. */
@@ -43,15 +44,16 @@ export function createRateLimiter(clock: Clock): RateLimiter {
   }
 
   return {
-    take(subscriptionId) {
+    take(subscriptionId, maxWaitMs) {
       const bucket = refilled(subscriptionId)
-      if (bucket.tokens >= 1) {
+      const untilTokenMs = Math.max(0, ((1 - bucket.tokens) / REFILL_PER_SECOND) * 1_000)
+      if (untilTokenMs <= maxWaitMs) {
+        // Taken in advance: those that wait and those that come meanwhile spend one budget.
         bucket.tokens -= 1
-        return 0
+        return untilTokenMs
       }
       // One turn after the other: a backlog comes back as fast as it can be delivered, and not all of it over and over.
       const now = clock.now()
-      const untilTokenMs = ((1 - bucket.tokens) / REFILL_PER_SECOND) * 1_000
       bucket.lastTurnAtEpochMs = Math.max(now + untilTokenMs, bucket.lastTurnAtEpochMs + 1_000 / REFILL_PER_SECOND)
       return bucket.lastTurnAtEpochMs - now
     },

@@ -11,7 +11,7 @@ import type { GrantIndex } from '../policy/grant-index.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { describeError } from '../shared/describe-error.ts'
-import { TIMED_OUT, within } from '../shared/within.ts'
+import { within } from '../shared/within.ts'
 import { mayHaveActed } from './may-have-acted.ts'
 import type {
   Coordinator,
@@ -112,6 +112,7 @@ export function abandon(alert: QueuedAlert, deadline: Deadline, ports: DeliveryP
 }
 
 async function abandonOne(alert: QueuedAlert, deadline: Deadline, story: Story, ports: DeliveryPorts): Promise<void> {
+  if (alert.sent !== undefined) return recordSent(alert, alert.sent, story, ports)
   const permit = permitFor(alert, ports)
   if (!permit.ok) return story.finish({ to: 'failed', error: ports.describe(permit.error) }, permit.error)
   const turn = await ports.coordinator.acquireForDelivery(permit.value, alert, deadline)
@@ -155,7 +156,7 @@ async function sendUnder(
   if (mode === 'dry-run')
     return story.end(lease, { to: 'dry-run', dueEpochMs: clock.now() + afterMsOf(alert) }, undefined)
 
-  const waitMs = rateLimiter.take(subscriptionId)
+  const waitMs = rateLimiter.take(subscriptionId, MAX_BUDGET_WAIT_MS)
   if (waitMs > MAX_BUDGET_WAIT_MS) return story.retryLater(lease, { reason: 'write_budget_spent' }, undefined, waitMs)
   if (waitMs > 0) await clock.sleep(waitMs, deadline.signal)
 
@@ -283,7 +284,7 @@ function tell(alert: QueuedAlert, ports: DeliveryPorts): Story {
     async accepted(lease, forwarded, dueEpochMs) {
       const operation = advance(lease.operation, { to: 'forwarded', dueEpochMs, sent: forwarded }, clock.now())
       const end = await within(lease.complete(operation, dueEpochMs), RECORD_WITHIN_MS, clock)
-      const recorded = end !== TIMED_OUT && end !== 'not_recorded'
+      const recorded = end === 'recorded'
       // Nothing is to be sent again: a message carries what could not be written (invariant 6).
       const { attempts, ambiguous, arm } = forwarded
       const sent = {

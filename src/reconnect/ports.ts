@@ -143,8 +143,11 @@ export type Enqueue = (alert: QueuedAlert, delayMs?: number) => Promise<Result<v
 
 /** ARM's write budget per subscription, as far as this process knows it. */
 export interface RateLimiter {
-  /** 0: one call was taken from the budget. Otherwise nothing was taken, and this many milliseconds are to be waited. */
-  take(subscriptionId: string): number
+  /**
+   * Milliseconds to wait before the call. At most `maxWaitMs`: the call was taken from the budget. More: nothing was taken, and the caller
+   * comes again then.
+   */
+  take(subscriptionId: string, maxWaitMs: number): number
   /** ARM has throttled the subscription: the budget is spent for so long, at most five minutes. */
   throttled(subscriptionId: string, retryAfterMs: number): void
 }

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { decideDelivery, type DeliverySituation, type DeliveryTrouble } from '../../../src/delivery/decide-delivery.ts'
+import {
+  decideDelivery,
+  MAX_DELAY_MS,
+  type DeliverySituation,
+  type DeliveryTrouble,
+} from '../../../src/delivery/decide-delivery.ts'
 import { START_EPOCH_MS } from '../../support/fake-clock.ts'
 
 const HOUR_MS = 3_600_000
@@ -30,8 +35,7 @@ const TROUBLES: {
   outcome_unknown: [{ reason: 'outcome_unknown', detail: '' }, 'retry'],
   deadline_exceeded: [{ reason: 'deadline_exceeded', detail: '' }, 'retry'],
   switched_off: [{ reason: 'switched_off' }, 'retry'],
-  in_flight_elsewhere: [{ reason: 'in_flight_elsewhere' }, 'retry'],
-  storage_unavailable: [{ reason: 'storage_unavailable', detail: '' }, 'retry'],
+  write_budget_spent: [{ reason: 'write_budget_spent' }, 'retry'],
 }
 const retried = Object.values(TROUBLES)
   .filter(([, kind]) => kind === 'retry')
@@ -42,7 +46,7 @@ const delayOf = (trouble: DeliveryTrouble, change: Partial<DeliverySituation> = 
   return decision.delayMs
 }
 
-describe('what becomes of a delivery', () => {
+describe('a delivery that ARM did not accept', () => {
   for (const [reason, [trouble, kind]] of Object.entries(TROUBLES))
     it(`${reason}: ${kind}`, () => assert.equal(decideDelivery(trouble, SITUATION).kind, kind))
 
@@ -52,7 +56,7 @@ describe('what becomes of a delivery', () => {
     assert.equal(decideDelivery({ reason: 'arm_rejected', status: 408, error }, SITUATION).kind, 'retry')
   })
 
-  it('deliverWithin has passed: abandoned, whatever stood in the way; a refusal stays a refusal', () => {
+  it('deliverWithin has passed: abandoned, for any trouble; a refusal is still a refusal', () => {
     const late = { ...SITUATION, nowEpochMs: START_EPOCH_MS + 6 * HOUR_MS }
     for (const trouble of retried) assert.equal(decideDelivery(trouble, late).kind, 'abandoned')
     assert.equal(decideDelivery(TROUBLES.arm_rejected[0], late).kind, 'failed')
@@ -75,14 +79,24 @@ describe('the wait', () => {
     }
   })
 
-  it('is what ARM asked for, never less and little more', () => {
+  it('is never longer than fifteen minutes, whatever Retry-After says (contract, section 5)', () => {
+    assert.equal(MAX_DELAY_MS, 900_000)
+    for (const trouble of retried)
+      for (const retryAfterMs of [undefined, 899_999, 900_000, 10 ** 12])
+        assert.ok(
+          delayOf(trouble, { tries: 400, random: 0.999, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }) <=
+            MAX_DELAY_MS,
+        )
+  })
+
+  it('is what ARM asked for, never less, and at most a quarter or five seconds more', () => {
     fc.assert(
       fc.property(
-        fc.integer({ min: 1_000, max: HOUR_MS }),
+        fc.integer({ min: 1_000, max: MAX_DELAY_MS - 5_000 }),
         fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
         (retryAfterMs, random) => {
           const delayMs = delayOf(TROUBLES.arm_throttled[0], { retryAfterMs, random, tries: 3 })
-          assert.ok(delayMs >= retryAfterMs && delayMs <= retryAfterMs + 5_000)
+          assert.ok(delayMs >= retryAfterMs && delayMs <= retryAfterMs + Math.min(5_000, retryAfterMs / 4))
         },
       ),
     )
@@ -108,7 +122,11 @@ describe('the wait', () => {
     )
   })
 
-  it('while reconnects are switched off, nobody looks more often than every half minute', () => {
-    for (const tries of [0, 5, 100]) assert.ok(delayOf(TROUBLES.switched_off[0], { tries }) >= 30_000)
+  it('is half a minute to a minute while reconnects are switched off', () => {
+    for (const tries of [0, 5, 100])
+      for (const random of [0, 0.999]) {
+        const delayMs = delayOf(TROUBLES.switched_off[0], { tries, random })
+        assert.ok(delayMs >= 30_000 && delayMs <= 60_000)
+      }
   })
 })
