@@ -1,38 +1,35 @@
 import assert from 'node:assert/strict'
 import type { AuditEvent } from '../../src/audit/event.ts'
+import { toAuditEvent } from '../../src/audit/to-audit-event.ts'
 import type { Caller } from '../../src/domain/caller.ts'
 import type { ReconnectCommand } from '../../src/domain/command.ts'
 import type { Action, AuthenticationFailure, RequestFailure } from '../../src/domain/failure.ts'
-import type { Forwarded } from '../../src/reconnect/ports.ts'
+import type { OperationId } from '../../src/domain/operation.ts'
+import { describeFailure } from '../../src/http/failure-reply.ts'
 import type { Decision } from '../../src/reconnect/decision.ts'
+import type { Forwarded } from '../../src/reconnect/ports.ts'
 import { reconnect, type ReconnectPorts } from '../../src/reconnect/reconnect.ts'
 import { ok, type Result } from '../../src/shared/result.ts'
+import { createOperationId } from '../../src/storage/keys.ts'
 import { aBackend, aCaller, aCommand, aDeadline, IDS, someGrants, TOOL_ID } from './builders.ts'
-import { createFakeClock, START_EPOCH_MS } from './fake-clock.ts'
-import { createFakeLedger, OPERATION_ID, type FakeLedgerOptions } from './fake-ledger.ts'
-
-/** How long the fake ARM takes. */
-export const ARM_TOOK_MS = 250
-export const ACCEPTED: Forwarded = {
-  result: ok({ acceptedAtEpochMs: START_EPOCH_MS + ARM_TOOK_MS }),
-  attempts: 1,
-  ambiguous: false,
-  arm: { status: 202, requestId: 'r1', correlationId: 'c1' },
-}
+import { createCore, type Core } from './core.ts'
+import { createFakeArm, type FakeArm } from './fake-arm.ts'
+import { START_EPOCH_MS } from './fake-clock.ts'
 
 export interface Story {
+  /** By default an instance on empty rows. */
+  readonly core?: Core
+  readonly arm?: FakeArm
   readonly framing?: Result<void, RequestFailure>
   readonly caller?: Result<Caller, AuthenticationFailure>
   readonly command?: Result<ReconnectCommand, RequestFailure>
   readonly granted?: readonly Action[]
   readonly mode?: ReconnectPorts['mode']
+  /** What ARM makes of it; by default it accepts. */
   readonly forwarded?: Forwarded
-  /** What the ledger makes of it; by default this request is the one that sends. */
-  readonly passage?: FakeLedgerOptions['passage']
-  /** Storage takes it, unless this is false. */
-  readonly recorded?: boolean
+  readonly deadlineMs?: number
   /** The step that throws. */
-  readonly breaks?: 'framing' | 'authenticate' | 'read' | 'grants' | 'once' | 'note' | 'forward'
+  readonly breaks?: 'framing' | 'authenticate' | 'read' | 'grants' | 'acquire' | 'record' | 'forward'
 }
 
 export interface Told {
@@ -40,17 +37,29 @@ export interface Told {
   /** What was called, in order. */
   readonly steps: readonly string[]
   readonly events: readonly AuditEvent[]
+  readonly core: Core
+  readonly arm: FakeArm
+  /** Of the one operation that the request made; undefined where it made none. */
+  readonly operationId: OperationId | undefined
 }
 
+/** Kept back of the deadline for recording the outcome. */
+export const RECORD_WITHIN_MS = 500
+
+/** One request over the real coordinator and operation log, on simulated time. */
 export async function tell(story: Story = {}): Promise<Told> {
-  const clock = createFakeClock()
+  const { core = createCore() } = story
+  const { clock } = core
+  const { arm = createFakeArm(clock) } = story
   const steps: string[] = []
   const events: AuditEvent[] = []
-  const deadline = aDeadline(clock)
+  const deadline = aDeadline(clock, story.deadlineMs)
+  let operationId: OperationId | undefined
   const step = (name: NonNullable<Story['breaks']>): void => {
     steps.push(name)
     if (story.breaks === name) throw new TypeError(`${name} is broken`)
   }
+  if (story.forwarded !== undefined) arm.next(story.forwarded)
   const grants = someGrants(story.granted)
   const ports: ReconnectPorts = {
     async authenticate(credentials, given) {
@@ -66,25 +75,37 @@ export async function tell(story: Story = {}): Promise<Told> {
       },
     },
     mode: story.mode ?? 'on',
-    ledger: createFakeLedger({
-      clock,
-      passage: story.passage ?? 'sent',
-      recorded: story.recorded ?? true,
-      called: step,
-    }),
-    async forward(permit, ids, given) {
-      step('forward')
-      assert.deepEqual([ids, given], [IDS, deadline])
-      assert.equal(permit.command.backend.resourceId, aBackend().resourceId)
-      await clock.advance(ARM_TOOK_MS)
-      return story.forwarded ?? ACCEPTED
+    coordinator: {
+      ...core.coordinator,
+      async acquireForRequest(...args) {
+        step('acquire')
+        return core.coordinator.acquireForRequest(...args)
+      },
     },
-    record: (event) => events.push(event),
+    operations: {
+      ...core.operations,
+      async record(operation) {
+        step('record')
+        return core.operations.record(operation)
+      },
+    },
+    createOperationId(...args) {
+      assert.equal(operationId, undefined, 'a request makes one operation')
+      return (operationId = createOperationId(...args))
+    },
+    async forward(permit, ids, given, maxAttempts) {
+      step('forward')
+      assert.deepEqual([ids, given, maxAttempts], [IDS, deadline, undefined])
+      return arm.forward(permit, ids, given)
+    },
+    describe: describeFailure,
+    audit: (facts) => void events.push(toAuditEvent(facts)),
     clock,
   }
   const request = {
     ids: IDS,
     deadline,
+    recordWithinMs: RECORD_WITHIN_MS,
     credentials: { authorization: 'Bearer t', clientPrincipal: undefined },
     checkFraming() {
       step('framing')
@@ -95,11 +116,12 @@ export async function tell(story: Story = {}): Promise<Told> {
       return story.command ?? ok(aCommand())
     },
   }
-  return { decision: await reconnect(request, ports), steps, events }
+  const decision = await clock.finish(reconnect(request, ports))
+  return { decision, steps, events, core, arm, operationId }
 }
 
 /** What every event of these stories says. */
-export const KNOCK = {
+export const REQUEST = {
   event: 'reconnect.decision',
   correlationId: IDS.correlationId,
   clientRequestId: IDS.clientRequestId,
@@ -108,5 +130,6 @@ export const KNOCK = {
 }
 export const WHO = { caller: { kind: 'app', id: TOOL_ID } }
 export const WHAT = { backend: aBackend().resourceId }
-/** What the events of those say that came as far as the ledger. */
-export const WHICH = { operationId: OPERATION_ID }
+
+/** A reconnect by another request, due a minute after the stories begin. */
+export const SCHEDULED = { operationId: 'earlier' as OperationId, dueEpochMs: START_EPOCH_MS + 60_000 }

@@ -3,9 +3,9 @@ import { describe, test } from 'node:test'
 import type { Failure } from '../../../src/domain/failure.ts'
 import { err, ok } from '../../../src/shared/result.ts'
 import { aBackend, aCommand } from '../../support/builders.ts'
-import { KNOCK, tell, WHAT, WHICH, WHO, type Story } from '../../support/story.ts'
+import { REQUEST, tell, WHAT, WHO, type Story } from '../../support/story.ts'
 
-describe('a refusal ends the story, reaches nobody further on, and leaves one event', () => {
+describe('a refusal ends the story, calls nothing after it, and leaves one event', () => {
   const CASES: readonly {
     readonly name: string
     readonly story: Story
@@ -14,7 +14,7 @@ describe('a refusal ends the story, reaches nobody further on, and leaves one ev
     readonly failure: Failure
   }[] = [
     {
-      name: 'by its framing: who sends it is not even asked',
+      name: 'by its framing: its sender is not authenticated',
       story: { framing: err({ reason: 'body_too_large', limitBytes: 65_536 }) },
       steps: ['framing'],
       failure: { reason: 'body_too_large', limitBytes: 65_536 },
@@ -96,9 +96,9 @@ describe('a refusal ends the story, reaches nobody further on, and leaves one ev
     {
       name: 'while switched off',
       story: { mode: 'off' },
-      steps: ['framing', 'authenticate', 'read', 'grants', 'note'],
+      steps: ['framing', 'authenticate', 'read', 'grants', 'record'],
       failure: { reason: 'switched_off' },
-      event: { ...WHICH, ...WHO, ...WHAT, mode: 'off', outcome: 'failed', reason: 'switched_off', fault: 'us' },
+      event: { ...WHO, ...WHAT, mode: 'off', outcome: 'failed', reason: 'switched_off', fault: 'us' },
     },
     {
       name: 'without a grant while switched off: a stranger is not told that it is off',
@@ -122,9 +122,11 @@ describe('a refusal ends the story, reaches nobody further on, and leaves one ev
       const { result, arm, noted } = told.decision
       assert.deepEqual({ result, arm }, { result: err(failure), arm: undefined })
       // An operation is written for every authorized request, and for no other.
-      assert.equal(noted?.operation.state, steps.includes('note') ? 'failed' : undefined)
+      assert.equal(noted?.operation.state, steps.includes('record') ? 'failed' : undefined)
+      assert.equal(told.operationId, noted?.operation.id)
       assert.deepEqual(told.steps, steps)
-      assert.deepEqual(told.events, [{ ...KNOCK, ...event }])
+      const { operationId } = told
+      assert.deepEqual(told.events, [{ ...REQUEST, ...event, ...(operationId === undefined ? {} : { operationId }) }])
     })
   }
 })
