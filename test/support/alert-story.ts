@@ -1,25 +1,24 @@
-import assert from 'node:assert/strict'
 import type { AuditEvent } from '../../src/audit/event.ts'
+import { toAuditEvent } from '../../src/audit/to-audit-event.ts'
 import type { WebhookConfig } from '../../src/config/config.ts'
-import type { AcceptedAlert } from '../../src/domain/accepted-alert.ts'
 import { webhookCaller } from '../../src/domain/caller.ts'
-import type { AuthenticationFailure, RequestFailure } from '../../src/domain/failure.ts'
-import type { Operation } from '../../src/domain/operation.ts'
+import type { AuthenticationFailure, Failure, RequestFailure } from '../../src/domain/failure.ts'
+import type { QueuedAlert } from '../../src/domain/queued-alert.ts'
 import { parseScope } from '../../src/domain/scope.ts'
-import { createOperationId, partitionKeyOf } from '../../src/ledger/keys.ts'
-import { startOperation } from '../../src/ledger/operations.ts'
+import { describeFailure } from '../../src/http/failure-reply.ts'
 import { createGrantIndex } from '../../src/policy/grant-index.ts'
-import type { Acceptance, VerifiedPost } from '../../src/reconnect/ports.ts'
+import type { VerifiedPost } from '../../src/reconnect/ports.ts'
 import { receiveAlerts, type AlertPorts, type Received } from '../../src/reconnect/receive-alerts.ts'
 import { err, ok, type Result } from '../../src/shared/result.ts'
-import type { Failure } from '../../src/domain/failure.ts'
+import { createOperationId } from '../../src/storage/keys.ts'
 import { aBackend, aPrincipal, IDS } from './builders.ts'
-import { createFakeClock, START_EPOCH_MS } from './fake-clock.ts'
-import { createFakeLedger } from './fake-ledger.ts'
+import { createCore, type Core } from './core.ts'
 
 export const GROUP = aBackend().resourceId.slice(0, aBackend().resourceId.indexOf('/providers/'))
 
 export interface AlertStory {
+  /** By default an instance on empty rows. */
+  readonly core?: Core
   readonly framing?: Result<void, RequestFailure>
   readonly refused?: AuthenticationFailure | RequestFailure
   readonly mediaType?: Result<void, RequestFailure>
@@ -28,25 +27,28 @@ export interface AlertStory {
   readonly body?: unknown
   readonly scope?: string
   readonly mode?: AlertPorts['mode']
-  /** What becomes of an alert that is to be held; by default the message is stored. */
-  readonly accept?: (operation: Operation, nth: number) => Acceptance | Promise<Acceptance>
+  /** The queue's answer to the message of this backend; by default it stores every message. */
+  readonly queueFails?: (backend: string) => boolean
   readonly breaks?: 'verify' | 'accept'
 }
 
 export interface AlertTold {
+  readonly core: Core
   readonly received: Result<Received, Failure>
   readonly steps: readonly string[]
   readonly events: readonly AuditEvent[]
-  readonly queued: readonly AcceptedAlert[]
-  /** Alerts that were held at the same time, at most. */
+  readonly queued: readonly QueuedAlert[]
+  /** Alerts that were being stored at the same time, at most. */
   readonly atOnce: number
 }
 
+/** One request of a sender, over the real alert batches and operation log. */
 export async function tellAlerts(story: AlertStory = {}): Promise<AlertTold> {
-  const clock = createFakeClock()
+  const { core = createCore() } = story
+  const { clock } = core
   const steps: string[] = []
   const events: AuditEvent[] = []
-  const queued: AcceptedAlert[] = []
+  const queued: QueuedAlert[] = []
   const webhook = {
     name: 'w',
     format: 'generic',
@@ -55,52 +57,42 @@ export async function tellAlerts(story: AlertStory = {}): Promise<AlertTold> {
     ...story.webhook,
   } as WebhookConfig
   const scope = parseScope(story.scope ?? GROUP)
-  assert.ok(scope.ok)
-  const grants = createGrantIndex([
-    { index: 0, principal: aPrincipal('webhook:w'), scope: scope.value, actions: ['reconnect'] },
-  ])
-  let held = 0
-  let holding = 0
+  if (!scope.ok) throw new TypeError('the scope of the story is none')
+  let storing = 0
   let atOnce = 0
   const ports: AlertPorts = {
-    grants,
+    grants: createGrantIndex([
+      { index: 0, principal: aPrincipal('webhook:w'), scope: scope.value, actions: ['reconnect'] },
+    ]),
     mode: story.mode ?? 'on',
-    ledger: {
-      note: (permit, failure, trigger) => {
-        steps.push('note')
-        return createFakeLedger({ clock, passage: 'sent', recorded: true, called: () => undefined }).note(
-          permit,
-          failure,
-          trigger,
-        )
+    operations: {
+      ...core.operations,
+      async record(operation) {
+        steps.push('record')
+        return core.operations.record(operation)
       },
     },
-    acceptances: {
-      async accept(permit, trigger, enqueue) {
+    batches: {
+      async accept(...args) {
         steps.push('accept')
-        holding += 1
-        atOnce = Math.max(atOnce, holding)
         if (story.breaks === 'accept') throw new TypeError('accept is broken')
-        const operation = startOperation(
-          permit,
-          createOperationId(partitionKeyOf(permit.command.backend.key), START_EPOCH_MS),
-          START_EPOCH_MS,
-          trigger,
-        )
-        await new Promise(setImmediate)
-        const acceptance = await (story.accept?.(operation, held++) ??
-          enqueue(operation).then((): Acceptance => ({ kind: 'accepted', operation, recorded: true })))
-        holding -= 1
-        return acceptance
+        return core.batches.accept(...args)
       },
     },
-    enqueue: (alert) => {
+    createOperationId,
+    async enqueue(alert) {
       steps.push('enqueue')
+      storing += 1
+      atOnce = Math.max(atOnce, storing)
+      await clock.sleep(10)
+      storing -= 1
+      if (story.queueFails?.(alert.backend.resourceId) === true) return err('queue: busy')
       queued.push(alert)
-      return Promise.resolve(ok(undefined))
+      return ok(undefined)
     },
+    describe: describeFailure,
     apiVersion: '2024-05-01',
-    record: (event) => events.push(event),
+    audit: (facts) => void events.push(toAuditEvent(facts)),
     clock,
   }
   const verified: VerifiedPost = {
@@ -110,25 +102,23 @@ export async function tellAlerts(story: AlertStory = {}): Promise<AlertTold> {
       typeof story.body === 'string' ? story.body : JSON.stringify(story.body ?? { backends: [aBackend().resourceId] }),
     ),
   }
-  const received = await receiveAlerts(
-    {
-      ids: IDS,
-      webhookName: 'w',
-      checkFraming() {
-        steps.push('framing')
-        return story.framing ?? ok(undefined)
-      },
-      async verify() {
-        steps.push('verify')
-        if (story.breaks === 'verify') throw new TypeError('verify is broken')
-        return story.refused === undefined ? ok(verified) : err(story.refused)
-      },
-      checkMediaType(format) {
-        steps.push(`type of ${format}`)
-        return story.mediaType ?? ok(undefined)
-      },
+  const post = {
+    ids: IDS,
+    webhookName: 'w',
+    checkFraming() {
+      steps.push('framing')
+      return story.framing ?? ok(undefined)
     },
-    ports,
-  )
-  return { received, steps, events, queued, atOnce }
+    async verify() {
+      steps.push('verify')
+      if (story.breaks === 'verify') throw new TypeError('verify is broken')
+      return story.refused === undefined ? ok(verified) : err(story.refused)
+    },
+    checkMediaType(format: string) {
+      steps.push(`type of ${format}`)
+      return story.mediaType ?? ok(undefined)
+    },
+  }
+  const received = await clock.finish(receiveAlerts(post, ports))
+  return { core, received, steps, events, queued, atOnce }
 }

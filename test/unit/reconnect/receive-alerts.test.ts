@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { toAlertsReply } from '../../../src/http/alerts-reply.ts'
-import type { Operation } from '../../../src/domain/operation.ts'
+import type { OperationId } from '../../../src/domain/operation.ts'
 import { tellAlerts, type AlertStory, type AlertTold } from '../../support/alert-story.ts'
+import { anAcceptedAlert } from '../../support/an-operation.ts'
 import { aBackend, IDS } from '../../support/builders.ts'
+import { createCore } from '../../support/core.ts'
 
 const ORDERS = aBackend().resourceId
 const ELSEWHERE = aBackend({ resourceGroupName: 'rg-other' }).resourceId
@@ -23,7 +25,7 @@ const wireOf = ({ received }: AlertTold): Wire => {
 const outcomesOf = (told: AlertTold) => wireOf(told).body.alerts?.map(({ outcome }) => outcome)
 
 describe('the order', () => {
-  it('framing → believe the sender → media type → payload → hold', async () => {
+  it('framing → verify the sender → media type → payload → store', async () => {
     assert.deepEqual((await tellAlerts()).steps, ['framing', 'verify', 'type of generic', 'accept', 'enqueue'])
   })
 
@@ -35,7 +37,7 @@ describe('the order', () => {
       'body_too_large',
       ['framing'],
     ],
-    ['not believed', { refused: { reason: 'webhook_secret' } }, 401, 'webhook_secret', ['framing', 'verify']],
+    ['not verified', { refused: { reason: 'webhook_secret' } }, 401, 'webhook_secret', ['framing', 'verify']],
     [
       'keys away',
       { refused: { reason: 'keys_unavailable', detail: '', retryAfterSeconds: 3 } },
@@ -100,25 +102,33 @@ describe('an alert', () => {
       after: 'PT3M',
       mode: 'on',
       outcome: 'accepted',
-      durationMs: 0,
+      durationMs: 10,
     })
   })
 
   it('joined: accepted with the operation of the earlier one, and why; the event says joined', async () => {
-    const told = await tellAlerts({ accept: (operation) => ({ kind: 'joined', operation }) })
+    const first = await tellAlerts()
+    const told = await tellAlerts({ core: first.core })
     const [answer] = wireOf(told).body.alerts ?? []
     assert.deepEqual(
-      [wireOf(told).status, answer?.outcome, answer?.reason],
-      [202, 'accepted', 'covered by the operation of an earlier alert'],
+      [wireOf(told).status, answer?.outcome, answer?.operation, answer?.reason],
+      [202, 'accepted', first.queued[0]?.operation.id, 'covered by the operation of an earlier alert'],
     )
     assert.deepEqual([told.events[0]?.outcome, told.events[0]?.joined, told.queued], ['joined', answer?.operation, []])
   })
 
-  it('beyond the loop guard: the event is exhausted', async () => {
-    const told = await tellAlerts({
-      accept: (operation) => ({ kind: 'joined', operation: { ...operation, state: 'exhausted' } satisfies Operation }),
-    })
-    assert.equal(told.events[0]?.outcome, 'exhausted')
+  it('beyond the loop guard: 200 with the outcome exhausted, and the event says so', async () => {
+    const first = await tellAlerts()
+    const { id } = first.queued[0]?.operation as { id: OperationId }
+    const updatedAt = new Date(first.core.clock.now()).toISOString()
+    first.core.putRow({ ...anAcceptedAlert(), id, state: 'exhausted', updatedAt })
+    const told = await tellAlerts({ core: first.core })
+    assert.deepEqual([wireOf(told).status, outcomesOf(told), told.queued], [200, ['exhausted'], []])
+    assert.match(wireOf(told).body.alerts?.[0]?.reason ?? '', /limit .* was reached/)
+    assert.deepEqual(
+      told.events.map(({ outcome, joined }) => [outcome, joined]),
+      [['exhausted', id]],
+    )
   })
 
   it('denied: 403 only when all that fire are; the event has the reason', async () => {
@@ -129,7 +139,7 @@ describe('an alert', () => {
     )
     assert.deepEqual(
       [alone.events[0]?.outcome, alone.events[0]?.reason, alone.events[0]?.fault],
-      ['refused', 'not_granted', 'caller'],
+      ['denied', 'not_granted', 'caller'],
     )
     const mixed = await tellAlerts({ body: backends(ELSEWHERE, ORDERS) })
     assert.deepEqual([wireOf(mixed).status, outcomesOf(mixed)], [202, ['denied', 'accepted']])
@@ -137,11 +147,11 @@ describe('an alert', () => {
     assert.deepEqual([wireOf(withInvalid).status, outcomesOf(withInvalid)], [200, ['denied', 'invalid']])
   })
 
-  it('invalid, unmatched, resolved: 200, each with its event, and nothing is held', async () => {
+  it('invalid, unmatched, resolved: 200, each with its event, and nothing is stored', async () => {
     const invalid = await tellAlerts({ body: backends(`${ORDERS}/..`) })
     assert.deepEqual(
       [wireOf(invalid).status, outcomesOf(invalid), invalid.events[0]?.outcome, invalid.events[0]?.reason],
-      [200, ['invalid'], 'refused', 'target_invalid'],
+      [200, ['invalid'], 'invalid', 'target_invalid'],
     )
     const webhook = { format: 'alertmanager', backend: '{id}', match: { team: 'blue' } } as const
     const alerts = [
@@ -179,26 +189,28 @@ describe('an alert', () => {
 })
 
 describe('modes', () => {
-  it('dry-run and off: noted, 200, nothing queued', async () => {
+  it('dry-run and off: recorded, 200, nothing queued', async () => {
     for (const [mode, outcome] of [
       ['dry-run', 'dry-run'],
       ['off', 'switched-off'],
     ] as const) {
       const told = await tellAlerts({ mode })
+      const operation = wireOf(told).body.alerts?.[0]?.operation as OperationId
+      assert.equal(told.core.row(operation)?.state, mode === 'off' ? 'failed' : 'dry-run')
+      assert.equal(told.events[0]?.reason, mode === 'off' ? 'switched_off' : undefined)
       assert.deepEqual(
         [wireOf(told).status, outcomesOf(told), told.events[0]?.outcome, told.steps.at(-1)],
-        [200, [outcome], outcome, 'note'],
+        [200, [outcome], outcome, 'record'],
       )
     }
   })
 })
 
 describe('storage is away', () => {
-  it('503, although some are stored: the sender tries again, and those join; each alert has its event', async () => {
+  it('503, although some are stored: the sender tries again, and those join; every alert has its event', async () => {
     const told = await tellAlerts({
       body: backends(ORDERS, `${ORDERS}2`, `${ORDERS}3`),
-      accept: (operation, nth) =>
-        nth === 1 ? { kind: 'unavailable', detail: 'queue: busy' } : { kind: 'accepted', operation, recorded: true },
+      queueFails: (backend) => backend === `${ORDERS}2`,
     })
     assert.deepEqual([wireOf(told).status, wireOf(told).body.error?.code], [503, 'ServiceUnavailable'])
     assert.deepEqual(
@@ -209,14 +221,16 @@ describe('storage is away', () => {
     )
   })
 
-  it('a row that could not be written does not matter to the sender, and is in the event', async () => {
-    const told = await tellAlerts({ accept: (operation) => ({ kind: 'accepted', operation, recorded: false }) })
+  it('a row that could not be written is in the event, and not in the answer', async () => {
+    const core = createCore()
+    core.faults.next('commit', 'fails')
+    const told = await tellAlerts({ core })
     assert.deepEqual([wireOf(told).status, told.events[0]?.notRecorded], [202, true])
   })
 })
 
 describe('many', () => {
-  it('500 alerts: as many answers and events, in order, 64 at once at the most', async () => {
+  it('500 alerts: as many answers in the same order, as many events, 64 at once at most', async () => {
     const ids = Array.from({ length: 500 }, (_, index) => `${ORDERS}-${index}`)
     const told = await tellAlerts({ body: backends(...ids) })
     assert.deepEqual(
@@ -224,11 +238,17 @@ describe('many', () => {
       ids,
     )
     assert.deepEqual([told.events.length, told.queued.length], [500, 500])
-    assert.ok(told.atOnce > 10 && told.atOnce <= 64, String(told.atOnce))
+    assert.equal(told.atOnce, 64)
   })
 
-  it('no alerts at all: 200 and an empty list', async () =>
-    assert.deepEqual(wireOf(await tellAlerts({ body: backends() })), { status: 200, body: { alerts: [] } }))
+  it('no alerts: 200 and an empty list, and one event', async () => {
+    const told = await tellAlerts({ body: backends() })
+    assert.deepEqual(wireOf(told), { status: 200, body: { alerts: [] } })
+    assert.deepEqual(
+      told.events.map(({ outcome }) => outcome),
+      ['empty'],
+    )
+  })
 
   it('a defect in one of them is ours: 500, and an event', async () => {
     const told = await tellAlerts({ breaks: 'accept' })
@@ -243,5 +263,9 @@ describe('Event Grid’s validation', () => {
       body: [{ eventType: 'Microsoft.EventGrid.SubscriptionValidationEvent', data: { validationCode: 'c0de' } }],
     })
     assert.deepEqual(wireOf(told), { status: 200, body: { validationResponse: 'c0de' } })
+    assert.deepEqual(
+      told.events.map(({ outcome, caller }) => [outcome, caller?.id]),
+      [['handshake', 'w']],
+    )
   })
 })
