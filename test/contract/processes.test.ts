@@ -1,15 +1,17 @@
-/** Instances as they are: processes of their own on one storage account, racing for a backend, killed, frozen, cut off. */
+/** Instances as they are: processes of their own on one storage account, that compete for a backend, are killed, frozen and cut off. */
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { startStorage } from '../../sandbox/azure/storage.ts'
 import { startCuttingProxy } from '../support/cutting-proxy.ts'
-import type { Go, Said } from '../support/ledger-process.ts'
-import { startCountingArm, startLedgerProcess } from '../support/ledger-processes.ts'
+import type { Go, Said } from '../support/coordinator-process.ts'
+import { startCoordinatorProcess, startCountingArm, type CoordinatorProcess } from '../support/coordinator-processes.ts'
 import { startStorageProxy } from '../support/storage-proxy.ts'
 import { claimStorage } from '../support/storage.ts'
 
-const LEASE_MS = 1_500
-const GO: Go = { backendId: 'orders', deadlineMs: 4_000 }
+const SHORT_LEASE_MS = 1_500
+/** Longer than a request waits: who needs the end of such a lease is busy. */
+const LONG_LEASE_MS = 300_000
+const GO: Go = { backendId: 'orders', deadlineMs: 30_000 }
 
 async function anAccount(t: TestContext): Promise<string> {
   const claimed = claimStorage()
@@ -19,102 +21,119 @@ async function anAccount(t: TestContext): Promise<string> {
   return storage.connectionStrings[0] as string
 }
 
-const kinds = (said: readonly Said[]): string[] => said.map(({ kind }) => kind).toSorted()
+async function startProcesses(
+  t: TestContext,
+  count: number,
+  setup: Parameters<typeof startCoordinatorProcess>[1],
+): Promise<readonly CoordinatorProcess[]> {
+  return Promise.all(Array.from({ length: count }, () => startCoordinatorProcess(t, setup)))
+}
+const at = (processes: readonly CoordinatorProcess[], index: number): CoordinatorProcess =>
+  processes[index] ?? assert.fail('there is no such process')
+function sentOf(said: readonly Said[]): Extract<Said, { kind: 'sent' }> {
+  const [sent, ...more] = said.filter((each) => each.kind === 'sent')
+  assert.ok(sent !== undefined && more.length === 0, JSON.stringify(said))
+  return sent
+}
+const recorded = (id: string): Said => ({ kind: 'sent', id, recorded: true })
+const joining = (joined: string): Said => ({ kind: 'joined', joined, recorded: true })
 
-// Most of it is waiting, for leases and for a rest: side by side.
 describe('processes on one storage account', { concurrency: 3 }, () => {
-  it('four processes race for one backend: ARM is asked once, the others join that very operation; another backend is asked beside it', async (t) => {
+  it('compete for a backend: ARM is asked once, and the others join that very operation', async (t) => {
     const [connectionString, arm] = [await anAccount(t), await startCountingArm(t)]
-    const processes = await Promise.all(
-      Array.from({ length: 4 }, () => startLedgerProcess(t, { connectionString, arm: arm.origin })),
-    )
+    const processes = await startProcesses(t, 4, { connectionString, arm: arm.origin, leaseMs: LONG_LEASE_MS })
     for (const backendId of ['orders', 'payments', 'stock']) {
       const said = await Promise.all(processes.map((each) => each.go({ ...GO, backendId })))
-      assert.deepEqual(kinds(said), ['joined', 'joined', 'joined', 'sent'])
-      const sent = said.find(({ kind }) => kind === 'sent')
-      assert.ok(
-        said.every(({ kind, joined, recorded }) => recorded === true && (kind === 'sent' || joined === sent?.id)),
+      const { id } = sentOf(said)
+      assert.deepEqual(
+        said.toSorted((a, b) => (a.kind < b.kind ? -1 : 1)),
+        [joining(id), joining(id), joining(id), recorded(id)],
       )
       assert.equal(arm.asked(backendId), 1)
     }
   })
 
   for (const [stopAt, calls] of [
-    ['reserved', 1],
+    ['leased', 1],
     ['answered', 2],
   ] as const) {
-    it(`a holder that is killed when it has ${stopAt === 'reserved' ? 'reserved' : 'ARM’s answer and has not recorded it'} is taken over when its lease ends, by exactly one`, async (t) => {
+    const where = stopAt === 'leased' ? 'has the lease' : 'has ARM’s answer and has not recorded it'
+    it(`take over, exactly one of them, when the lease of a holder ends that was killed when it ${where}`, async (t) => {
       const [connectionString, arm] = [await anAccount(t), await startCountingArm(t)]
-      const [first, second, third] = await Promise.all(
-        [0, 1, 2].map(() => startLedgerProcess(t, { connectionString, arm: arm.origin, leaseMs: LEASE_MS })),
+      const setup = { connectionString, arm: arm.origin, leaseMs: SHORT_LEASE_MS }
+      const processes = await startProcesses(t, 3, setup)
+      assert.deepEqual(await at(processes, 0).go({ ...GO, stopAt }), { kind: 'stopped' })
+      await at(processes, 0).kill()
+      const said = await Promise.all([1, 2].map((index) => at(processes, index).go(GO)))
+      const { id } = sentOf(said)
+      assert.deepEqual(
+        said.find(({ kind }) => kind !== 'sent'),
+        joining(id),
       )
-      assert.deepEqual(await first?.go({ ...GO, stopAt }), { kind: 'stopped' })
-      const startedMs = performance.now()
-      await first?.kill()
-      const said = await Promise.all([second, third].map((each) => each?.go(GO) as Promise<Said>))
-      assert.deepEqual(kinds(said), ['join', 'sent'])
-      assert.equal(said.find(({ kind }) => kind === 'join')?.joined, said.find(({ kind }) => kind === 'sent')?.id)
       assert.equal(arm.asked('orders'), calls)
-      assert.ok(performance.now() - startedMs > LEASE_MS - 700, 'nobody took over while the lease ran')
     })
   }
 
-  it('a holder that is frozen past its lease and wakes up changes nothing any more', async (t) => {
+  it('wait for a holder that was killed while its lease runs', async (t) => {
+    const [connectionString, arm] = [await anAccount(t), await startCountingArm(t)]
+    const processes = await startProcesses(t, 2, { connectionString, arm: arm.origin, leaseMs: LONG_LEASE_MS })
+    assert.deepEqual(await at(processes, 0).go({ ...GO, stopAt: 'leased' }), { kind: 'stopped' })
+    await at(processes, 0).kill()
+    assert.deepEqual(await at(processes, 1).go({ ...GO, deadlineMs: 1_000 }), { kind: 'busy' })
+    assert.equal(arm.asked('orders'), 0)
+  })
+
+  it('are not disturbed by a holder that was frozen past its lease and wakes up', async (t) => {
     const [connectionString, arm] = [await anAccount(t), await startCountingArm(t, 300)]
-    const [frozen, second, third] = await Promise.all(
-      [0, 1, 2].map(() => startLedgerProcess(t, { connectionString, arm: arm.origin, leaseMs: LEASE_MS })),
-    )
-    const late = frozen?.go(GO)
+    const processes = await startProcesses(t, 3, { connectionString, arm: arm.origin, leaseMs: SHORT_LEASE_MS })
+    const late = at(processes, 0).go(GO)
     while (arm.asked('orders') === 0) await new Promise((resolve) => setTimeout(resolve, 10))
-    frozen?.signal('SIGSTOP')
-    const said = await second?.go(GO)
-    assert.equal(said?.kind, 'sent')
-    frozen?.signal('SIGCONT')
-    assert.equal((await late)?.kind, 'superseded')
-    assert.equal((await third?.go(GO))?.joined, said?.id)
+    at(processes, 0).signal('SIGSTOP')
+    const { id } = sentOf([await at(processes, 1).go(GO)])
+    at(processes, 0).signal('SIGCONT')
+    assert.equal((await late).kind, 'sent', 'ARM accepted it: its own operation is recorded')
+    assert.deepEqual(await at(processes, 2).go(GO), joining(id), 'the reconnect that counts is the later one')
     assert.equal(arm.asked('orders'), 2)
   })
 
-  it('a write that is applied while its answer is cut off is recognised: ARM is asked once, the outcome is recorded, nobody waits', async (t) => {
+  it('recognise a write that is applied while its answer is cut off: ARM is asked once, and no request waits', async (t) => {
     const arm = await startCountingArm(t)
     const proxy = await startCuttingProxy(t, await anAccount(t))
-    const one = await startLedgerProcess(t, { connectionString: proxy.connectionString, arm: arm.origin })
-    const two = await startLedgerProcess(t, { connectionString: proxy.connectionString, arm: arm.origin })
-    await one.go({ ...GO, backendId: 'warm' })
+    const setup = { connectionString: proxy.connectionString, arm: arm.origin, leaseMs: LONG_LEASE_MS }
+    const processes = await startProcesses(t, 2, setup)
+    await at(processes, 0).go({ ...GO, backendId: 'warm' })
     for (const [backendId, text] of [
-      ['reserving', 'flightNonce'],
-      ['settling', '"scheduledDue"'],
+      ['taking', 'leaseOwner'],
+      ['completing', '"scheduledDue"'],
     ] as const) {
       const before = proxy.cuts()
       proxy.cutAnswerTo(text)
-      const startedMs = performance.now()
-      const sent = await one.go({ ...GO, backendId })
-      assert.deepEqual([sent.kind, sent.recorded], ['sent', true])
+      const said = await at(processes, 0).go({ ...GO, backendId })
+      const { id } = sentOf([said])
+      assert.deepEqual(said, recorded(id))
       assert.equal(proxy.cuts(), before + 1, 'an answer was cut off')
-      assert.ok(performance.now() - startedMs < 2_000)
-      assert.equal((await two.go({ ...GO, backendId })).joined, sent.id)
+      assert.deepEqual(await at(processes, 1).go({ ...GO, backendId }), joining(id))
       assert.equal(arm.asked(backendId), 1)
     }
   })
 
-  it('storage that goes away and comes back: sent and not recorded, and recorded again after the rest', async (t) => {
+  it('send without a record while storage is away, join within the process, and record again afterwards', async (t) => {
     const arm = await startCountingArm(t, 10)
     const storage = await startStorageProxy(await anAccount(t))
     t.after(storage.stop)
-    const [one, two] = await Promise.all(
-      [0, 1].map(() => startLedgerProcess(t, { connectionString: storage.connectionString, arm: arm.origin })),
-    )
-    assert.equal((await one?.go({ ...GO, backendId: 'a' }))?.recorded, true)
+    const setup = { connectionString: storage.connectionString, arm: arm.origin, leaseMs: LONG_LEASE_MS }
+    const processes = await startProcesses(t, 2, setup)
+    const go = (index: number, backendId: string) => at(processes, index).go({ ...GO, backendId })
+    assert.equal(sentOf([await go(0, 'a')]).recorded, true)
     await storage.become('refuse')
-    const away = await one?.go({ ...GO, backendId: 'b' })
-    assert.deepEqual([away?.kind, away?.recorded], ['sent', false])
-    assert.equal((await one?.go({ ...GO, backendId: 'b' }))?.kind, 'joined', 'within the process it still holds')
+    const away = sentOf([await go(0, 'b')])
+    assert.equal(away.recorded, false)
+    assert.deepEqual(await go(0, 'b'), { kind: 'joined', joined: away.id, recorded: false })
     await storage.become('up')
-    assert.equal((await two?.go({ ...GO, backendId: 'c' }))?.recorded, true)
-    assert.equal((await one?.go({ ...GO, backendId: 'd' }))?.recorded, false, 'nobody asks storage while it rests')
+    assert.equal(sentOf([await go(1, 'c')]).recorded, true)
     await new Promise((resolve) => setTimeout(resolve, 5_100))
-    const back = await one?.go({ ...GO, backendId: 'e' })
-    assert.deepEqual([back?.kind, back?.recorded], ['sent', true])
-    assert.equal((await two?.go({ ...GO, backendId: 'e' }))?.joined, back?.id)
+    const back = sentOf([await go(0, 'e')])
+    assert.equal(back.recorded, true)
+    assert.deepEqual(await go(1, 'e'), joining(back.id))
   })
 })

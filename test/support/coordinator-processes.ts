@@ -3,22 +3,22 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import type { Go, Said, Setup } from './ledger-process.ts'
+import type { Go, Said, Setup } from './coordinator-process.ts'
 
-export interface LedgerProcess {
-  /** One request; resolves with what became of it, or that it has stopped where it was told to. */
+export interface CoordinatorProcess {
+  /** One request; resolves with its outcome, or when it has stopped where it was told to. */
   go(go: Go): Promise<Said>
-  /** SIGKILL: nothing is tidied up. */
+  /** SIGKILL: nothing is released. */
   kill(): Promise<void>
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
 }
 
-export async function startLedgerProcess(
+export async function startCoordinatorProcess(
   scope: { after(undo: () => Promise<void>): void },
   setup: Setup,
-): Promise<LedgerProcess> {
+): Promise<CoordinatorProcess> {
   const child: ChildProcess = fork(
-    fileURLToPath(new URL('ledger-process.ts', import.meta.url)),
+    fileURLToPath(new URL('coordinator-process.ts', import.meta.url)),
     [JSON.stringify(setup)],
     { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
   )
