@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, beforeEach, describe, it } from 'node:test'
 import { MANAGED_IDENTITY } from '../../sandbox/azure/directory.ts'
-import { assertAccepted, assertRefused, startConversation, type Heard, type Knock } from './conversation.ts'
+import { assertAccepted, assertRefused, startConversation, type Heard, type ReconnectRequest } from './conversation.ts'
 
 const room = await startConversation({ after })
 const dry = await startConversation({ after }, { env: { RECONNECT_MODE: 'dry-run' } })
@@ -15,9 +15,11 @@ const RFC_3339 = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-
 beforeEach(() => azure.journal.clear())
 
 /** Sends, and asserts that the request is due that much after a moment between sending and hearing. */
-async function assertDueAfter(ms: number, knock: Knock, conversation = room): Promise<Heard> {
+async function assertDueAfter(ms: number, reconnect: ReconnectRequest, conversation = room): Promise<Heard> {
   const from = Date.now()
-  const answer = await (knock.backend === undefined ? conversation.knockAnew(knock) : conversation.knock(knock))
+  const answer = await (reconnect.backend === undefined
+    ? conversation.reconnectFresh(reconnect)
+    : conversation.reconnect(reconnect))
   const due = String(answer.headers['x-reconnect-due'])
   assert.match(due, RFC_3339)
   assert.ok(Date.parse(due) >= from + ms && Date.parse(due) <= Date.now() + ms, `due ${due}`)
@@ -31,7 +33,7 @@ const whatWasSaid = ({
 
 describe('202', () => {
   it('means that ARM accepted the reconnect: it took effect there, once, on this backend', async () => {
-    assertAccepted(await room.knock({ backend: PAYMENTS }))
+    assertAccepted(await room.reconnect({ backend: PAYMENTS }))
     assert.deepEqual(
       [azure.journal.counts().received, azure.journal.effects().map(({ backend }) => backend)],
       [1, [PAYMENTS]],
@@ -39,7 +41,7 @@ describe('202', () => {
   })
 
   it('has no body, and these headers', async () => {
-    const answer = await room.knockAnew({ headers: { 'x-ms-client-request-id': randomUUID() } })
+    const answer = await room.reconnectFresh({ headers: { 'x-ms-client-request-id': randomUUID() } })
     assertAccepted(answer)
     assert.equal(answer.headers['content-length'], '0')
     assert.deepEqual(whatWasSaid(answer), [
@@ -59,7 +61,7 @@ describe('202', () => {
   })
 
   it('passes on ARM’s x-ms-request-id, x-ms-correlation-request-id and x-ms-routing-request-id', async () => {
-    const answer = await room.knockAnew()
+    const answer = await room.reconnectFresh()
     const { armStatus, armRequestId, armCorrelationId } = await room.decision(answer)
     assert.deepEqual(
       [armStatus, armRequestId, armCorrelationId],
@@ -92,7 +94,7 @@ describe('202', () => {
       { target: 'arm', kind: 'slow', delayMs: 400, scope: slow, times: 1 },
     ])
     const from = Date.now()
-    const answer = await room.knock({ backend: slow })
+    const answer = await room.reconnect({ backend: slow })
     const heard = Date.now()
     assertAccepted(answer)
     const due = Date.parse(String(answer.headers['x-reconnect-due']))
@@ -109,20 +111,20 @@ describe('202', () => {
     [undefined, undefined],
   ] as const) {
     it(`x-reconnect-warning for after=${given ?? '(absent)'} is ${warning ?? 'absent'}`, async () => {
-      const answer = await room.knockAnew(given === undefined ? {} : { body: { properties: { after: given } } })
+      const answer = await room.reconnectFresh(given === undefined ? {} : { body: { properties: { after: given } } })
       assertAccepted(answer)
       assert.equal(answer.headers['x-reconnect-warning'], warning)
     })
   }
 
   it('is the same over TLS', async () => {
-    const answer = await room.knockAnew({ tls: true, body: { properties: { after: 'PT5M' } } })
+    const answer = await room.reconnectFresh({ tls: true, body: { properties: { after: 'PT5M' } } })
     assertAccepted(answer)
     assert.deepEqual([answer.headers['content-length'], azure.journal.effects()[0]?.after], ['0', 'PT5M'])
   })
 
   it('is asked for with the managed identity, and with the official SDK’s own words', async () => {
-    assertAccepted(await room.knock({ as: 'tool' }))
+    assertAccepted(await room.reconnect({ as: 'tool' }))
     const [request] = azure.journal.requests()
     assert.match(String(request?.headers['user-agent']), /^azsdk-js-arm-apimanagement\/10\.0\.0 /)
     assert.equal(azure.identityCounts.tokens, 1, `one token of ${MANAGED_IDENTITY.clientId} serves every caller`)
@@ -156,29 +158,29 @@ describe('x-reconnect-dry-run', () => {
 
   it('tells that it would join, and when the reconnect is due that it would join', async () => {
     const backend = room.freshBackend()
-    const sent = await room.knock({ backend })
+    const sent = await room.reconnect({ backend })
     assertAccepted(sent)
     const before = room.reached()
     const headers = { 'x-reconnect-dry-run': 'true' }
-    const joining = await room.knock({ backend, headers, body: { properties: { after: 'PT5M' } } })
+    const joining = await room.reconnect({ backend, headers, body: { properties: { after: 'PT5M' } } })
     assertAccepted(joining, 'dry-run')
     const told = ({ headers: h }: Heard) => [h['x-reconnect-would'], h['x-reconnect-due']]
     assert.deepEqual(told(joining), ['join', sent.headers['x-reconnect-due']])
-    const sooner = await room.knock({ backend, headers, body: { properties: { after: 'PT1M' } } })
+    const sooner = await room.reconnect({ backend, headers, body: { properties: { after: 'PT1M' } } })
     assert.equal(sooner.headers['x-reconnect-would'], 'forward')
     assert.deepEqual(room.reached(), before)
   })
 
   it('refuses what would be refused', async () => {
     const headers = { 'x-reconnect-dry-run': 'true' }
-    assertRefused(await room.knock({ headers, as: null }), 401, 'AuthenticationFailed')
-    assertRefused(await room.knock({ headers, as: 'stranger' }), 403, 'AuthorizationFailed')
-    assertRefused(await room.knock({ headers, backend: `${ORDERS}+` }), 400, 'InvalidResourceId')
-    assertRefused(await room.knock({ headers, body: { properties: { after: 'soon' } } }), 400, 'InvalidDuration')
+    assertRefused(await room.reconnect({ headers, as: null }), 401, 'AuthenticationFailed')
+    assertRefused(await room.reconnect({ headers, as: 'stranger' }), 403, 'AuthorizationFailed')
+    assertRefused(await room.reconnect({ headers, backend: `${ORDERS}+` }), 400, 'InvalidResourceId')
+    assertRefused(await room.reconnect({ headers, body: { properties: { after: 'soon' } } }), 400, 'InvalidDuration')
   })
 
   it('false is as if it were not there', async () => {
-    assertAccepted(await room.knockAnew({ headers: { 'x-reconnect-dry-run': 'false' } }))
+    assertAccepted(await room.reconnectFresh({ headers: { 'x-reconnect-dry-run': 'false' } }))
     assert.equal(room.reached().arm, 1)
   })
 
@@ -189,7 +191,7 @@ describe('x-reconnect-dry-run', () => {
     ['x-reconnect-force', 'ture'],
   ] as const) {
     it(`${header}: ${given} is refused rather than misread, and nothing is sent`, async () => {
-      const answer = await room.knock({ headers: { [header]: given } })
+      const answer = await room.reconnect({ headers: { [header]: given } })
       assert.equal(assertRefused(answer, 400, 'InvalidRequestContent').target, header)
       const { reason, detail } = await room.decision(answer)
       assert.deepEqual([reason, detail, room.reached().arm], ['header_invalid', header, 0])
@@ -199,7 +201,7 @@ describe('x-reconnect-dry-run', () => {
 
 describe('x-reconnect-force', () => {
   it('needs the action force: the tool, which may reconnect, is told which action it lacks', async () => {
-    const answer = await room.knock({ as: 'tool', headers: { 'x-reconnect-force': 'true' } })
+    const answer = await room.reconnect({ as: 'tool', headers: { 'x-reconnect-force': 'true' } })
     assert.equal(
       assertRefused(answer, 403, 'AuthorizationFailed').message,
       `The caller does not have authorization to perform action 'force' over scope '${ORDERS}'.`,
@@ -209,13 +211,13 @@ describe('x-reconnect-force', () => {
   })
 
   it('is sent for who has it, and does not travel to ARM', async () => {
-    assertAccepted(await room.knock({ headers: { 'x-reconnect-force': 'true' } }))
+    assertAccepted(await room.reconnect({ headers: { 'x-reconnect-force': 'true' } }))
     assert.equal(azure.journal.requests()[0]?.headers['x-reconnect-force'], undefined)
   })
 })
 
 describe('RECONNECT_MODE=dry-run', () => {
-  it('sends nothing, whoever asks, and says so', async () => {
+  it('sends nothing for any caller, and says so', async () => {
     for (const headers of [{}, { 'x-reconnect-dry-run': 'false' }, { 'x-reconnect-force': 'true' }]) {
       const answer = await assertDueAfter(
         2 * MINUTE_MS,
@@ -232,10 +234,10 @@ describe('RECONNECT_MODE=dry-run', () => {
   })
 
   it('everything else happens: warnings, refusals, records', async () => {
-    const answer = await dry.knock({ body: { properties: { after: 'PT3S' } } })
+    const answer = await dry.reconnect({ body: { properties: { after: 'PT3S' } } })
     assert.deepEqual([answer.status, answer.headers['x-reconnect-warning']], [202, 'after-below-minimum'])
-    assertRefused(await dry.knock({ as: 'stranger' }), 403, 'AuthorizationFailed')
-    assertRefused(await dry.knock({ as: null }), 401, 'AuthenticationFailed')
-    assertRefused(await dry.knock({ query: '?api-version=1' }), 400, 'InvalidApiVersionParameter')
+    assertRefused(await dry.reconnect({ as: 'stranger' }), 403, 'AuthorizationFailed')
+    assertRefused(await dry.reconnect({ as: null }), 401, 'AuthenticationFailed')
+    assertRefused(await dry.reconnect({ query: '?api-version=1' }), 400, 'InvalidApiVersionParameter')
   })
 })

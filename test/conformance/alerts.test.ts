@@ -77,7 +77,7 @@ describe('every sender', { concurrency: 2 }, () => {
 describe('an unknown webhook and a wrong proof are indistinguishable', { concurrency: 4 }, () => {
   const body = groupOf(['/subscriptions/a/resourceGroups/b/providers/Microsoft.ApiManagement/service/c/backends/d'])
   const wrong: readonly (readonly [string, () => Promise<Posted>])[] = [
-    ['an unknown webhook', () => post(room, 'nobody', { headers: bearer, body })],
+    ['an unknown webhook', () => post(room, 'unknown', { headers: bearer, body })],
     ['no proof at all', () => post(room, 'alertmanager', { body })],
     [
       'a wrong bearer secret',
@@ -136,13 +136,13 @@ describe('an unknown webhook and a wrong proof are indistinguishable', { concurr
       () => post(room, 'alertmanager', { headers: { 'content-type': 'text/plain' }, body }),
     ],
   ]
-  for (const [what, knock] of wrong) {
+  for (const [what, reconnect] of wrong) {
     it(`${what}: 401, one message, nothing of body or target`, async () => {
-      const posted = await knock()
+      const posted = await reconnect()
       const error = errorOf(posted)
       assert.deepEqual(
         [posted.status, error.code, error.message],
-        [401, 'AuthenticationFailed', errorOf(await post(room, 'nobody')).message],
+        [401, 'AuthenticationFailed', errorOf(await post(room, 'unknown')).message],
       )
       assert.equal(posted.headers['www-authenticate'], 'Bearer')
       assert.doesNotMatch(error.message, /bearer|token/i)
@@ -228,7 +228,7 @@ describe('what the sender got wrong', { concurrency: 4 }, () => {
     assert.equal((await post(room, 'alertmanager', { headers: bearer, body: many })).status, 413)
   })
 
-  it('415: another media type, once the sender is believed', async () => {
+  it('415: another media type, once the sender is authenticated', async () => {
     const posted = await post(room, 'alertmanager', {
       headers: { ...bearer, 'content-type': 'text/plain' },
       body: groupOf([]),
@@ -384,7 +384,7 @@ describe('Event Grid’s handshakes', { concurrency: 4 }, () => {
     headers: Readonly<Record<string, string>> = { 'webhook-request-origin': 'eventgrid.azure.net' },
   ) => post(room, 'event-grid', { method: 'OPTIONS', query, headers: { 'content-type': undefined, ...headers } })
 
-  it('CloudEvents: OPTIONS is answered with the origin, once the sender is believed', async () => {
+  it('CloudEvents: OPTIONS is answered with the origin, once the sender is authenticated', async () => {
     const answer = await options(secret)
     assert.deepEqual([answer.status, answer.headers['webhook-allowed-origin']], [200, 'eventgrid.azure.net'])
     assert.match(String(answer.headers['webhook-allowed-rate']), /./)
@@ -392,7 +392,7 @@ describe('Event Grid’s handshakes', { concurrency: 4 }, () => {
     assert.equal((await options('')).status, 401)
     assert.equal(
       (
-        await post(room, 'nobody', {
+        await post(room, 'unknown', {
           method: 'OPTIONS',
           query: secret,
           headers: { 'webhook-request-origin': 'eventgrid.azure.net' },

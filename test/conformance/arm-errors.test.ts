@@ -37,7 +37,7 @@ async function assertBecomes(
   backend: string,
   expected: Expected,
 ): Promise<{ answer: Heard; message: string; decision: Awaited<ReturnType<typeof room.decision>> }> {
-  const answer = await room.knock({ backend })
+  const answer = await room.reconnect({ backend })
   const { message } = assertRefused(answer, expected.status, expected.code)
   const decision = await room.decision(answer)
   const { reason, fault, attempts } = decision
@@ -168,13 +168,13 @@ describe('ARM said 429: relayed with its Retry-After', { concurrency: true }, ()
   it('not at all where a second attempt succeeds', async () => {
     const backend = sibling(ORDERS, 'Inventory.API')
     azure.faults.add({ target: 'arm', kind: '429', retryAfter: '1', scope: backend, times: 1 })
-    const answer = await room.knock({ backend })
+    const answer = await room.reconnect({ backend })
     assertAccepted(answer)
     assert.deepEqual(
       [(await room.decision(answer))['attempts'], (await room.decision(answer))['ambiguous']],
       [2, undefined],
     )
-    assert.equal(answer.headers['retry-after'], '2', 'ours, for whoever polls the operation')
+    assert.equal(answer.headers['retry-after'], '2', 'of this app, for clients that poll the operation')
   })
 })
 
@@ -251,7 +251,7 @@ describe(
     it('a second attempt that succeeds is a 202, recorded as ambiguous', async () => {
       const backend = sibling(ORDERS, 'payments')
       azure.faults.add({ target: 'arm', kind: 'reset-after', scope: backend, times: 1 })
-      const answer = await room.knock({ backend })
+      const answer = await room.reconnect({ backend })
       assertAccepted(answer)
       const { attempts, ambiguous, outcome } = await room.decision(answer)
       assert.deepEqual(
@@ -267,7 +267,7 @@ describe(
   { concurrency: true },
   () => {
     for (const kind of ['html-200', 'html-202', 'redirect-302', 'redirect-307'] as const) {
-      it(`${kind} is not followed, not believed and not asked again`, async () => {
+      it(`${kind} is not followed, is no success and is not sent again`, async () => {
         const { message, decision } = await assertBecomes(faulty({ kind }), {
           status: 502,
           code: 'BadGateway',
@@ -321,7 +321,7 @@ describe('ARM cannot be reached: 502 BadGateway, nothing was sent, and the messa
     it(`${kind}: ARM receives nothing`, async () => {
       azure.journal.clear()
       azure.faults.set([{ target: 'arm', kind }])
-      const answer = await room.knock()
+      const answer = await room.reconnect()
       azure.faults.clear()
       assert.match(assertRefused(answer, 502, 'BadGateway').message, /Nothing was sent/)
       const { reason, fault, attempts, ambiguous, detail, armStatus } = await room.decision(answer)
@@ -334,5 +334,5 @@ describe('ARM cannot be reached: 502 BadGateway, nothing was sent, and the messa
     })
   }
 
-  it('and it is reached again as soon as it is there', async () => assertAccepted(await room.knock()))
+  it('and it is reached again as soon as it is there', async () => assertAccepted(await room.reconnect()))
 })

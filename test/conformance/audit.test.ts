@@ -5,7 +5,14 @@ import { after, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { OPERATOR, TOOL } from '../../sandbox/azure/directory.ts'
 import { sendBytes } from '../sandbox/raw-http.ts'
-import { assertAccepted, sibling, startConversation, type Decision, type Heard, type Knock } from './conversation.ts'
+import {
+  assertAccepted,
+  sibling,
+  startConversation,
+  type Decision,
+  type Heard,
+  type ReconnectRequest,
+} from './conversation.ts'
 
 const room = await startConversation({ after })
 const { info, azure } = room.sandbox
@@ -28,7 +35,7 @@ function timeless({ durationMs, due, armRequestId, operationId, ...event }: Deci
 describe('the event of a request', () => {
   it('that was forwarded has every member of the contract', async () => {
     const clientRequestId = randomUUID()
-    const answer = await room.knock({
+    const answer = await room.reconnect({
       backend: PAYMENTS,
       body: { properties: { after: 'PT5M' } },
       headers: { 'x-ms-client-request-id': clientRequestId },
@@ -58,9 +65,9 @@ describe('the event of a request', () => {
 
   it('that was joined names the operation that covers it, and no answer of ARM', async () => {
     const backend = room.freshBackend()
-    const first = await room.knock({ backend })
+    const first = await room.reconnect({ backend })
     assertAccepted(first)
-    const answer = await room.knock({ backend })
+    const answer = await room.reconnect({ backend })
     assertAccepted(answer, 'joined')
     const event = await room.decision(answer)
     assert.deepEqual(timeless(event), {
@@ -80,7 +87,7 @@ describe('the event of a request', () => {
   })
 
   it('that was a dry run says so, and names no answer of ARM', async () => {
-    const answer = await room.knock({ as: 'tool', headers: { 'x-reconnect-dry-run': 'true' } })
+    const answer = await room.reconnect({ as: 'tool', headers: { 'x-reconnect-dry-run': 'true' } })
     assert.deepEqual(timeless(await room.decision(answer)), {
       event: 'reconnect.decision',
       correlationId: answer.correlationId,
@@ -93,7 +100,7 @@ describe('the event of a request', () => {
   })
 
   it('that was refused before its caller was known names neither caller nor backend', async () => {
-    const answer = await room.knock({ as: null })
+    const answer = await room.reconnect({ as: null })
     assert.deepEqual(timeless(await room.decision(answer)), {
       event: 'reconnect.decision',
       correlationId: answer.correlationId,
@@ -106,7 +113,7 @@ describe('the event of a request', () => {
   })
 
   it('that was not granted names caller, backend and action', async () => {
-    const answer = await room.knock({ as: 'tool', backend: PAYMENTS })
+    const answer = await room.reconnect({ as: 'tool', backend: PAYMENTS })
     assert.deepEqual(timeless(await room.decision(answer)), {
       event: 'reconnect.decision',
       correlationId: answer.correlationId,
@@ -124,7 +131,7 @@ describe('the event of a request', () => {
   it('that ARM failed counts the attempts and keeps ARM’s ids', async () => {
     const backend = sibling(ORDERS, 'failing')
     azure.faults.add({ target: 'arm', kind: '500', scope: backend })
-    const answer = await room.knock({ backend })
+    const answer = await room.reconnect({ backend })
     assert.deepEqual(timeless(await room.decision(answer)), {
       event: 'reconnect.decision',
       correlationId: answer.correlationId,
@@ -146,7 +153,7 @@ describe('the event of a request', () => {
 
 describe('the log', () => {
   it('has one event per request, under the id that the caller was given', async () => {
-    const knocks: Knock[] = [
+    const requests: ReconnectRequest[] = [
       {},
       { as: null },
       { as: 'stranger' },
@@ -159,23 +166,23 @@ describe('the log', () => {
       { backend: sibling(ORDERS, 'none') },
     ]
     const before = room.decisions().length
-    const answers: Heard[] = await Promise.all([...knocks, ...knocks].map((knock) => room.knock(knock)))
+    const answers: Heard[] = await Promise.all([...requests, ...requests].map((reconnect) => room.reconnect(reconnect)))
     for (const answer of answers) await room.decision(answer)
     assert.equal(room.decisions().length, before + answers.length)
   })
 
-  it('speaks louder where it is ours to mend: refusals are information, dependencies warnings, our own faults errors', async () => {
+  it('has the level of its fault: refusals are information, dependencies warnings, faults of this app errors', async () => {
     const backend = sibling(ORDERS, 'throttled')
     azure.faults.add({ target: 'arm', kind: '429', retryAfter: '600', scope: backend })
-    const levels: [Knock, string][] = [
+    const levels: [ReconnectRequest, string][] = [
       [{}, 'information'],
       [{ as: 'stranger' }, 'information'],
       [{ backend: sibling(ORDERS, 'none') }, 'information'],
       [{ backend }, 'warning'],
       [{ backend: ORDERS.replace('rg-apim', 'rg-locked').replace('apim-prod', 'apim-locked') }, 'error'],
     ]
-    for (const [knock, level] of levels) {
-      const { correlationId } = await room.decision(await room.knock(knock))
+    for (const [reconnect, level] of levels) {
+      const { correlationId } = await room.decision(await room.reconnect(reconnect))
       const record = room.sandbox.logs.find(({ message }) => message.includes(String(correlationId)))
       assert.deepEqual([record?.level, record?.category, record?.functionName], [level, 'user', 'backend-reconnect'])
     }
@@ -186,7 +193,7 @@ describe('the log', () => {
     const token = await azure.mint({ kind: 'operator', claims: { name: nasty } })
     const backend = sibling(ORDERS, 'nasty')
     azure.faults.add({ target: 'arm', kind: '409', message: nasty, scope: backend })
-    const answer = await room.knock({ as: { token }, backend })
+    const answer = await room.reconnect({ as: { token }, backend })
     const event = await room.decision(answer)
     const record = room.sandbox.logs.find(({ message }) => message.includes(answer.correlationId))
     assert.match(record?.message ?? '', /^[\x20-\x7e…]+$/)
@@ -204,30 +211,30 @@ describe('the log', () => {
       await azure.mint({ kind: 'operator', expiresInSeconds: -600 }),
       await azure.mint({ kind: 'tool', key: 'unpublished' }),
     ]
-    for (const token of tokens) await room.decision(await room.knock({ as: { token } }))
+    for (const token of tokens) await room.decision(await room.reconnect({ as: { token } }))
     await room.decision(
-      await room.knock({
+      await room.reconnect({
         as: null,
         headers: { authorization: `Basic ${Buffer.from(`user:${marker}`).toString('base64')}` },
       }),
     )
     await room.decision(
-      await room.knock({
+      await room.reconnect({
         as: null,
         headers: { 'x-ms-client-principal': marker, cookie: marker, 'x-functions-key': marker },
       }),
     )
-    await room.decision(await room.knock({ query: `?code=${marker}&sig=${marker}` }))
-    await room.decision(await room.knock({ query: `?api-version=${marker}` }))
-    await room.decision(await room.knock({ body: { properties: { after: marker }, note: marker } }))
+    await room.decision(await room.reconnect({ query: `?code=${marker}&sig=${marker}` }))
+    await room.decision(await room.reconnect({ query: `?api-version=${marker}` }))
+    await room.decision(await room.reconnect({ body: { properties: { after: marker }, note: marker } }))
     await room.decision(
-      await room.knock({ body: `{"note":"${marker}"`, headers: { 'content-type': 'application/json' } }),
+      await room.reconnect({ body: `{"note":"${marker}"`, headers: { 'content-type': 'application/json' } }),
     )
-    await room.decision(await room.knock({ backend: sibling(ORDERS, `${marker}%20`) }))
-    await room.decision(await room.knock({ headers: { 'x-reconnect-dry-run': marker } }))
+    await room.decision(await room.reconnect({ backend: sibling(ORDERS, `${marker}%20`) }))
+    await room.decision(await room.reconnect({ headers: { 'x-reconnect-dry-run': marker } }))
     for (const kind of ['401', '403', 'garbage-token', '500']) {
       azure.faults.add({ target: kind === 'garbage-token' ? 'identity' : 'arm', kind, times: 1 })
-      await room.decision(await room.knockAnew())
+      await room.decision(await room.reconnectFresh())
     }
     await delay(50)
     const said = JSON.stringify(room.sandbox.logs) + room.sandbox.output()
@@ -238,13 +245,13 @@ describe('the log', () => {
       ...tokens.flatMap((token) => token.split('.')),
     ]
     for (const secret of secrets) assert.equal(said.includes(secret), false, secret.slice(0, 20))
-    // Whatever token it may be: the managed identity's own, too, which nobody here has seen.
+    // Any token, also the managed identity's own, which this test never sees.
     assert.doesNotMatch(said, /eyJ[\w-]{10}|Bearer [\w-]|PRIVATE KEY/)
   })
 
   it('is not written by requests that lead nowhere', async () => {
     const before = room.decisions().length
-    await room.knock({ method: 'GET' })
+    await room.reconnect({ method: 'GET' })
     await room.get('/health/ready')
     await room.get('/openapi.json')
     await room.get('/no/such/route')

@@ -25,7 +25,7 @@ const GROUP = '7d0a2c64-51be-4f39-8a7e-3c9b0d6e2f18'
 const PERSON = 'a6f3d0b7-2e94-4c1a-9b58-7f0e3d6c4a21'
 const OTHER_TENANT = '9c5b1e70-3d2f-4a86-b1c4-5e7f0a9d8b36'
 const [ORDERS, PAYMENTS] = RECONNECTABLE_BACKENDS as [string, string]
-/** Backends for the tool beside its own, so that every token of its asks for one that nobody has asked for. */
+/** Backends for the tool beside its own, so that every token asks for one that was not asked for before. */
 const TOOLS_BACKENDS = [1, 2, 3].map((number) => sibling(ORDERS, `tools-${number}`))
 const room = await startConversation(
   { after },
@@ -62,7 +62,7 @@ function forged(header: object, claims: unknown = decodeJwt(base), sign: Sign = 
 
 async function assertNotBelieved(authorization: string | undefined, reason: string): Promise<string> {
   const before = room.reached()
-  const answer = await room.knock({ as: null, headers: authorization === undefined ? {} : { authorization } })
+  const answer = await room.reconnect({ as: null, headers: authorization === undefined ? {} : { authorization } })
   assert.equal(
     assertRefused(answer, 401, 'AuthenticationFailed').message,
     'Authentication failed. A valid bearer token for this app is needed.',
@@ -82,7 +82,7 @@ async function assertNotBelieved(authorization: string | undefined, reason: stri
   return JSON.stringify([answer.text, headers])
 }
 
-describe('tokens that are believed', () => {
+describe('tokens that are accepted', () => {
   const cases: [string, TokenRequest, string][] = [
     ['an application’s, v2, aud the bare client id, azp', { kind: 'tool', version: 2 }, 'app'],
     ['an application’s, v1, aud the application id URI, appid', { kind: 'tool', version: 1 }, 'app'],
@@ -101,7 +101,7 @@ describe('tokens that are believed', () => {
     it(what, async () => {
       const backend = kind === 'app' ? (TOOLS_BACKENDS[index] as string) : room.freshBackend()
       azure.addBackend(backend)
-      const answer = await room.knock({ backend, as: { token: await azure.mint(request) } })
+      const answer = await room.reconnect({ backend, as: { token: await azure.mint(request) } })
       assertAccepted(answer)
       const caller = (await room.decision(answer))['caller'] as { kind: string; id: string }
       assert.deepEqual([caller.kind, caller.id], [kind, kind === 'app' ? TOOL.clientId : OPERATOR.objectId])
@@ -109,10 +109,10 @@ describe('tokens that are believed', () => {
   }
 
   it('with the scheme in any letter case', async () =>
-    assertAccepted(await room.knockAnew({ as: null, headers: { authorization: `bEARER ${base}` } })))
+    assertAccepted(await room.reconnectFresh({ as: null, headers: { authorization: `bEARER ${base}` } })))
 })
 
-describe('tokens that are not believed: one answer for every cause, the exact cause in the record', () => {
+describe('tokens that are refused: one answer for every cause, the exact cause in the record', () => {
   const claims = decodeJwt(base)
   const without = (name: string): object =>
     Object.fromEntries(Object.entries(claims).filter(([member]) => member !== name))
@@ -270,7 +270,7 @@ describe('tokens that are not believed: one answer for every cause, the exact ca
 
 describe('principals', () => {
   const asks = async (backend: string, request: TokenRequest): Promise<number> =>
-    (await room.knock({ backend, as: { token: await azure.mint(request) } })).status
+    (await room.reconnect({ backend, as: { token: await azure.mint(request) } })).status
 
   it('app: is given to application tokens only: a grant to a tool is no grant to everyone who uses it', async () => {
     assert.equal(await asks(ORDERS, { kind: 'tool' }), 202)
@@ -324,19 +324,19 @@ describe('App Service Authentication', () => {
   ]
   const header = { 'x-ms-client-principal': principal(toolClaims) }
 
-  it('x-ms-client-principal is ignored while the platform does not say that it is on, whoever sends it', async () => {
-    const answer = await room.knock({
+  it('x-ms-client-principal is ignored for every sender while the platform does not say that it is on', async () => {
+    const answer = await room.reconnect({
       as: null,
       headers: { ...header, 'x-ms-client-principal-id': TOOL.objectId, 'x-ms-client-principal-idp': 'aad' },
     })
     assertRefused(answer, 401, 'AuthenticationFailed')
     assert.equal((await room.decision(answer))['reason'], 'credential_missing')
-    assertRefused(await room.knock({ as: 'stranger', headers: header }), 403, 'AuthorizationFailed')
+    assertRefused(await room.reconnect({ as: 'stranger', headers: header }), 403, 'AuthorizationFailed')
   })
 
   it('counts when the platform says WEBSITE_AUTH_ENABLED=True', async (t) => {
     const own = await startConversation(t, { env: { WEBSITE_AUTH_ENABLED: 'True' } })
-    const answer = await own.knock({ as: null, headers: header })
+    const answer = await own.reconnect({ as: null, headers: header })
     assertAccepted(answer)
     assert.deepEqual((await own.decision(answer))['caller'], { kind: 'app', id: TOOL.clientId })
 
@@ -353,14 +353,14 @@ describe('App Service Authentication', () => {
       ['no base64', '{"auth_typ":"aad"}'],
     ]
     for (const [what, value] of bad) {
-      const refused = await own.knock({ as: null, headers: { 'x-ms-client-principal': value } })
+      const refused = await own.reconnect({ as: null, headers: { 'x-ms-client-principal': value } })
       assertRefused(refused, 401, 'AuthenticationFailed')
       assert.equal((await own.decision(refused))['reason'], 'principal_header_invalid', what)
     }
 
     // A request that carries a bearer token is judged by the token alone.
-    assertRefused(await own.knock({ as: { token: 'x' }, headers: header }), 401, 'AuthenticationFailed')
-    assertRefused(await own.knock({ as: 'stranger', headers: header }), 403, 'AuthorizationFailed')
-    assertAccepted(await own.knockAnew({ as: 'operator', headers: { 'x-ms-client-principal': 'x' } }))
+    assertRefused(await own.reconnect({ as: { token: 'x' }, headers: header }), 401, 'AuthenticationFailed')
+    assertRefused(await own.reconnect({ as: 'stranger', headers: header }), 403, 'AuthorizationFailed')
+    assertAccepted(await own.reconnectFresh({ as: 'operator', headers: { 'x-ms-client-principal': 'x' } }))
   })
 })

@@ -35,9 +35,9 @@ const BROKEN: Readonly<Record<string, string>> = {
 describe('with a bad configuration', async () => {
   const broken = await startConversation({ after }, { env: { ...BROKEN, ENTRA_AUDIENCE: undefined } })
 
-  it('the reconnect route answers 503 ConfigurationInvalid, whoever asks, and reaches nothing', async () => {
+  it('the reconnect route answers 503 ConfigurationInvalid to every caller, and reaches nothing', async () => {
     for (const as of ['operator', 'stranger', null] as const) {
-      const answer = await broken.knock({ as })
+      const answer = await broken.reconnect({ as })
       assertRefused(answer, 503, 'ConfigurationInvalid')
       const { outcome, reason, fault } = await broken.decision(answer)
       assert.deepEqual({ outcome, reason, fault }, { outcome: 'failed', reason: 'configuration_invalid', fault: 'us' })
@@ -67,7 +67,7 @@ describe('with a bad configuration', async () => {
     )
   })
 
-  it('/health/live answers 200: a restart would not mend it', async () => {
+  it('/health/live answers 200: a restart would not repair it', async () => {
     assert.deepEqual(
       [(await broken.get('/health/live')).status, (await broken.get('/health/live')).json()],
       [200, { status: 'live' }],
@@ -99,7 +99,7 @@ describe('with a bad configuration', async () => {
 
   it('no value is shown, neither in the log nor in any answer', async () => {
     await problemsOf(broken, Object.keys(BROKEN).length + 1)
-    const answers = await Promise.all([broken.knock(), broken.get('/openapi.json'), broken.get('/health/ready')])
+    const answers = await Promise.all([broken.reconnect(), broken.get('/openapi.json'), broken.get('/health/ready')])
     const said = `${broken.sandbox.output()}${JSON.stringify(broken.sandbox.logs)}${answers.map(({ text }) => text).join('')}`
     // The name of an unknown member of the policy is its place, not a value.
     assert.deepEqual(
@@ -112,10 +112,11 @@ describe('with a bad configuration', async () => {
 })
 
 describe('the policy', () => {
-  it('absent means that nobody may do anything', async (t) => {
+  it('absent means that no caller may do anything', async (t) => {
     const { options } = await withoutPolicy(t)
     const room = await startConversation(t, options)
-    for (const as of ['operator', 'tool'] as const) assertRefused(await room.knock({ as }), 403, 'AuthorizationFailed')
+    for (const as of ['operator', 'tool'] as const)
+      assertRefused(await room.reconnect({ as }), 403, 'AuthorizationFailed')
     assert.equal((await room.get('/health/ready')).status, 200)
   })
 
@@ -123,18 +124,18 @@ describe('the policy', () => {
     const { appRoot, options } = await withoutPolicy(t)
     const grants = [{ principal: APP, scope: ORDERS }]
     await writeFile(join(appRoot, 'policy.json'), JSON.stringify({ $schema: './policy.schema.json', grants }))
-    await writeFile(join(appRoot, 'nobody.json'), JSON.stringify({ grants: [] }))
-    assertAccepted(await (await startConversation(t, options)).knock({ as: 'tool' }))
+    await writeFile(join(appRoot, 'no-grants.json'), JSON.stringify({ grants: [] }))
+    assertAccepted(await (await startConversation(t, options)).reconnect({ as: 'tool' }))
     const named = await startConversation(t, {
       ...options,
-      env: { ...options.env, RECONNECT_POLICY_FILE: 'nobody.json' },
+      env: { ...options.env, RECONNECT_POLICY_FILE: 'no-grants.json' },
     })
-    assertRefused(await named.knock({ as: 'tool' }), 403, 'AuthorizationFailed')
+    assertRefused(await named.reconnect({ as: 'tool' }), 403, 'AuthorizationFailed')
     const missing = await startConversation(t, {
       ...options,
       env: { ...options.env, RECONNECT_POLICY_FILE: 'no-such-file.json' },
     })
-    assertRefused(await missing.knock({ as: 'tool' }), 503, 'ConfigurationInvalid')
+    assertRefused(await missing.reconnect({ as: 'tool' }), 503, 'ConfigurationInvalid')
   })
 
   it('covers its scope and everything below it, compared segment by segment and without regard to case', async (t) => {
@@ -159,7 +160,7 @@ describe('the policy', () => {
     for (const [index, [scope, backend, status]] of cases.entries()) {
       const token = await room.sandbox.azure.mint({ kind: 'stranger', app: callers[index] as string })
       assert.equal(
-        (await room.knock({ as: { token }, backend, headers: { 'x-reconnect-dry-run': 'true' } })).status,
+        (await room.reconnect({ as: { token }, backend, headers: { 'x-reconnect-dry-run': 'true' } })).status,
         status,
         `${scope} for ${backend}`,
       )
@@ -175,14 +176,14 @@ describe('the policy', () => {
         ],
       },
     })
-    assertAccepted(await room.knock({ as: 'tool' }))
+    assertAccepted(await room.reconnect({ as: 'tool' }))
     assertRefused(
-      await room.knock({ as: 'tool', headers: { 'x-reconnect-force': 'true' } }),
+      await room.reconnect({ as: 'tool', headers: { 'x-reconnect-force': 'true' } }),
       403,
       'AuthorizationFailed',
     )
     assert.match(
-      assertRefused(await room.knock({ as: 'operator' }), 403, 'AuthorizationFailed').message,
+      assertRefused(await room.reconnect({ as: 'operator' }), 403, 'AuthorizationFailed').message,
       /action 'reconnect'/,
     )
   })
@@ -193,14 +194,14 @@ describe('the policy', () => {
     ['a scope that ends behind a fixed word', { principal: APP, scope: `${SERVICE}/backends` }],
     ['a scope that ends in a slash', { principal: APP, scope: `${SERVICE}/` }],
     ['a wildcard', { principal: APP, scope: `${SERVICE}/backends/*` }],
-    ['a wildcard for everybody', { principal: '*', scope: ORDERS }],
+    ['a wildcard for all callers', { principal: '*', scope: ORDERS }],
     ['a deny rule', { principal: APP, scope: ORDERS, effect: 'deny' }],
     ['an unknown action', { principal: APP, scope: ORDERS, actions: ['reconnect', 'delete'] }],
     ['something below a backend', { principal: APP, scope: `${ORDERS}/reconnect` }],
   ]
   it(`is refused at start-up, with each place named, for: ${refused.map(([what]) => what).join('; ')}`, async (t) => {
     const room = await startConversation(t, { policy: { grants: refused.map(([, grant]) => grant) } })
-    assertRefused(await room.knock({ as: 'tool' }), 503, 'ConfigurationInvalid')
+    assertRefused(await room.reconnect({ as: 'tool' }), 503, 'ConfigurationInvalid')
     const names = (await problemsOf(room, refused.length)).map(({ name }) => name)
     for (const [index, [what]] of refused.entries())
       assert.equal(names.filter((name) => name.startsWith(`RECONNECT_POLICY grants[${index}]`)).length, 1, what)
@@ -213,9 +214,9 @@ describe('settings', () => {
 
   it('RECONNECT_API_VERSIONS is the list of versions that may be asked for', async (t) => {
     const room = await start(t, { RECONNECT_API_VERSIONS: '2022-08-01, 2019-12-01' })
-    assertAccepted(await room.knockAnew({ query: '?api-version=2019-12-01' }))
-    assertRefused(await room.knockAnew({ query: '?api-version=2024-05-01' }), 400, 'InvalidApiVersionParameter')
-    assertAccepted(await room.knockAnew())
+    assertAccepted(await room.reconnectFresh({ query: '?api-version=2019-12-01' }))
+    assertRefused(await room.reconnectFresh({ query: '?api-version=2024-05-01' }), 400, 'InvalidApiVersionParameter')
+    assertAccepted(await room.reconnectFresh())
     assert.deepEqual(
       room.sandbox.azure.journal.requests().map(({ query }) => query['api-version']),
       ['2019-12-01', '2022-08-01'],
@@ -224,9 +225,9 @@ describe('settings', () => {
 
   it('ENTRA_SCOPES are the scopes of which a person’s token needs one', async (t) => {
     const room = await start(t, { ENTRA_SCOPES: 'Other.Scope' })
-    assertRefused(await room.knock(), 401, 'AuthenticationFailed')
+    assertRefused(await room.reconnect(), 401, 'AuthenticationFailed')
     assertAccepted(
-      await room.knock({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', scp: 'Other.Scope' }) } }),
+      await room.reconnect({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', scp: 'Other.Scope' }) } }),
     )
   })
 
@@ -240,7 +241,7 @@ describe('settings', () => {
       ['third', 401],
     ] as const) {
       assert.equal(
-        (await room.knock({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', audience }) } })).status,
+        (await room.reconnect({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', audience }) } })).status,
         status,
         audience,
       )
@@ -249,7 +250,7 @@ describe('settings', () => {
 
   it('AZURE_CLIENT_ID names the identity that is asked for', async (t) => {
     const room = await start(t, { AZURE_CLIENT_ID: '00000000-0000-4000-8000-000000000001' })
-    const answer = await room.knock()
+    const answer = await room.reconnect()
     assertRefused(answer, 503, 'ServiceUnavailable')
     assert.match(String((await room.decision(answer))['detail']), /No MSI found for specified ClientId/)
   })
@@ -263,7 +264,7 @@ describe('settings', () => {
           AZURE_CLIENT_ID: '',
           RECONNECT_DEADLINE_SECONDS: ' 30 ',
         })
-      ).knock(),
+      ).reconnect(),
     )
   })
 })

@@ -13,7 +13,7 @@ import { startSandbox, type Scope } from '../support/start-sandbox.ts'
 export type Decision = Readonly<Record<string, unknown>>
 
 /** A request to the reconnect route; one valid thing, and whatever a test changes about it. */
-export interface Knock {
+export interface ReconnectRequest {
   /** Resource id; by default the backend that operator and tool may both reconnect. */
   readonly backend?: string
   /** The whole path, as it is to stand on the wire. */
@@ -37,9 +37,9 @@ export interface Heard extends Answer {
 
 export interface Conversation {
   readonly sandbox: Sandbox
-  knock(request?: Knock): Promise<Heard>
-  /** The same, to a backend that nobody has asked for: there is nothing to join. Not for the tool, which has one backend. */
-  knockAnew(request?: Omit<Knock, 'backend'>): Promise<Heard>
+  reconnect(request?: ReconnectRequest): Promise<Heard>
+  /** The same, to a backend that was not asked for before: there is nothing to join. Not for the tool, which has one backend. */
+  reconnectFresh(request?: Omit<ReconnectRequest, 'backend'>): Promise<Heard>
   /** The resource id of such a backend. It exists in the simulated ARM, and the operator may reconnect it. */
   freshBackend(): string
   get(path: string, headers?: OutgoingHttpHeaders): Promise<Answer>
@@ -65,7 +65,7 @@ export async function startConversation(scope: Scope, options: SandboxOptions = 
     sandbox.logs
       .filter(({ message }) => message.startsWith('{"event":"reconnect.decision"'))
       .map(({ message }) => JSON.parse(message) as Decision)
-  const bearer = (as: NonNullable<Knock['as']>): string =>
+  const bearer = (as: NonNullable<ReconnectRequest['as']>): string =>
     `Bearer ${typeof as === 'string' ? info.tokens[as] : as.token}`
 
   let made = 0
@@ -77,8 +77,8 @@ export async function startConversation(scope: Scope, options: SandboxOptions = 
       azure.addBackend(backend)
       return backend
     },
-    knockAnew: (request = {}) => conversation.knock({ ...request, backend: conversation.freshBackend() }),
-    async knock({
+    reconnectFresh: (request = {}) => conversation.reconnect({ ...request, backend: conversation.freshBackend() }),
+    async reconnect({
       backend = info.backends[0] as string,
       path = `${backend}/reconnect`,
       query = '',

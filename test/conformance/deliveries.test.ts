@@ -82,7 +82,7 @@ describe('ARM is not well', { concurrency: 4 }, () => {
     ['409', 'Conflict'],
     ['400', 'ValidationError'],
   ] as const) {
-    it(`a refusal (${kind}) is failed and not retried; the next alert is not led to believe in it`, async () => {
+    it(`a refusal (${kind}) is failed and not retried; the next alert does not join it`, async () => {
       const backend = room.freshBackend()
       fault(backend, kind, { times: 1, code, message: 'no' })
       const operation = await ended(room, backend)
@@ -132,7 +132,7 @@ describe('ARM is not well', { concurrency: 4 }, () => {
       [202, 500, 500],
     )
     t.diagnostic(`one alert: ${Math.max(...times).toFixed(0)} ms at most; 500 alerts: ${many.tookMs.toFixed(0)} ms`)
-    // Twice the promise: what is held here is that nobody waits for ARM; the figures are the benchmark's.
+    // Twice the promise: this shows that no sender waits for ARM; the figures are the benchmark's.
     assert.ok(Math.max(...times, many.tookMs) < 4_000)
   })
 })
@@ -217,9 +217,9 @@ describe('one reconnect', { concurrency: 3 }, () => {
     assert.equal((await eventsOf(room, later))[0]?.['joined'], id)
   })
 
-  it('for an alert and a person: whoever comes later joins', async () => {
+  it('for an alert and a person: the later one joins', async () => {
     const first = room.freshBackend()
-    const person = told(await room.knock({ backend: first }))
+    const person = told(await room.reconnect({ backend: first }))
     const operation = await ended(room, first)
     assert.deepEqual(
       [operation.state, operation['joined'], operation['due'], asked(room, first)],
@@ -227,7 +227,7 @@ describe('one reconnect', { concurrency: 3 }, () => {
     )
     const second = room.freshBackend()
     const alerted = await ended(room, second)
-    const joined = told(await room.knock({ backend: second }))
+    const joined = told(await room.reconnect({ backend: second }))
     assert.deepEqual([joined.outcome, joined.due, asked(room, second)], ['joined', alerted['due'], 1])
   })
 
@@ -309,7 +309,7 @@ describe('the loop guard', () => {
     assert.deepEqual([states, asked(own, backend)], [['forwarded', 'forwarded', 'exhausted'], 2])
     await eventually(() => own.decisions().some(({ outcome }) => outcome === 'exhausted'))
     assert.equal(own.sandbox.logs.find(({ message }) => message.includes('"exhausted"'))?.level, 'error')
-    assert.equal(told(await own.knock({ backend })).outcome, 'forwarded')
+    assert.equal(told(await own.reconnect({ backend })).outcome, 'forwarded')
     const other = own.freshBackend()
     assert.equal((await ended(own, other)).state, 'forwarded', 'each backend has its own')
   })
@@ -367,7 +367,7 @@ describe('a crash after storing and before answering', () => {
   })
 })
 
-describe('what nobody can deliver', { concurrency: 2 }, () => {
+describe('messages that cannot be delivered', { concurrency: 2 }, () => {
   it('a message that is not Base64 goes to the poison queue and is reported as an error', async () => {
     await ended(room, room.freshBackend())
     await queueOf(room).sendMessage('neither Base64 nor JSON')
@@ -391,7 +391,7 @@ describe('what nobody can deliver', { concurrency: 2 }, () => {
     )
   })
 
-  it('a message with the operation of another backend: reported as an error, nothing is sent, and nobody joins it there', async () => {
+  it('a message with the operation of another backend: reported as an error, nothing is sent, and no request joins it there', async () => {
     const [theirs, granted] = [room.freshBackend(), room.freshBackend()]
     const { id } = await accepted(room, theirs)
     await operationWhen(room, id, isFinal)

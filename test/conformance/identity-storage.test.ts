@@ -27,7 +27,7 @@ describe('storage that is reached with an identity', { concurrency: 2 }, () => {
   for (const identityStorage of ['system-assigned', 'user-assigned'] as const) {
     it(`${identityStorage}: a reconnect, an alert to its delivery and the history are as with a connection string`, async (t) => {
       const room = await startConversation(t, { identityStorage })
-      assertAccepted(await room.knockAnew())
+      assertAccepted(await room.reconnectFresh())
       const posted = await alert(room, 'alertmanager', room.freshBackend())
       assert.equal(posted.status, 202, posted.text)
       const operation = await operationWhen(room, posted.alerts[0]?.operation, isFinal)
@@ -50,7 +50,7 @@ describe('storage that is reached with an identity', { concurrency: 2 }, () => {
       hostStorage: 'key',
       env: { AzureWebJobsStorage__clientId: '00000000-0000-4000-8000-000000000001' },
     })
-    const answer = await room.knockAnew()
+    const answer = await room.reconnectFresh()
     assertAccepted(answer)
     assert.equal(answer.headers['x-reconnect-warning'], 'not-recorded')
     assert.equal((await alert(room, 'alertmanager', room.freshBackend())).status, 503)

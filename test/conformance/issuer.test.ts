@@ -14,8 +14,8 @@ async function withKeys(t: TestContext): Promise<Conversation> {
   return room
 }
 
-async function knockWith(room: Conversation, request: Partial<TokenRequest> = {}): Promise<Heard> {
-  return room.knockAnew({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', ...request }) } })
+async function reconnectWith(room: Conversation, request: Partial<TokenRequest> = {}): Promise<Heard> {
+  return room.reconnectFresh({ as: { token: await room.sandbox.azure.mint({ kind: 'operator', ...request }) } })
 }
 
 async function assertUnavailable(room: Conversation, answer: Heard, detail = /./): Promise<void> {
@@ -35,7 +35,7 @@ const isText = (header: unknown): boolean => typeof header === 'string' && heade
 describe('keys of the issuer', { concurrency: true }, () => {
   it('are read once, for any number of callers at the same time', async (t) => {
     const room = await startConversation(t)
-    const answers = await Promise.all(Array.from({ length: 20 }, () => knockWith(room)))
+    const answers = await Promise.all(Array.from({ length: 20 }, () => reconnectWith(room)))
     for (const answer of answers) assertAccepted(answer)
     assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { metadata: 1, keys: 1 })
   })
@@ -44,8 +44,8 @@ describe('keys of the issuer', { concurrency: true }, () => {
     const room = await withKeys(t)
     const old = await room.sandbox.azure.mint({ kind: 'operator' })
     await room.sandbox.azure.keys.rotate()
-    assertAccepted(await knockWith(room))
-    assertAccepted(await room.knockAnew({ as: { token: old } }))
+    assertAccepted(await reconnectWith(room))
+    assertAccepted(await room.reconnectFresh({ as: { token: old } }))
     assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { metadata: 1, keys: 2 })
   })
 
@@ -53,8 +53,8 @@ describe('keys of the issuer', { concurrency: true }, () => {
     const room = await withKeys(t)
     const old = await room.sandbox.azure.mint({ kind: 'operator' })
     await room.sandbox.azure.keys.rotate({ retireOld: true })
-    assertAccepted(await knockWith(room))
-    const answer = await room.knock({ as: { token: old } })
+    assertAccepted(await reconnectWith(room))
+    const answer = await room.reconnect({ as: { token: old } })
     assertRefused(answer, 401, 'AuthenticationFailed')
     assert.equal((await room.decision(answer))['reason'], 'token_key_unknown')
   })
@@ -62,14 +62,14 @@ describe('keys of the issuer', { concurrency: true }, () => {
   it('cost the issuer one request when 50 unknown ones are asked for', async (t) => {
     const room = await withKeys(t)
     const before = { ...room.sandbox.azure.issuerCounts }
-    const ask = (index: number) => knockWith(room, { header: { kid: `unknown-${index}` } })
+    const ask = (index: number) => reconnectWith(room, { header: { kid: `unknown-${index}` } })
     const answers = [
       ...(await Promise.all(Array.from({ length: 25 }, (_, index) => ask(index)))),
       ...(await Promise.all(Array.from({ length: 25 }, (_, index) => ask(25 + index)))),
     ]
     for (const answer of answers) assertRefused(answer, 401, 'AuthenticationFailed')
     assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { ...before, keys: before.keys + 1 })
-    assertAccepted(await knockWith(room))
+    assertAccepted(await reconnectWith(room))
   })
 
   it('cost the issuer one request while it is down, too: a 503 each, at once', async (t) => {
@@ -77,7 +77,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     room.sandbox.azure.faults.set([{ target: 'issuer', kind: '500' }])
     const before = { ...room.sandbox.azure.issuerCounts }
     const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, index) => knockWith(room, { header: { kid: `unknown-${index}` } })),
+      Array.from({ length: 50 }, (_, index) => reconnectWith(room, { header: { kid: `unknown-${index}` } })),
     )
     for (const answer of answers) await assertUnavailable(room, answer)
     assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { ...before, keys: before.keys + 1 })
@@ -87,21 +87,25 @@ describe('keys of the issuer', { concurrency: true }, () => {
     it(`that are known stay good while the issuer is down (${kind}), also for tokens never seen before`, async (t) => {
       const room = await withKeys(t)
       room.sandbox.azure.faults.set([{ target: 'issuer', kind }])
-      for (const version of [1, 2] as const) assertAccepted(await knockWith(room, { version }))
+      for (const version of [1, 2] as const) assertAccepted(await reconnectWith(room, { version }))
       assert.equal((await room.get('/health/ready')).status, 200)
-      assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { metadata: 1, keys: 1 }, 'nobody waits for the issuer')
+      assert.deepEqual(
+        { ...room.sandbox.azure.issuerCounts },
+        { metadata: 1, keys: 1 },
+        'no request waits for the issuer',
+      )
     })
   }
 
   it('that cannot be had at all are a 503, never a 401: no caller is blamed for the issuer', async (t) => {
-    // A port that nobody is given: one that was free a moment ago may be another test's issuer by now.
+    // A port that is given to no process: one that was free a moment ago may be another test's issuer by now.
     const room = await startConversation(t, { env: { ENTRA_AUTHORITY: 'http://127.0.0.1:1' } })
     for (const as of ['operator', 'tool', 'stranger'] as const)
-      await assertUnavailable(room, await room.knock({ as }), /ECONNREFUSED/)
+      await assertUnavailable(room, await room.reconnect({ as }), /ECONNREFUSED/)
     assert.deepEqual(room.reached(), { arm: 0, identity: 0 })
     // What cannot be a token of ours needs no key to be refused.
-    assertRefused(await room.knock({ as: null }), 401, 'AuthenticationFailed')
-    assertRefused(await room.knock({ as: { token: 'x' } }), 401, 'AuthenticationFailed')
+    assertRefused(await room.reconnect({ as: null }), 401, 'AuthenticationFailed')
+    assertRefused(await room.reconnect({ as: { token: 'x' } }), 401, 'AuthenticationFailed')
     const ready = await room.get('/health/ready')
     assert.deepEqual(
       [ready.status, ready.json()],
@@ -124,7 +128,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     const room = await startConversation(t, { env: { ENTRA_AUTHORITY: 'http://127.0.0.1:1' } })
     const token = await room.sandbox.azure.mint(ACTION_GROUP_TOKEN)
     const answers = []
-    for (const name of ['azure-monitor', 'alertmanager', 'grafana', 'generic', 'nobody']) {
+    for (const name of ['azure-monitor', 'alertmanager', 'grafana', 'generic', 'unknown']) {
       const answer = await post(room, name, { headers: { authorization: `Bearer ${token}` }, body: '{}' })
       // These are of the moment.
       const { date, 'x-ms-correlation-request-id': id, 'retry-after': retryAfter, ...headers } = answer.headers
@@ -142,7 +146,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     )
     t.after(() => redirecting.close())
     const room = await startConversation(t, { env: { ENTRA_AUTHORITY: redirecting.origin } })
-    await assertUnavailable(room, await room.knock(), /redirect|status 302/)
+    await assertUnavailable(room, await room.reconnect(), /redirect|status 302/)
     assert.deepEqual(elsewhere.received, [])
   })
 
@@ -154,7 +158,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     })
     await assertUnavailable(
       room,
-      await room.knock({ as: { token: host.sandbox.info.tokens.operator } }),
+      await room.reconnect({ as: { token: host.sandbox.info.tokens.operator } }),
       /not of the configured issuer/,
     )
   })

@@ -14,8 +14,8 @@ const times = <T>(count: number, make: () => Promise<T>): Promise<T[]> =>
 describe('x-reconnect-outcome', { concurrency: 3 }, () => {
   it('forwarded: ARM accepted it now; joined: an earlier one covers it, is due when that one is, and ARM is not asked again', async () => {
     const { room, backend, asked } = await fresh()
-    const first = told(await room.knock({ backend }))
-    const answer = await room.knock({ backend })
+    const first = told(await room.reconnect({ backend }))
+    const answer = await room.reconnect({ backend })
     const second = told(answer)
     assert.deepEqual([first.outcome, second.outcome, second.due, asked()], ['forwarded', 'joined', first.due, 1])
     assert.deepEqual(
@@ -38,10 +38,10 @@ describe('x-reconnect-outcome', { concurrency: 3 }, () => {
 
   it('dry-run: it joins nothing, and nothing joins it', async () => {
     const { room, backend, asked } = await fresh()
-    assert.equal(told(await room.knock({ backend, ...DRY_RUN })).outcome, 'dry-run')
+    assert.equal(told(await room.reconnect({ backend, ...DRY_RUN })).outcome, 'dry-run')
     assert.equal(asked(), 0)
-    assert.equal(told(await room.knock({ backend })).outcome, 'forwarded')
-    assert.equal(told(await room.knock({ backend, ...DRY_RUN })).outcome, 'dry-run')
+    assert.equal(told(await room.reconnect({ backend })).outcome, 'forwarded')
+    assert.equal(told(await room.reconnect({ backend, ...DRY_RUN })).outcome, 'dry-run')
   })
 })
 
@@ -49,16 +49,20 @@ describe('x-reconnect-operation and Location', { concurrency: 3 }, () => {
   it('every operation has its own id: opaque, URL-safe', async () => {
     const { room, backend } = await fresh()
     const ids = (
-      await Promise.all([room.knock({ backend }), room.knock({ backend }), room.knock({ backend, ...DRY_RUN })])
+      await Promise.all([
+        room.reconnect({ backend }),
+        room.reconnect({ backend }),
+        room.reconnect({ backend, ...DRY_RUN }),
+      ])
     ).map((answer) => told(answer).operation)
     for (const id of ids) assert.match(id, OPERATION_ID)
     assert.equal(new Set(ids).size, 3)
   })
 
-  it('Location leads to the operation, relative, with a Retry-After; whoever polls comes to an end there', async () => {
+  it('Location leads to the operation, relative, with a Retry-After; a client that polls comes to an end there', async () => {
     const { room, backend } = await fresh()
     for (const expected of ['forwarded', 'joined', 'dry-run']) {
-      const answer = await room.knock({ backend, ...(expected === 'dry-run' ? DRY_RUN : {}) })
+      const answer = await room.reconnect({ backend, ...(expected === 'dry-run' ? DRY_RUN : {}) })
       const { operation, outcome } = told(answer)
       assert.deepEqual([outcome, answer.headers['location']], [expected, `/operations/${operation}`])
       assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
@@ -79,14 +83,14 @@ describe('x-reconnect-operation and Location', { concurrency: 3 }, () => {
 
   it('Location is not made of a Host or forwarded header', async () => {
     const { room, backend } = await fresh()
-    const answer = await room.knock({ backend, headers: foreign })
+    const answer = await room.reconnect({ backend, headers: foreign })
     assert.equal(answer.headers['location'], `/operations/${told(answer).operation}`)
   })
 
   it('Location is absolute with RECONNECT_PUBLIC_URL, and only there', async (t) => {
     const room = await startConversation(t, { env: { RECONNECT_PUBLIC_URL: 'https://reconnect.contoso.example' } })
     for (const headers of [{}, foreign]) {
-      const answer = await room.knock({ headers })
+      const answer = await room.reconnect({ headers })
       assert.equal(answer.headers['location'], `https://reconnect.contoso.example/operations/${told(answer).operation}`)
     }
   })
@@ -94,7 +98,7 @@ describe('x-reconnect-operation and Location', { concurrency: 3 }, () => {
   it('a refusal by ARM names its operation, but leads nowhere: there is nothing to wait for', async () => {
     const { room, backend } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: '409', scope: backend, times: 1 })
-    const answer = await room.knock({ backend })
+    const answer = await room.reconnect({ backend })
     assert.equal(answer.status, 409)
     assert.match(String(answer.headers['x-reconnect-operation']), OPERATION_ID)
     assert.equal(answer.headers['location'], undefined)
@@ -103,16 +107,16 @@ describe('x-reconnect-operation and Location', { concurrency: 3 }, () => {
   it('who is not authorized gets no operation', async () => {
     const { room, backend } = await fresh()
     for (const as of [null, 'stranger'] as const)
-      assert.equal((await room.knock({ backend, as })).headers['x-reconnect-operation'], undefined)
+      assert.equal((await room.reconnect({ backend, as })).headers['x-reconnect-operation'], undefined)
   })
 })
 
 describe('a request joins what is due no later than what it asks for', { concurrency: 3 }, () => {
   it('a longer after joins', async () => {
     const { room, backend, asked } = await fresh()
-    const first = told(await room.knock({ backend, ...AFTER('PT5M') }))
+    const first = told(await room.reconnect({ backend, ...AFTER('PT5M') }))
     assert.deepEqual(
-      { ...told(await room.knock({ backend, ...AFTER('PT10M') })), operation: '' },
+      { ...told(await room.reconnect({ backend, ...AFTER('PT10M') })), operation: '' },
       { outcome: 'joined', operation: '', due: first.due },
     )
     assert.equal(asked(), 1)
@@ -120,24 +124,28 @@ describe('a request joins what is due no later than what it asks for', { concurr
 
   it('the same after a moment later joins', async () => {
     const { room, backend } = await fresh()
-    await room.knock({ backend, ...AFTER('PT5M') })
-    assert.equal(told(await room.knock({ backend, ...AFTER('PT5M') })).outcome, 'joined')
-    assert.equal(told(await room.knock({ backend, ...AFTER('PT300S') })).outcome, 'joined', 'however it is spelled')
+    await room.reconnect({ backend, ...AFTER('PT5M') })
+    assert.equal(told(await room.reconnect({ backend, ...AFTER('PT5M') })).outcome, 'joined')
+    assert.equal(
+      told(await room.reconnect({ backend, ...AFTER('PT300S') })).outcome,
+      'joined',
+      'in another spelling of the same duration',
+    )
   })
 
   it('absent, after counts as two minutes', async () => {
     const { room, backend } = await fresh()
-    await room.knock({ backend })
-    assert.equal(told(await room.knock({ backend, ...AFTER('PT2M') })).outcome, 'joined')
-    assert.equal(told(await room.knock({ backend, ...AFTER('PT1M55S') })).outcome, 'forwarded')
+    await room.reconnect({ backend })
+    assert.equal(told(await room.reconnect({ backend, ...AFTER('PT2M') })).outcome, 'joined')
+    assert.equal(told(await room.reconnect({ backend, ...AFTER('PT1M55S') })).outcome, 'forwarded')
   })
 
   it('a shorter after is forwarded, and becomes the one that counts', async () => {
     const { room, backend, asked } = await fresh()
-    const long = told(await room.knock({ backend, ...AFTER('PT10M') }))
-    const short = told(await room.knock({ backend, ...AFTER('PT5M') }))
+    const long = told(await room.reconnect({ backend, ...AFTER('PT10M') }))
+    const short = told(await room.reconnect({ backend, ...AFTER('PT5M') }))
     assert.deepEqual([long.outcome, short.outcome, asked()], ['forwarded', 'forwarded', 2])
-    const third = await room.knock({ backend, ...AFTER('PT10M') })
+    const third = await room.reconnect({ backend, ...AFTER('PT10M') })
     assert.deepEqual(
       [told(third).outcome, told(third).due, (await room.decision(third))['joined']],
       ['joined', short.due, short.operation],
@@ -146,19 +154,19 @@ describe('a request joins what is due no later than what it asks for', { concurr
 
   it('what is due has been: the next one is forwarded', async () => {
     const { room, backend, asked } = await fresh()
-    const { due } = told(await room.knock({ backend, ...AFTER('PT3S') }))
-    assert.equal(told(await room.knock({ backend, ...AFTER('PT3S') })).outcome, 'joined')
+    const { due } = told(await room.reconnect({ backend, ...AFTER('PT3S') }))
+    assert.equal(told(await room.reconnect({ backend, ...AFTER('PT3S') })).outcome, 'joined')
     await delay(Date.parse(due) - Date.now() + 50)
-    assert.equal(told(await room.knock({ backend, ...AFTER('PT3S') })).outcome, 'forwarded')
+    assert.equal(told(await room.reconnect({ backend, ...AFTER('PT3S') })).outcome, 'forwarded')
     assert.equal(asked(), 2)
   })
 
   it('two spellings of one backend are one', async () => {
     const { room, backend, asked } = await fresh()
-    const first = told(await room.knock({ backend }))
+    const first = told(await room.reconnect({ backend }))
     for (const spelled of [backend.toUpperCase(), backend.toLowerCase()]) {
       assert.deepEqual(
-        { ...told(await room.knock({ backend: spelled })), operation: '' },
+        { ...told(await room.reconnect({ backend: spelled })), operation: '' },
         { outcome: 'joined', operation: '', due: first.due },
       )
     }
@@ -169,16 +177,16 @@ describe('a request joins what is due no later than what it asks for', { concurr
     const room = await startConversation(t)
     const [prod = '', dev = ''] = room.sandbox.info.backends.filter((id) => id.endsWith('/orders'))
     assert.deepEqual(
-      [told(await room.knock({ backend: prod })).outcome, told(await room.knock({ backend: dev })).outcome],
+      [told(await room.reconnect({ backend: prod })).outcome, told(await room.reconnect({ backend: dev })).outcome],
       ['forwarded', 'forwarded'],
     )
   })
 
   it('authorization comes first: who may not reconnect it learns nothing of what is scheduled', async () => {
     const { room, backend } = await fresh()
-    const before = await room.knock({ backend, as: 'stranger' })
-    await room.knock({ backend })
-    const then = await room.knock({ backend, as: 'stranger' })
+    const before = await room.reconnect({ backend, as: 'stranger' })
+    await room.reconnect({ backend })
+    const then = await room.reconnect({ backend, as: 'stranger' })
     const known = ({ headers }: typeof then): unknown => ({ ...headers, date: '', 'x-ms-correlation-request-id': '' })
     assertRefused(then, 403, 'AuthorizationFailed')
     assert.deepEqual([then.text, known(then)], [before.text, known(before)])
@@ -188,7 +196,7 @@ describe('a request joins what is due no later than what it asks for', { concurr
 describe('a storm on one backend', () => {
   it(`${STORM} requests at once cost ARM one call: one is forwarded, the others join it`, async () => {
     const { room, backend, asked } = await fresh()
-    const answers = await times(STORM, () => room.knock({ backend }))
+    const answers = await times(STORM, () => room.reconnect({ backend }))
     assert.deepEqual(outcomesOf(answers), { forwarded: 1, joined: STORM - 1 })
     assert.equal(asked(), 1)
     assert.equal(new Set(answers.map((answer) => told(answer).due)).size, 1)
@@ -204,9 +212,9 @@ describe('while a request is in flight', { concurrency: 3 }, () => {
   it('others wait for its result, then join it', async () => {
     const { room, backend, asked } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 700, scope: backend, times: 1 })
-    const first = room.knock({ backend })
+    const first = room.reconnect({ backend })
     while (asked() === 0) await delay(5)
-    const waiting = await times(5, () => room.knock({ backend }))
+    const waiting = await times(5, () => room.reconnect({ backend }))
     assert.deepEqual([outcomesOf(waiting), asked()], [{ joined: 5 }, 1])
     assert.deepEqual([...new Set(waiting.map((answer) => told(answer).due))], [told(await first).due])
   })
@@ -215,7 +223,7 @@ describe('while a request is in flight', { concurrency: 3 }, () => {
     const { room, backend, asked } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: '404', scope: backend, times: 1 })
     assert.deepEqual(
-      [outcomesOf(await times(10, () => room.knock({ backend }))), asked()],
+      [outcomesOf(await times(10, () => room.reconnect({ backend }))), asked()],
       [{ 404: 1, forwarded: 1, joined: 8 }, 2],
     )
   })
@@ -227,19 +235,19 @@ describe('while a request is in flight', { concurrency: 3 }, () => {
       { env: { RECONNECT_DEADLINE_SECONDS: '2' } },
     )
     holder.sandbox.azure.faults.set([{ target: 'arm', kind: 'hang' }])
-    const first = holder.knock()
+    const first = holder.reconnect()
     while (holder.reached().arm === 0) await delay(5)
-    const answer = await waiter.knock()
+    const answer = await waiter.reconnect()
     assert.match(assertRefused(answer, 503, 'ServiceUnavailable').message, /Nothing was sent/)
     assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
     assert.ok(answer.tookMs < 2_500, `took ${answer.tookMs} ms`)
     assert.deepEqual([waiter.reached().arm, (await waiter.decision(answer))['reason']], [0, 'in_flight_elsewhere'])
     assertRefused(await first, 504, 'GatewayTimeout')
-    assert.equal(told(await waiter.knock()).outcome, 'forwarded', 'what failed holds nobody up')
+    assert.equal(told(await waiter.reconnect()).outcome, 'forwarded', 'a failure delays no other request')
   })
 })
 
-describe('a failure never makes the next request believe that a reconnect is coming', { concurrency: 3 }, () => {
+describe('a failure never makes the next request join', { concurrency: 3 }, () => {
   // After an outcome that is not known ARM is asked once more.
   for (const [kind, often] of [
     ['404', 1],
@@ -257,23 +265,23 @@ describe('a failure never makes the next request believe that a reconnect is com
       const { room, backend } = await (kind === 'hang' ? hasty : fresh)()
       const { faults } = room.sandbox.azure
       for (let index = 0; index < often; index += 1) faults.add({ target: 'arm', kind, scope: backend })
-      const failed = await room.knock({ backend })
+      const failed = await room.reconnect({ backend })
       assert.ok(failed.status >= 400, `status ${failed.status}`)
       faults.set(faults.list().filter(({ scope }) => scope !== backend))
-      assert.equal(told(await room.knock({ backend })).outcome, 'forwarded')
+      assert.equal(told(await room.reconnect({ backend })).outcome, 'forwarded')
     })
   }
 
   it('what was scheduled before still is: a shorter after that ARM refused leaves the longer one to be joined', async () => {
     const { room, backend, asked } = await fresh()
-    const first = told(await room.knock({ backend, ...AFTER('PT10M') }))
+    const first = told(await room.reconnect({ backend, ...AFTER('PT10M') }))
     room.sandbox.azure.faults.add({ target: 'arm', kind: '409', scope: backend, times: 1 })
-    assert.equal((await room.knock({ backend, ...AFTER('PT5M') })).status, 409)
+    assert.equal((await room.reconnect({ backend, ...AFTER('PT5M') })).status, 409)
     assert.deepEqual(
-      { ...told(await room.knock({ backend, ...AFTER('PT15M') })), operation: '' },
+      { ...told(await room.reconnect({ backend, ...AFTER('PT15M') })), operation: '' },
       { outcome: 'joined', operation: '', due: first.due },
     )
-    assert.equal(told(await room.knock({ backend, ...AFTER('PT5M') })).outcome, 'forwarded')
+    assert.equal(told(await room.reconnect({ backend, ...AFTER('PT5M') })).outcome, 'forwarded')
     assert.equal(asked(), 3)
   })
 })
@@ -281,27 +289,27 @@ describe('a failure never makes the next request believe that a reconnect is com
 describe('x-reconnect-force: true', { concurrency: 3 }, () => {
   it('needs the action force, also where a reconnect is scheduled that could be joined', async (t) => {
     const room = await startConversation(t)
-    assert.equal(told(await room.knock({ as: 'tool' })).outcome, 'forwarded')
-    assert.equal(told(await room.knock({ as: 'tool' })).outcome, 'joined')
-    assertRefused(await room.knock({ as: 'tool', ...FORCE }), 403, 'AuthorizationFailed')
+    assert.equal(told(await room.reconnect({ as: 'tool' })).outcome, 'forwarded')
+    assert.equal(told(await room.reconnect({ as: 'tool' })).outcome, 'joined')
+    assertRefused(await room.reconnect({ as: 'tool', ...FORCE }), 403, 'AuthorizationFailed')
     assert.equal(room.reached().arm, 1)
   })
 
   it('does not join, and becomes the one that counts', async () => {
     const { room, backend, asked } = await fresh()
-    const first = told(await room.knock({ backend, ...AFTER('PT5M') }))
-    const forced = told(await room.knock({ backend, ...AFTER('PT5M'), ...FORCE }))
+    const first = told(await room.reconnect({ backend, ...AFTER('PT5M') }))
+    const forced = told(await room.reconnect({ backend, ...AFTER('PT5M'), ...FORCE }))
     assert.deepEqual([first.outcome, forced.outcome, asked()], ['forwarded', 'forwarded', 2])
-    const next = await room.knock({ backend, ...AFTER('PT10M') })
+    const next = await room.reconnect({ backend, ...AFTER('PT10M') })
     assert.deepEqual([told(next).due, (await room.decision(next))['joined']], [forced.due, forced.operation])
   })
 
   it('waits for what is in flight: force means not to join, not to overtake', async () => {
     const { room, backend, asked } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 700, scope: backend, times: 1 })
-    const first = room.knock({ backend })
+    const first = room.reconnect({ backend })
     while (asked() === 0) await delay(5)
-    const forced = await room.knock({ backend, ...FORCE })
+    const forced = await room.reconnect({ backend, ...FORCE })
     assert.deepEqual([told(await first).outcome, told(forced).outcome, asked()], ['forwarded', 'forwarded', 2])
     const [one, two] = room.armReceived(backend).map(({ at }) => Date.parse(at))
     assert.ok(Number(two) - Number(one) >= 690, `${Number(two) - Number(one)} ms apart`)
@@ -311,8 +319,8 @@ describe('x-reconnect-force: true', { concurrency: 3 }, () => {
 describe('across instances', { concurrency: 2 }, () => {
   it('what one has forwarded the other joins', async (t) => {
     const [one, other] = await startTwo(t)
-    const first = told(await one.knock())
-    const second = await other.knock()
+    const first = told(await one.reconnect())
+    const second = await other.reconnect()
     assert.deepEqual(
       [told(second).outcome, told(second).due, (await other.decision(second))['joined']],
       ['joined', first.due, first.operation],
@@ -322,33 +330,33 @@ describe('across instances', { concurrency: 2 }, () => {
 
   it('a storm on both costs ARM one call in all', async (t) => {
     const [one, other] = await startTwo(t)
-    const answers = (await Promise.all([times(50, () => one.knock()), times(50, () => other.knock())])).flat()
+    const answers = (await Promise.all([times(50, () => one.reconnect()), times(50, () => other.reconnect())])).flat()
     assert.deepEqual(outcomesOf(answers), { forwarded: 1, joined: 99 })
     assert.equal(one.reached().arm + other.reached().arm, 1)
     assert.equal(new Set(answers.map((answer) => told(answer).due)).size, 1)
   })
 
-  it('what one could not get through the other does not believe in', async (t) => {
+  it('a reconnect that one instance could not get accepted is not joined through the other', async (t) => {
     const [one, other] = await startTwo(t)
     one.sandbox.azure.faults.set([{ target: 'arm', kind: '500' }])
-    assertRefused(await one.knock(), 502, 'BadGateway')
-    assert.equal(told(await other.knock()).outcome, 'forwarded')
-    assert.equal(told(await one.knock()).outcome, 'joined', 'and the first learns of it')
+    assertRefused(await one.reconnect(), 502, 'BadGateway')
+    assert.equal(told(await other.reconnect()).outcome, 'forwarded')
+    assert.equal(told(await one.reconnect()).outcome, 'joined', 'and the first learns of it')
   })
 
   it('what was scheduled before a failure of one is what the other joins', async (t) => {
     const [one, other] = await startTwo(t)
-    const first = told(await one.knock(AFTER('PT10M')))
+    const first = told(await one.reconnect(AFTER('PT10M')))
     one.sandbox.azure.faults.set([{ target: 'arm', kind: '409', times: 1 }])
-    assertRefused(await one.knock(AFTER('PT5M')), 409, 'Conflict')
-    assert.deepEqual([told(await other.knock(AFTER('PT15M'))).due, other.reached().arm], [first.due, 0])
+    assertRefused(await one.reconnect(AFTER('PT5M')), 409, 'Conflict')
+    assert.deepEqual([told(await other.reconnect(AFTER('PT15M'))).due, other.reached().arm], [first.due, 0])
   })
 
   it('a shorter after of one is what the other joins, whatever it remembers', async (t) => {
     const [one, other] = await startTwo(t)
-    await one.knock(AFTER('PT10M'))
-    const short = told(await other.knock(AFTER('PT5M')))
+    await one.reconnect(AFTER('PT10M'))
+    const short = told(await other.reconnect(AFTER('PT5M')))
     assert.equal(short.outcome, 'forwarded')
-    assert.equal(told(await one.knock(AFTER('PT6M'))).due, short.due)
+    assert.equal(told(await one.reconnect(AFTER('PT6M'))).due, short.due)
   })
 })

@@ -1,4 +1,4 @@
-/** Contract, section 10: what stands around the app on one machine. `npm start` itself is tested in test/sandbox/start.test.ts and test/readme.test.ts. */
+/** Contract, section 10: what runs around the app on one machine. `npm start` itself is tested in test/sandbox/start.test.ts and test/readme.test.ts. */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -68,7 +68,7 @@ describe('the addresses and credentials of a running sandbox', () => {
           info.backends.map(
             async (backend) =>
               (
-                await room.knock({
+                await room.reconnect({
                   as,
                   backend: encodeURI(backend).replaceAll('%25', '%'),
                   headers: { 'x-reconnect-dry-run': 'true' },
@@ -89,7 +89,7 @@ describe('the addresses and credentials of a running sandbox', () => {
     assert.equal(info.audience, `api://${API_CLIENT_ID}`)
   })
 
-  it('are all on the loopback address, where nobody else can listen', async () => {
+  it('are all on the loopback address, where no other machine can connect', async () => {
     const origins = [info.proxy, info.proxyTls, info.arm, info.issuer, info.identityEndpoint, info.control]
     for (const origin of origins) assert.equal(new URL(origin).hostname, '127.0.0.1')
     const addresses = Object.values(networkInterfaces())
@@ -106,7 +106,7 @@ describe('what runs is what is deployed', () => {
     const { main } = JSON.parse(await readFile(join(APP_ROOT, 'package.json'), 'utf8')) as { main: string }
     assert.match(main, /^[^/]*\.cjs$/)
     assert.notEqual(room.sandbox.app.pid, process.pid)
-    assertAccepted(await room.knock())
+    assertAccepted(await room.reconnect())
     assert.equal(azure.journal.counts().tookEffect, 1)
   })
 

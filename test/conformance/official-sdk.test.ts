@@ -76,7 +76,7 @@ function facts(error: RestError): object {
   }
 }
 
-/** The name of a backend of apim-prod that nobody has asked for yet. */
+/** The name of a backend of apim-prod that was not asked for before. */
 const fresh = (): string => room.freshBackend().split('/').at(-1) as string
 
 beforeEach(() => {

@@ -1,11 +1,11 @@
-/** Contract, section 7, and the routes of section 2 that show it: what was asked, and what became of it. */
+/** Contract, section 7, and the routes of section 2 that show it: what was asked, and the outcome. */
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { OPERATOR, OPERATOR_ROLE, TOOL } from '../../sandbox/azure/directory.ts'
 import type { TokenKind } from '../../sandbox/azure/tokens.ts'
 import type { Answer } from '../sandbox/raw-http.ts'
-import { startConversation, type Conversation, type Heard, type Knock } from './conversation.ts'
+import { startConversation, type Conversation, type Heard, type ReconnectRequest } from './conversation.ts'
 import { AFTER, createPlaces, DRY_RUN, startTwo, told } from './places.ts'
 
 const RFC_3339 = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$/
@@ -13,7 +13,7 @@ const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const OPERATOR_SHOWN = { kind: 'user', id: OPERATOR.objectId, name: OPERATOR.name }
 const fresh = createPlaces({ after })
 
-/** An operation as anybody sees it: nothing is known of its type. */
+/** An operation as a client sees it: nothing is known of its type. */
 type Shown = Readonly<Record<string, unknown>> & {
   readonly id: string
   readonly requestedAt: string
@@ -39,7 +39,7 @@ async function list(
   return answer.json() as Page
 }
 
-/** The copies that lists across backends are read from are written behind the answer. */
+/** The copies that lists across backends are read from are written after the answer. */
 async function listed(
   room: Conversation,
   count: number,
@@ -76,7 +76,7 @@ describe('an operation is written for every authorized request', { concurrency: 
 
   it('forwarded: with what ARM said, and these members and no others', async () => {
     const { room, backend } = await fresh()
-    const answer = await room.knock({ backend, ...AFTER('PT5M') })
+    const answer = await room.reconnect({ backend, ...AFTER('PT5M') })
     const { arm, ...rest } = settled(await operationOf(room, answer), answer) as { arm: Record<string, unknown> }
     assert.deepEqual(rest, { backend, state: 'forwarded', after: 'PT5M', caller: OPERATOR_SHOWN, ...HTTP, attempts: 1 })
     assert.deepEqual(arm, {
@@ -89,8 +89,8 @@ describe('an operation is written for every authorized request', { concurrency: 
 
   it('joined: names the one that covers it', async () => {
     const { room, backend } = await fresh()
-    const first = told(await room.knock({ backend }))
-    const answer = await room.knock({ backend })
+    const first = told(await room.reconnect({ backend }))
+    const answer = await room.reconnect({ backend })
     assert.deepEqual(settled(await operationOf(room, answer), answer), {
       backend,
       state: 'joined',
@@ -103,7 +103,7 @@ describe('an operation is written for every authorized request', { concurrency: 
 
   it('dry-run', async () => {
     const { room, backend } = await fresh()
-    const answer = await room.knock({ backend, ...DRY_RUN })
+    const answer = await room.reconnect({ backend, ...DRY_RUN })
     assert.deepEqual(settled(await operationOf(room, answer), answer), {
       backend,
       state: 'dry-run',
@@ -116,7 +116,7 @@ describe('an operation is written for every authorized request', { concurrency: 
   it('failed: with the code and message that the caller was told', async () => {
     const { room, backend } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: '409', scope: backend, times: 1 })
-    const answer = await room.knock({ backend })
+    const answer = await room.reconnect({ backend })
     const { code, message } = (answer.json() as { error: { code: string; message: string } }).error
     const { arm, ...rest } = settled(await operationOf(room, answer), answer) as { arm: { status: number } }
     assert.deepEqual(rest, {
@@ -130,11 +130,11 @@ describe('an operation is written for every authorized request', { concurrency: 
     assert.equal(arm.status, 409)
   })
 
-  it('failed, and ambiguous: nobody knows whether ARM accepted it', async () => {
+  it('failed, and ambiguous: it is not known whether ARM accepted it', async () => {
     const { room, backend } = await fresh()
     for (let index = 0; index < 2; index += 1)
       room.sandbox.azure.faults.add({ target: 'arm', kind: 'reset-after', scope: backend, times: 1 })
-    const answer = await room.knock({ backend })
+    const answer = await room.reconnect({ backend })
     const { error, ...rest } = settled(await operationOf(room, answer), answer) as { error: { code: string } }
     assert.deepEqual(
       [rest, error.code, answer.status],
@@ -145,20 +145,20 @@ describe('an operation is written for every authorized request', { concurrency: 
   it('forwarded, and ambiguous: ARM was asked twice, and may have accepted twice', async () => {
     const { room, backend } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'reset-after', scope: backend, times: 1 })
-    const answer = await room.knock({ backend })
+    const answer = await room.reconnect({ backend })
     const { state, ambiguous, attempts } = await operationOf(room, answer)
     assert.deepEqual({ state, ambiguous, attempts }, { state: 'forwarded', ambiguous: true, attempts: 2 })
   })
 
   it('of an application: without a name', async (t) => {
     const room = await startConversation(t)
-    const answer = await room.knock({ as: 'tool' })
+    const answer = await room.reconnect({ as: 'tool' })
     assert.deepEqual((await operationOf(room, answer))['caller'], { kind: 'app', id: TOOL.clientId })
   })
 
   it('RECONNECT_MODE=off: failed, as the caller was told', async (t) => {
     const room = await startConversation(t, { env: { RECONNECT_MODE: 'off' } })
-    const answer = await room.knock()
+    const answer = await room.reconnect()
     assert.equal(answer.status, 503)
     const { error } = answer.json() as { error: unknown }
     assert.deepEqual(settled(await operationOf(room, answer), answer), {
@@ -173,12 +173,12 @@ describe('an operation is written for every authorized request', { concurrency: 
 
   it('RECONNECT_MODE=dry-run', async (t) => {
     const room = await startConversation(t, { env: { RECONNECT_MODE: 'dry-run' } })
-    assert.equal((await operationOf(room, await room.knock()))['state'], 'dry-run')
+    assert.equal((await operationOf(room, await room.reconnect()))['state'], 'dry-run')
   })
 
   it('and for no other: nothing is written for who is refused, or for what is not understood', async (t) => {
     const room = await startConversation(t)
-    const refused: readonly Knock[] = [
+    const refused: readonly ReconnectRequest[] = [
       { as: null },
       { as: 'stranger' },
       { as: { token: 'x' } },
@@ -186,8 +186,8 @@ describe('an operation is written for every authorized request', { concurrency: 
       { query: '?api-version=1' },
       { headers: { 'x-reconnect-force': 'maybe' } },
     ]
-    for (const knock of refused) assert.ok((await room.knock(knock)).status >= 400)
-    const one = told(await room.knock(DRY_RUN))
+    for (const reconnect of refused) assert.ok((await room.reconnect(reconnect)).status >= 400)
+    const one = told(await room.reconnect(DRY_RUN))
     assert.deepEqual(
       (await listed(room, 1)).map(({ id }) => id),
       [one.operation],
@@ -203,13 +203,13 @@ describe('GET /operations/{operationId}', { concurrency: 3 }, () => {
   it('202 with Retry-After while it is accepted, 200 once it is final', async () => {
     const { room, backend } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 800, scope: backend, times: 1 })
-    const knock = room.knock({ backend })
+    const reconnect = room.reconnect({ backend })
     let [accepted] = (await list(room, { backend })).value
     while (accepted === undefined) [accepted] = (await list(room, { backend })).value
     const early = await read(room, `/operations/${accepted.id}`)
     assert.deepEqual([early.status, early.json().state, early.json().arm], [202, 'accepted', undefined])
     assert.match(String(early.headers['retry-after']), /^[1-9][0-9]*$/)
-    assert.equal(accepted.id, told(await knock).operation)
+    assert.equal(accepted.id, told(await reconnect).operation)
     const late = await read(room, `/operations/${accepted.id}`)
     assert.deepEqual([late.status, late.json().state, late.headers['retry-after']], [200, 'forwarded', undefined])
     assert.equal(late.json().requestedAt, early.json().requestedAt)
@@ -217,7 +217,7 @@ describe('GET /operations/{operationId}', { concurrency: 3 }, () => {
 
   it('is the same seen from another instance', async (t) => {
     const [one, other] = await startTwo(t)
-    const { operation } = told(await one.knock())
+    const { operation } = told(await one.reconnect())
     assert.equal(
       (await read(other, `/operations/${operation}`)).text,
       (await read(one, `/operations/${operation}`)).text,
@@ -226,7 +226,7 @@ describe('GET /operations/{operationId}', { concurrency: 3 }, () => {
 
   it('404 alike for what is not there, what is no id, and what the caller may not read', async (t) => {
     const room = await startConversation(t)
-    const { operation } = told(await room.knock())
+    const { operation } = told(await room.reconnect())
     const unknown = `${operation.slice(0, -4)}AAAA`
     const malformed = ['x', '..%2f..', "' or 1 eq 1", operation.slice(1), `${operation}A`, `${operation.slice(0, -1)}~`]
     const answers = await Promise.all([
@@ -246,7 +246,7 @@ describe('GET /operations/{operationId}', { concurrency: 3 }, () => {
 
   it('needs a credential, as the list does; one message for every cause', async (t) => {
     const room = await startConversation(t)
-    const { operation } = told(await room.knock())
+    const { operation } = told(await room.reconnect())
     for (const path of ['/operations', `/operations/${operation}`]) {
       for (const headers of [{}, { authorization: 'Bearer x' }, { 'x-ms-client-principal': 'e30=' }]) {
         const answer = await room.get(path, headers)
@@ -263,14 +263,14 @@ describe('GET /operations', async () => {
   const other = room.sandbox.info.backends.find((id) => id.includes('apim-dev')) as string
   const service = other.slice(0, other.indexOf('/backends/'))
   const made: Heard[] = []
-  for (const knock of [
+  for (const reconnect of [
     { backend: orders },
     { backend: orders },
     { backend: payments, ...DRY_RUN },
     { backend: other },
     { backend: orders, as: 'tool' as const },
   ]) {
-    made.push(await room.knock(knock))
+    made.push(await room.reconnect(reconnect))
     // Newest first is by the millisecond.
     await delay(5)
   }
@@ -380,7 +380,7 @@ describe('paging', { concurrency: 2 }, () => {
     const backends = room.sandbox.info.backends
     await Promise.all(
       Array.from({ length: COUNT }, (_, index) =>
-        room.knock({ backend: backends[index % backends.length] as string, ...DRY_RUN }),
+        room.reconnect({ backend: backends[index % backends.length] as string, ...DRY_RUN }),
       ),
     )
     const expected = (await listed(room, COUNT)).map(({ id }) => id)
@@ -415,10 +415,10 @@ describe('paging', { concurrency: 2 }, () => {
 
   it('what comes in meanwhile does not move the pages', async (t) => {
     const room = await startConversation(t)
-    for (let index = 0; index < 4; index += 1) await room.knock(DRY_RUN)
+    for (let index = 0; index < 4; index += 1) await room.reconnect(DRY_RUN)
     const before = (await listed(room, 4)).map(({ id }) => id)
     const first = await list(room, { top: '2' })
-    await room.knock(DRY_RUN)
+    await room.reconnect(DRY_RUN)
     const second = (await read(room, first.nextLink as string)).json() as Page
     assert.deepEqual(
       [...first.value, ...second.value].map(({ id }) => id),
@@ -428,7 +428,7 @@ describe('paging', { concurrency: 2 }, () => {
 
   it('nextLink is absolute with RECONNECT_PUBLIC_URL, tells no id, and is no key: who may not read gets nothing through it', async (t) => {
     const room = await startConversation(t, { env: { RECONNECT_PUBLIC_URL: 'https://reconnect.contoso.example' } })
-    for (let index = 0; index < 2; index += 1) await room.knock(DRY_RUN)
+    for (let index = 0; index < 2; index += 1) await room.reconnect(DRY_RUN)
     const [newest] = await listed(room, 2)
     const { nextLink = '' } = await list(room, { top: '1' })
     const link = new URL(nextLink)
@@ -456,7 +456,7 @@ describe('paging', { concurrency: 2 }, () => {
       ],
     }
     const room = await startConversation(t, { policy })
-    for (const backend of [mine, theirs, mine, theirs, mine]) await room.knock({ backend, ...DRY_RUN })
+    for (const backend of [mine, theirs, mine, theirs, mine]) await room.reconnect({ backend, ...DRY_RUN })
     await listed(room, 5)
     const reader = await room.sandbox.azure.mint({ kind: 'operator', roles: ['Reconnect.Reader'] })
     assert.deepEqual(
@@ -464,6 +464,6 @@ describe('paging', { concurrency: 2 }, () => {
       [mine, mine, mine],
     )
     assert.deepEqual((await list(room, { backend: theirs }, reader)).value, [])
-    assert.equal((await room.knock({ as: { token: reader } })).status, 403, 'to read is not to reconnect')
+    assert.equal((await room.reconnect({ as: { token: reader } })).status, 403, 'to read is not to reconnect')
   })
 })

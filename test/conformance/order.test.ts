@@ -1,7 +1,7 @@
 /** Contract, section 2: in which order a request is looked at, seen by giving it every later fault as well. */
 import assert from 'node:assert/strict'
 import { after, beforeEach, describe, it } from 'node:test'
-import { assertAccepted, assertRefused, sibling, startConversation, type Knock } from './conversation.ts'
+import { assertAccepted, assertRefused, sibling, startConversation, type ReconnectRequest } from './conversation.ts'
 
 const room = await startConversation({ after })
 const switchedOff = await startConversation({ after }, { env: { RECONNECT_MODE: 'off' } })
@@ -9,12 +9,12 @@ const [ORDERS] = room.sandbox.info.backends as [string]
 const TOO_LONG = sibling(ORDERS, 'x'.repeat(81))
 const MISSING = sibling(ORDERS, 'no-such-backend')
 
-const wrongType: Knock = { headers: { 'content-type': 'text/plain' }, body: '{' }
-const wrongBody: Knock = { headers: { 'content-type': 'application/json' }, body: '{' }
-const tooLarge: Knock = { headers: { 'content-type': 'text/plain' }, body: 'x'.repeat(64 * 1024 + 1) }
+const wrongType: ReconnectRequest = { headers: { 'content-type': 'text/plain' }, body: '{' }
+const wrongBody: ReconnectRequest = { headers: { 'content-type': 'application/json' }, body: '{' }
+const tooLarge: ReconnectRequest = { headers: { 'content-type': 'text/plain' }, body: 'x'.repeat(64 * 1024 + 1) }
 
 /** Each case has the fault that is named and all faults that are looked for later. */
-const STEPS: readonly [string, Knock, number, string, string][] = [
+const STEPS: readonly [string, ReconnectRequest, number, string, string][] = [
   [
     'size, before who is asking',
     { ...tooLarge, backend: TOO_LONG, as: null },
@@ -69,10 +69,10 @@ const STEPS: readonly [string, Knock, number, string, string][] = [
 describe('the order of checks', () => {
   beforeEach(() => room.sandbox.azure.journal.clear())
 
-  for (const [what, knock, status, code, reason] of STEPS) {
+  for (const [what, reconnect, status, code, reason] of STEPS) {
     it(`${what}: ${status}`, async () => {
       const before = room.reached()
-      const answer = await room.knock(knock)
+      const answer = await room.reconnect(reconnect)
       assertRefused(answer, status, code)
       assert.equal((await room.decision(answer))['reason'], reason)
       assert.deepEqual(room.reached(), before)
@@ -81,13 +81,13 @@ describe('the order of checks', () => {
 
   it('route and method, before who is asking: 404, and no record', async () => {
     const before = room.decisions().length
-    assert.equal((await room.knock({ method: 'PUT', as: null })).status, 404)
-    assert.equal((await room.knock({ path: `${ORDERS}/reconnectx`, as: null })).status, 404)
+    assert.equal((await room.reconnect({ method: 'PUT', as: null })).status, 404)
+    assert.equal((await room.reconnect({ path: `${ORDERS}/reconnectx`, as: null })).status, 404)
     assert.equal(room.decisions().length, before)
   })
 
   it('ARM comes last: with every check passed it is asked, once', async () => {
-    assertAccepted(await room.knock())
+    assertAccepted(await room.reconnect())
     assert.equal(room.reached().arm, 1)
   })
 })
@@ -95,9 +95,9 @@ describe('the order of checks', () => {
 describe('what is revealed', () => {
   it('nothing about body or target before authentication: whatever they are, the answer is the same', async () => {
     const targets = [ORDERS, MISSING, TOO_LONG]
-    const bodies: Knock[] = [{}, wrongType, wrongBody, { body: { properties: { after: 'never' } } }]
+    const bodies: ReconnectRequest[] = [{}, wrongType, wrongBody, { body: { properties: { after: 'never' } } }]
     const answers = await Promise.all(
-      targets.flatMap((backend) => bodies.map((body) => room.knock({ ...body, backend, as: null }))),
+      targets.flatMap((backend) => bodies.map((body) => room.reconnect({ ...body, backend, as: null }))),
     )
     const seen = answers.map(({ status, text, headers: { date, 'x-ms-correlation-request-id': id, ...headers } }) =>
       JSON.stringify({ status, text, headers, has: [date, id].every(Boolean) }),
@@ -107,7 +107,7 @@ describe('what is revealed', () => {
 
   it('not whether a backend exists, to who may not use it', async () => {
     const [there, missing] = await Promise.all(
-      [ORDERS, MISSING].map((backend) => room.knock({ backend, as: 'stranger' })),
+      [ORDERS, MISSING].map((backend) => room.reconnect({ backend, as: 'stranger' })),
     )
     assert.ok(there !== undefined && missing !== undefined)
     assert.equal(missing.status, 403)
@@ -117,14 +117,14 @@ describe('what is revealed', () => {
 })
 
 describe('mode off is looked at after permission', () => {
-  it('a stranger gets 403 and a nobody 401, as always', async () => {
-    assertRefused(await switchedOff.knock({ as: null }), 401, 'AuthenticationFailed')
-    assertRefused(await switchedOff.knock({ ...wrongBody, as: 'stranger' }), 400, 'InvalidRequestContent')
-    assertRefused(await switchedOff.knock({ as: 'stranger' }), 403, 'AuthorizationFailed')
+  it('a stranger gets 403, and a caller without a token 401, as always', async () => {
+    assertRefused(await switchedOff.reconnect({ as: null }), 401, 'AuthenticationFailed')
+    assertRefused(await switchedOff.reconnect({ ...wrongBody, as: 'stranger' }), 400, 'InvalidRequestContent')
+    assertRefused(await switchedOff.reconnect({ as: 'stranger' }), 403, 'AuthorizationFailed')
   })
 
   it('who may, gets 503 with Retry-After, and nothing is sent', async () => {
-    const answer = await switchedOff.knock()
+    const answer = await switchedOff.reconnect()
     assertRefused(answer, 503, 'ServiceUnavailable')
     assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
     const { outcome, reason, fault, mode } = await switchedOff.decision(answer)
@@ -136,6 +136,10 @@ describe('mode off is looked at after permission', () => {
   })
 
   it('a dry run too: switched off is switched off', async () => {
-    assertRefused(await switchedOff.knock({ headers: { 'x-reconnect-dry-run': 'true' } }), 503, 'ServiceUnavailable')
+    assertRefused(
+      await switchedOff.reconnect({ headers: { 'x-reconnect-dry-run': 'true' } }),
+      503,
+      'ServiceUnavailable',
+    )
   })
 })

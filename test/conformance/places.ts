@@ -5,7 +5,7 @@ import type { SandboxOptions } from '../../sandbox/create-sandbox.ts'
 import type { Scope } from '../support/start-sandbox.ts'
 import { startConversation, type Conversation, type Heard } from './conversation.ts'
 
-/** A backend that nobody has asked for yet, and the app to ask. */
+/** A backend that was not asked for before, and the app to ask. */
 export interface Place {
   readonly room: Conversation
   readonly backend: string
@@ -45,7 +45,7 @@ export async function startTwo(
   ])
 }
 
-/** The connection string of an account that nobody else uses. */
+/** The connection string of an account that no other test uses. */
 export async function storageAccount(scope: Scope): Promise<string> {
   const claimed = claimStorage()
   if (claimed !== undefined) return claimed
@@ -83,5 +83,5 @@ export function outcomesOf(answers: readonly Heard[]): Readonly<Record<string, n
 export const AFTER = (after: string) => ({ body: { properties: { after } } })
 export const FORCE = { headers: { 'x-reconnect-force': 'true' } }
 export const DRY_RUN = { headers: { 'x-reconnect-dry-run': 'true' } }
-/** 16 bytes that nobody can guess are in it: 51 characters of base64url. */
+/** 16 bytes that cannot be guessed are in it: 51 characters of base64url. */
 export const OPERATION_ID = /^[A-Za-z0-9_-]{51}$/

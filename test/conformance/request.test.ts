@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { after, beforeEach, describe, it } from 'node:test'
 import type { ReceivedRequest } from '../../sandbox/azure/arm-journal.ts'
 import { sendBytes } from '../sandbox/raw-http.ts'
-import { assertAccepted, assertRefused, startConversation, type Knock } from './conversation.ts'
+import { assertAccepted, assertRefused, startConversation, type ReconnectRequest } from './conversation.ts'
 
 const room = await startConversation({ after })
 const { info, azure } = room.sandbox
@@ -26,14 +26,14 @@ function sent(): ReceivedRequest {
 }
 
 async function assertNotSent(
-  knock: Knock,
+  reconnect: ReconnectRequest,
   status: number,
   code: string,
   reason: string,
   target?: string,
 ): Promise<void> {
   const before = room.reached()
-  const answer = await room.knock(knock)
+  const answer = await room.reconnect(reconnect)
   assert.equal(assertRefused(answer, status, code).target, target)
   assert.equal((await room.decision(answer))['reason'], reason)
   assert.deepEqual(room.reached(), before)
@@ -41,19 +41,19 @@ async function assertNotSent(
 
 describe('api-version', () => {
   it('is optional: 2024-05-01 is what ARM then receives', async () => {
-    assertAccepted(await room.knockAnew())
+    assertAccepted(await room.reconnectFresh())
     assert.deepEqual(sent().query, { 'api-version': '2024-05-01' })
   })
 
   for (const version of VERSIONS) {
     it(`${version} is forwarded as given`, async () => {
-      assertAccepted(await room.knockAnew({ query: `?api-version=${version}` }))
+      assertAccepted(await room.reconnectFresh({ query: `?api-version=${version}` }))
       assert.deepEqual(sent().query, { 'api-version': version })
     })
   }
 
   it('is found under any letter case of its name, and nothing else of the query travels', async () => {
-    assertAccepted(await room.knockAnew({ query: '?API-Version=2022-08-01&$filter=x&code=secret' }))
+    assertAccepted(await room.reconnectFresh({ query: '?API-Version=2022-08-01&$filter=x&code=secret' }))
     assert.deepEqual(sent().query, { 'api-version': '2022-08-01' })
   })
 
@@ -76,7 +76,7 @@ describe('api-version', () => {
         'api-version',
       )
       const { message } = assertRefused(
-        await room.knock({ query: `?api-version=${query}` }),
+        await room.reconnect({ query: `?api-version=${query}` }),
         400,
         'InvalidApiVersionParameter',
       )
@@ -86,7 +86,7 @@ describe('api-version', () => {
 })
 
 describe('body', () => {
-  const empty: [string, Knock][] = [
+  const empty: [string, ReconnectRequest][] = [
     ['absent', {}],
     ['empty', { body: '', headers: { 'content-type': 'application/json', 'content-length': '0' } }],
     ['empty, of another type', { body: '', headers: { 'content-type': 'text/plain', 'content-length': '0' } }],
@@ -97,15 +97,15 @@ describe('body', () => {
     ['with other members', { body: { id: 'x', properties: { before: 'PT9M' } } }],
     ['the literal null, as NSwag sends it', { body: 'null', headers: { 'content-type': 'application/json' } }],
   ]
-  for (const [what, knock] of empty) {
+  for (const [what, reconnect] of empty) {
     it(`may be ${what}: nothing of it travels, ARM's default counts`, async () => {
-      assertAccepted(await room.knockAnew(knock))
+      assertAccepted(await room.reconnectFresh(reconnect))
       assert.equal(sent().body, '')
     })
   }
 
   it('has other members ignored, as ARM ignores them: only after travels', async () => {
-    assertAccepted(await room.knockAnew({ body: { id: 'x', properties: { after: 'PT5M', force: true } } }))
+    assertAccepted(await room.reconnectFresh({ body: { id: 'x', properties: { after: 'PT5M', force: true } } }))
     assert.deepEqual(JSON.parse(sent().body), { properties: { after: 'PT5M' } })
   })
 
@@ -117,7 +117,7 @@ describe('body', () => {
   ]) {
     it(`with an after where ARM would not find it is refused, and the right form is shown: ${JSON.stringify(body)}`, async () => {
       await assertNotSent({ body }, 400, 'InvalidRequestContent', 'body_malformed')
-      const { message } = assertRefused(await room.knock({ body }), 400, 'InvalidRequestContent')
+      const { message } = assertRefused(await room.reconnect({ body }), 400, 'InvalidRequestContent')
       assert.ok(message.includes('{"properties":{"after":"PT5M"}}'), message)
     })
   }
@@ -144,7 +144,7 @@ describe('body', () => {
 
   it('that is nested deep but valid is no trouble', async () => {
     assertAccepted(
-      await room.knockAnew({
+      await room.reconnectFresh({
         body: `{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
         headers: { 'content-type': 'application/json' },
       }),
@@ -154,7 +154,7 @@ describe('body', () => {
   for (const type of ['application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON;charset="UTF-8"']) {
     it(`may be called ${type}`, async () => {
       assertAccepted(
-        await room.knockAnew({
+        await room.reconnectFresh({
           body: '{"properties":{"after":"PT5M"}}',
           headers: { 'content-type': type, 'content-encoding': 'identity' },
         }),
@@ -163,7 +163,7 @@ describe('body', () => {
     })
   }
 
-  const unsupported: Knock['headers'][] = [
+  const unsupported: ReconnectRequest['headers'][] = [
     {},
     { 'content-type': 'text/plain' },
     { 'content-type': 'text/json' },
@@ -189,7 +189,7 @@ describe('after as a query parameter', () => {
 
 describe('x-reconnect-reason', () => {
   it('may have 200 printable ASCII characters', async () =>
-    assertAccepted(await room.knockAnew({ headers: { 'x-reconnect-reason': 'x'.repeat(200) } })))
+    assertAccepted(await room.reconnectFresh({ headers: { 'x-reconnect-reason': 'x'.repeat(200) } })))
 
   for (const [what, reason] of [
     ['201 characters', 'x'.repeat(201)],
@@ -209,14 +209,14 @@ describe('x-reconnect-reason', () => {
 })
 
 describe('64 KiB', () => {
-  const ofSize = (bytes: number): Knock => ({
+  const ofSize = (bytes: number): ReconnectRequest => ({
     body: '{"properties":{"after":"PT5M"}}'.padEnd(bytes),
     headers: { 'content-type': 'application/json' },
   })
 
   for (const bytes of [LIMIT_BYTES - 1, LIMIT_BYTES]) {
     it(`a body of ${bytes} bytes is read`, async () => {
-      assertAccepted(await room.knockAnew(ofSize(bytes)))
+      assertAccepted(await room.reconnectFresh(ofSize(bytes)))
       assert.deepEqual(JSON.parse(sent().body), { properties: { after: 'PT5M' } })
     })
   }
@@ -234,7 +234,7 @@ describe('64 KiB', () => {
       'body_too_large',
     ))
 
-  it('a body in chunks, whose end nobody announced, is refused rather than lost', () =>
+  it('a body in chunks, without an announced length, is refused rather than lost', () =>
     assertNotSent(
       {
         body: '{"properties":{"after":"PT5M"}}',
@@ -267,7 +267,7 @@ describe('64 KiB', () => {
 describe('after', () => {
   for (const given of ['PT2M', 'PT5M', 'PT3S', 'PT1S', 'PT24H', 'P1D', 'PT86400S', 'PT1H30M15S', 'PT0H5M', 'PT0.5S']) {
     it(`${given} is forwarded exactly as given`, async () => {
-      const answer = await room.knockAnew({ body: { properties: { after: given } } })
+      const answer = await room.reconnectFresh({ body: { properties: { after: given } } })
       assertAccepted(answer)
       assert.deepEqual([sent().body, azure.journal.effects()[0]?.after], [`{"properties":{"after":"${given}"}}`, given])
       assert.equal((await room.decision(answer))['after'], given)
@@ -308,7 +308,7 @@ describe('after', () => {
   ]
   for (const [given, fault] of refused) {
     it(`${JSON.stringify(given).slice(0, 40)} is refused: ${fault}`, async () => {
-      const answer = await room.knock({ body: { properties: { after: given } } })
+      const answer = await room.reconnect({ body: { properties: { after: given } } })
       assert.equal(assertRefused(answer, 400, 'InvalidDuration').target, 'properties.after')
       const { reason, detail } = await room.decision(answer)
       assert.deepEqual([reason, detail, azure.journal.requests().length], ['duration_invalid', fault, 0])
@@ -319,7 +319,7 @@ describe('after', () => {
 describe('x-ms-client-request-id and x-ms-correlation-request-id', () => {
   it('travel to ARM and come back where they are GUIDs', async () => {
     const [clientRequestId, correlationId] = [randomUUID(), randomUUID().toUpperCase()]
-    const answer = await room.knockAnew({
+    const answer = await room.reconnectFresh({
       headers: { 'x-ms-client-request-id': clientRequestId, 'x-ms-correlation-request-id': correlationId },
     })
     assertAccepted(answer)
@@ -337,14 +337,14 @@ describe('x-ms-client-request-id and x-ms-correlation-request-id', () => {
 
   it('come back with an error too', async () => {
     const clientRequestId = randomUUID()
-    const answer = await room.knock({ as: null, headers: { 'x-ms-client-request-id': clientRequestId } })
+    const answer = await room.reconnect({ as: null, headers: { 'x-ms-client-request-id': clientRequestId } })
     assertRefused(answer, 401, 'AuthenticationFailed')
     assert.equal(answer.headers['x-ms-client-request-id'], clientRequestId)
   })
 
   for (const given of ['not-a-guid', `{${randomUUID()}}`, `${randomUUID()},${randomUUID()}`, 'x'.repeat(300)]) {
     it(`go nowhere where they are none: ${given.slice(0, 12)}…`, async () => {
-      const answer = await room.knockAnew({
+      const answer = await room.reconnectFresh({
         headers: { 'x-ms-client-request-id': given, 'x-ms-correlation-request-id': given },
       })
       assertAccepted(answer)
@@ -368,7 +368,7 @@ describe('x-ms-client-request-id and x-ms-correlation-request-id', () => {
       'accept-language': 'marker',
       traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
     }
-    assertAccepted(await room.knockAnew({ headers: marked }))
+    assertAccepted(await room.reconnectFresh({ headers: marked }))
     const { headers } = sent()
     assert.doesNotMatch(JSON.stringify(headers), /marker|203\.0\.113|x-reconnect/)
     assert.equal(headers['traceparent'], undefined)

@@ -10,7 +10,7 @@ const [ORDERS] = info.backends as [string]
 const SECRETS_AND_IDS = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-|eyJ|127\.0\.0\.1|apim-prod|rg-apim/i
 
 describe('routes', () => {
-  it('are these seven functions and no others, without route prefix; beside them the queues', () => {
+  it('are these functions and no others, without route prefix; beside them the queues', () => {
     assert.deepEqual(
       room.sandbox.app.functions.toSorted((left, right) => (left.name < right.name ? -1 : 1)),
       [
@@ -32,17 +32,18 @@ describe('routes', () => {
   })
 
   it('match paths without regard to case, as in ARM', async () => {
-    assertAccepted(await room.knock({ path: `${room.freshBackend().toUpperCase()}/RECONNECT` }))
-    assertAccepted(await room.knock({ path: `${room.freshBackend().toLowerCase()}/reconnect` }))
+    assertAccepted(await room.reconnect({ path: `${room.freshBackend().toUpperCase()}/RECONNECT` }))
+    assertAccepted(await room.reconnect({ path: `${room.freshBackend().toLowerCase()}/reconnect` }))
     assert.equal((await room.get('/OPERATIONS', { authorization: `Bearer ${info.tokens.operator}` })).status, 200)
     for (const path of ['/HEALTH/Live', '/Health/READY', '/OpenAPI.JSON'])
       assert.equal((await room.get(path)).status, 200, path)
   })
 
   for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']) {
-    it(`answer ${method} on the reconnect route with 404, whoever asks, and reach nothing`, async () => {
+    it(`answer ${method} on the reconnect route with 404 for every caller, and reach nothing`, async () => {
       const before = room.reached()
-      for (const as of ['operator', null] as const) assert.deepEqual([(await room.knock({ method, as })).status], [404])
+      for (const as of ['operator', null] as const)
+        assert.deepEqual([(await room.reconnect({ method, as })).status], [404])
       assert.deepEqual(room.reached(), before)
     })
   }
@@ -65,8 +66,11 @@ describe('routes', () => {
   }
 
   it('are anonymous to the platform: a function key neither helps nor harms', async () => {
-    assert.equal((await room.knock({ as: null, headers: { 'x-functions-key': 'x' }, query: '?code=x' })).status, 401)
-    assertAccepted(await room.knockAnew({ headers: { 'x-functions-key': 'x' } }))
+    assert.equal(
+      (await room.reconnect({ as: null, headers: { 'x-functions-key': 'x' }, query: '?code=x' })).status,
+      401,
+    )
+    assertAccepted(await room.reconnectFresh({ headers: { 'x-functions-key': 'x' } }))
   })
 })
 
@@ -154,7 +158,7 @@ describe('every answer may not be stored or sniffed, is no redirect and carries 
       { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.stranger}` } },
     ],
     ['operations', 200, '/operations', { headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } }],
-    ['operations, to nobody', 401, '/operations', { headers: page }],
+    ['operations, without a token', 401, '/operations', { headers: page }],
     [
       'an operation that is none',
       404,
@@ -180,7 +184,7 @@ describe('every answer may not be stored or sniffed, is no redirect and carries 
         const answer = await call(origin, path, { ...request, ca: azure.caCertificate })
         assert.equal(answer.status, status)
         assertManners(answer)
-        // A 202's is the way to its operation, which nobody is sent to: it is no redirect. It is not there while storage is slow.
+        // A 202's is the way to its operation, and no client follows it by itself: it is no redirect. It is not there while storage is slow.
         if (status !== 202) assert.equal(answer.headers['location'], undefined)
         else if (answer.headers['x-reconnect-warning'] === undefined)
           assert.match(String(answer.headers['location']), /^\/operations\/[\w-]+$/)

@@ -175,7 +175,7 @@ describe('the grammar of each segment', () => {
   })
 })
 
-describe('whatever the host makes of a path, what is authorized is what would be sent', () => {
+describe('what is authorized is what would be sent, after any change of the path by the host', () => {
   afterEach(assertNothingReached)
   const asTool = async (path: string, status: number, backend?: string): Promise<void> => {
     const answer = await sendTarget(path, 'tool')
@@ -211,7 +211,7 @@ describe('whatever the host makes of a path, what is authorized is what would be
     await asTool(target({ group: 'rg-apim-eu' }), 403, ORDERS.replace('rg-apim', 'rg-apim-eu'))
   })
 
-  it('look-alikes of the granted one are refused as invalid, not folded into it', async () => {
+  it('look-alikes of the granted id are refused as invalid, not folded into it', async () => {
     const lookAlikes = [
       { backend: 'order%c5%bf' },
       { service: 'ap%c4%b1m-prod' },
@@ -235,7 +235,7 @@ describe('whatever the host makes of a path, what is authorized is what would be
 
   it('neither query nor headers can name another target', async () => {
     await asTool(`${target({ backend: 'payments' })}?backendId=orders&api-version=2024-05-01`, 403, PAYMENTS)
-    const answer = await room.knock({
+    const answer = await room.reconnect({
       backend: PAYMENTS,
       as: 'tool',
       headers: {

@@ -35,7 +35,7 @@ export interface Posted extends Answer {
 
 const JSON_TYPE = 'application/json'
 
-/** Posts a body to a webhook as it stands. */
+/** Posts a body to a webhook, unchanged. */
 export async function post(
   { sandbox }: Conversation,
   webhook: string,
@@ -115,7 +115,7 @@ export interface ShownOperation {
   readonly [member: string]: unknown
 }
 
-/** The operation as anybody may read it, once it is as it is waited for. */
+/** The operation as the API shows it, once it is as the test expects. */
 export async function operationWhen(
   room: Conversation,
   id: string | undefined,
@@ -158,7 +158,7 @@ export async function eventually(isSo: () => boolean | Promise<boolean>, patienc
   }
 }
 
-/** The queue as somebody with access to the storage account sees it. */
+/** The queue, as a client with access to the storage account sees it. */
 export function queueOf({ sandbox }: Conversation, name = 'reconnects'): QueueClient {
   return QueueServiceClient.fromConnectionString(sandbox.info.storage).getQueueClient(name)
 }

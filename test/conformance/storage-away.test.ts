@@ -7,7 +7,7 @@ import { assertRefused, startConversation, type Conversation, type Heard } from 
 import { AFTER, DRY_RUN, FORCE, outcomesOf, storageAccount, told } from './places.ts'
 
 const AWAY: readonly StorageMood[] = ['refuse', 'hang', 'busy']
-/** Whoever has found storage away does not wait for it again for so long, nor does /health/ready ask. */
+/** An instance that found storage away does not wait for it again for so long, nor does /health/ready ask. */
 const REST_MS = 5_000
 /** What a busy machine adds to a deadline. */
 const SLACK_MS = 1_500
@@ -52,7 +52,7 @@ describe('storage is away', { concurrency: 4 }, () => {
     const startedAt = performance.now()
     const [list, dryRun] = await Promise.all([
       room.get('/operations', { authorization: `Bearer ${room.sandbox.info.tokens.operator}` }),
-      room.knock({ headers: { 'x-reconnect-dry-run': 'true' } }),
+      room.reconnect({ headers: { 'x-reconnect-dry-run': 'true' } }),
     ])
     const tookMs = performance.now() - startedAt
     assert.deepEqual([list.status, list.headers['x-ms-error-code']], [503, 'ServiceUnavailable'])
@@ -64,7 +64,7 @@ describe('storage is away', { concurrency: 4 }, () => {
     it(`from the beginning (${mood}): 202 forwarded, not-recorded, no Location, and later ones join within the process`, async (t) => {
       const { room, storage, asked } = await aScene(t)
       await storage.become(mood)
-      const answer = await room.knock()
+      const answer = await room.reconnect()
       assertNotRecorded(answer, 'forwarded')
       assert.ok(answer.tookMs < 30_000, `took ${answer.tookMs} ms`)
       const { outcome, notRecorded, operationId } = await room.decision(answer)
@@ -72,16 +72,16 @@ describe('storage is away', { concurrency: 4 }, () => {
         { outcome, notRecorded, operationId },
         { outcome: 'forwarded', notRecorded: true, operationId: told(answer).operation },
       )
-      const next = await room.knock()
+      const next = await room.reconnect()
       assertNotRecorded(next, 'joined')
       assert.deepEqual([told(next).due, asked()], [told(answer).due, 1])
       assert.ok(next.tookMs < 1_000, `who comes next does not wait: ${next.tookMs} ms`)
     })
 
-    it(`with little time (${mood}): the whole request ends within the deadline, and is forwarded all the same`, async (t) => {
+    it(`with little time (${mood}): the whole request ends within the deadline, and is forwarded`, async (t) => {
       const { room, storage, asked } = await aScene(t, { RECONNECT_DEADLINE_SECONDS: '2' })
       await storage.become(mood)
-      const answer = await room.knock()
+      const answer = await room.reconnect()
       assertNotRecorded(answer, 'forwarded')
       assert.equal(asked(), 1)
       assert.ok(answer.tookMs < 2_000 + SLACK_MS, `took ${answer.tookMs} ms`)
@@ -90,13 +90,13 @@ describe('storage is away', { concurrency: 4 }, () => {
     it(`in the middle (${mood}), while ARM is asked: 202 within the deadline, one call to ARM`, async (t) => {
       const { room, storage, asked } = await aScene(t, { RECONNECT_DEADLINE_SECONDS: '4' })
       room.sandbox.azure.faults.set([{ target: 'arm', kind: 'slow', delayMs: 1_000, times: 1 }])
-      const knock = room.knock()
+      const reconnect = room.reconnect()
       while (asked() === 0) await delay(5)
       await storage.become(mood)
-      const answer = await knock
+      const answer = await reconnect
       assertNotRecorded(answer, 'forwarded')
       assert.ok(answer.tookMs < 4_000 + SLACK_MS, `took ${answer.tookMs} ms`)
-      assertNotRecorded(await room.knock(), 'joined')
+      assertNotRecorded(await room.reconnect(), 'joined')
       assert.equal(asked(), 1)
     })
   }
@@ -105,7 +105,7 @@ describe('storage is away', { concurrency: 4 }, () => {
     it(`a storm meanwhile (${mood}) costs ARM one call, and ends within the deadline`, async (t) => {
       const { room, storage, asked } = await aScene(t, { RECONNECT_DEADLINE_SECONDS: '5' })
       await storage.become(mood)
-      const answers = await Promise.all(Array.from({ length: 200 }, () => room.knock()))
+      const answers = await Promise.all(Array.from({ length: 200 }, () => room.reconnect()))
       assert.deepEqual([outcomesOf(answers), asked()], [{ forwarded: 1, joined: 199 }, 1])
       assert.ok(answers.every(({ headers }) => headers['x-reconnect-warning'] === 'not-recorded'))
       assert.ok(Math.max(...answers.map(({ tookMs }) => tookMs)) < 5_000 + SLACK_MS)
@@ -115,9 +115,9 @@ describe('storage is away', { concurrency: 4 }, () => {
 
   it('a storm on what is scheduled, when storage hangs: nobody waits for more than one time-out of it', async (t) => {
     const { room, storage, asked } = await aScene(t)
-    told(await room.knock())
+    told(await room.reconnect())
     await storage.become('hang')
-    const answers = await Promise.all(Array.from({ length: 500 }, () => room.knock()))
+    const answers = await Promise.all(Array.from({ length: 500 }, () => room.reconnect()))
     assert.deepEqual([outcomesOf(answers), asked()], [{ joined: 500 }, 1])
     assert.ok(
       Math.max(...answers.map(({ tookMs }) => tookMs)) < 2_000 + SLACK_MS,
@@ -128,46 +128,46 @@ describe('storage is away', { concurrency: 4 }, () => {
   it('one call to ARM per due time within the process: a shorter after and force are forwarded, the same is not', async (t) => {
     const { room, storage, asked } = await aScene(t)
     await storage.become('refuse')
-    assertNotRecorded(await room.knock(AFTER('PT10M')), 'forwarded')
-    assertNotRecorded(await room.knock(AFTER('PT10M')), 'joined')
-    assertNotRecorded(await room.knock(AFTER('PT5M')), 'forwarded')
-    assertNotRecorded(await room.knock(AFTER('PT5M')), 'joined')
-    assertNotRecorded(await room.knock({ ...AFTER('PT5M'), ...FORCE }), 'forwarded')
-    assertNotRecorded(await room.knock(DRY_RUN), 'dry-run')
+    assertNotRecorded(await room.reconnect(AFTER('PT10M')), 'forwarded')
+    assertNotRecorded(await room.reconnect(AFTER('PT10M')), 'joined')
+    assertNotRecorded(await room.reconnect(AFTER('PT5M')), 'forwarded')
+    assertNotRecorded(await room.reconnect(AFTER('PT5M')), 'joined')
+    assertNotRecorded(await room.reconnect({ ...AFTER('PT5M'), ...FORCE }), 'forwarded')
+    assertNotRecorded(await room.reconnect(DRY_RUN), 'dry-run')
     assert.equal(asked(), 3)
   })
 
-  it('a failure is a failure as ever, and nobody believes in it', async (t) => {
+  it('a failure is answered as ever, and no request joins it', async (t) => {
     const { room, storage, asked } = await aScene(t)
     await storage.become('refuse')
     room.sandbox.azure.faults.set([{ target: 'arm', kind: '409', times: 1 }])
-    const failed = await room.knock()
+    const failed = await room.reconnect()
     assertRefused(failed, 409, 'Conflict')
     assert.equal(failed.headers['x-reconnect-warning'], 'not-recorded')
-    assertNotRecorded(await room.knock(), 'forwarded')
+    assertNotRecorded(await room.reconnect(), 'forwarded')
     assert.equal(asked(), 2)
   })
 
   it('permission is asked for as ever', async (t) => {
     const { room, storage, asked } = await aScene(t)
     await storage.become('refuse')
-    assertRefused(await room.knock({ as: 'stranger' }), 403, 'AuthorizationFailed')
-    assertRefused(await room.knock({ as: 'tool', ...FORCE }), 403, 'AuthorizationFailed')
-    assertRefused(await room.knock({ as: null }), 401, 'AuthenticationFailed')
+    assertRefused(await room.reconnect({ as: 'stranger' }), 403, 'AuthorizationFailed')
+    assertRefused(await room.reconnect({ as: 'tool', ...FORCE }), 403, 'AuthorizationFailed')
+    assertRefused(await room.reconnect({ as: null }), 401, 'AuthenticationFailed')
     assert.equal(asked(), 0)
   })
 
   it('after-below-minimum and not-recorded are both said', async (t) => {
     const { room, storage } = await aScene(t)
     await storage.become('refuse')
-    const { headers } = await room.knock(AFTER('PT3S'))
+    const { headers } = await room.reconnect(AFTER('PT3S'))
     assert.equal(headers['x-reconnect-warning'], 'after-below-minimum, not-recorded')
   })
 
   for (const mood of AWAY) {
     it(`/operations answers 503 with Retry-After, after authentication (${mood})`, async (t) => {
       const { room, storage } = await aScene(t)
-      const { operation } = told(await room.knock())
+      const { operation } = told(await room.reconnect())
       await storage.become(mood)
       for (const path of [
         '/operations',
@@ -202,12 +202,12 @@ describe('storage is back again', { concurrency: 4 }, () => {
   for (const mood of AWAY) {
     it(`and operations are recorded again (${mood})`, async (t) => {
       const { room, storage, asked } = await aScene(t)
-      const before = told(await room.knock(AFTER('PT10M')))
+      const before = told(await room.reconnect(AFTER('PT10M')))
       await storage.become(mood)
-      assertNotRecorded(await room.knock(AFTER('PT5M')), 'forwarded')
+      assertNotRecorded(await room.reconnect(AFTER('PT5M')), 'forwarded')
       await storage.become('up')
       await delay(REST_MS + 2_000)
-      const answer = await room.knock(AFTER('PT1M'))
+      const answer = await room.reconnect(AFTER('PT1M'))
       assert.deepEqual(
         [told(answer).outcome, answer.headers['x-reconnect-warning'], asked()],
         ['forwarded', 'after-below-minimum', 3],

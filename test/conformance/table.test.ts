@@ -14,7 +14,7 @@ const sources = new Map(
     .map((name) => [name, readFileSync(join(FOLDER, name), 'utf8')]),
 )
 
-/** Titles of tests and suites as they stand in the source, templates included. */
+/** Titles of tests and suites as they are in the source, templates included. */
 function titlesOf(source: string, keyword: 'describe' | '(?:describe|it)'): readonly string[] {
   return [...source.matchAll(new RegExp(`^ *${keyword}\\(\\s*(['"\`])(.*?)\\1,`, 'gm'))].map(
     ([, , title = '']) => title,

@@ -1,4 +1,4 @@
-/** Contract, section 3, "Time": the whole request ends in time whatever anybody asks us to wait, and ARM is not asked more often than promised. */
+/** Contract, section 3, "Time": the whole request ends in time, even if ARM, the identity endpoint or the issuer asks for a longer wait, and ARM is not asked more often than promised. */
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -54,7 +54,7 @@ async function warmedUp(conversation: Conversation): Promise<Conversation> {
 
 await Promise.all([room, patient, withoutIdentity, withoutNewKeys].map(warmedUp))
 await Promise.all(
-  [room.knock(), patient.knock(), withoutNewKeys.knock()].map(async (first) => assertAccepted(await first)),
+  [room.reconnect(), patient.reconnect(), withoutNewKeys.reconnect()].map(async (first) => assertAccepted(await first)),
 )
 
 /** Nearly all of it is waiting, so all of it waits at the same time: every case has a backend or a sandbox of its own. */
@@ -62,7 +62,7 @@ describe('time', { concurrency: true }, () => {
   describe('the whole request ends within RECONNECT_DEADLINE_SECONDS, though', { concurrency: true }, () => {
     it('ARM never answers: 504, the outcome is unknown, and the message says so', async () => {
       const backend = faulty(room, { kind: 'hang' })
-      const answer = await room.knock({ backend })
+      const answer = await room.reconnect({ backend })
       assert.match(assertRefused(answer, 504, 'GatewayTimeout').message, /outcome is unknown/)
       assertInTime(answer)
       const { reason, fault, attempts, durationMs } = await room.decision(answer)
@@ -72,14 +72,14 @@ describe('time', { concurrency: true }, () => {
     })
 
     it('ARM answers after the deadline: 504, and what it said later changes nothing', async () => {
-      const answer = await room.knock({ backend: faulty(room, { kind: 'slow', delayMs: DEADLINE_MS + 1_000 }) })
+      const answer = await room.reconnect({ backend: faulty(room, { kind: 'slow', delayMs: DEADLINE_MS + 1_000 }) })
       assertRefused(answer, 504, 'GatewayTimeout')
       assertInTime(answer)
     })
 
     it('the identity endpoint never answers: 503 with Retry-After, and nothing was sent', async () => {
       withoutIdentity.sandbox.azure.faults.set([{ target: 'identity', kind: 'hang' }])
-      const answers = await Promise.all([1, 2, 3].map(() => withoutIdentity.knock()))
+      const answers = await Promise.all([1, 2, 3].map(() => withoutIdentity.reconnect()))
       for (const answer of answers) {
         assert.match(assertRefused(answer, 503, 'ServiceUnavailable').message, /Nothing was sent/)
         assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
@@ -97,7 +97,7 @@ describe('time', { concurrency: true }, () => {
     it('the issuer never answers a request for a key that is not known: 503 with Retry-After', async () => {
       const { azure } = withoutNewKeys.sandbox
       azure.faults.set([{ target: 'issuer', kind: 'hang' }])
-      const answer = await withoutNewKeys.knock({
+      const answer = await withoutNewKeys.reconnect({
         as: { token: await azure.mint({ kind: 'operator', key: 'unpublished' }) },
       })
       assertRefused(answer, 503, 'ServiceUnavailable')
@@ -107,7 +107,7 @@ describe('time', { concurrency: true }, () => {
     })
 
     it('the issuer has never answered: 503 with Retry-After, never 401', async () => {
-      const answer = await withoutIssuer.knock()
+      const answer = await withoutIssuer.reconnect()
       assertRefused(answer, 503, 'ServiceUnavailable')
       assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
       assertInTime(answer)
@@ -129,7 +129,7 @@ describe('time', { concurrency: true }, () => {
         for (const retryAfter of ['30', '3600', '2592000', '9999999999', inAnHour]) {
           it(`${kind} with Retry-After: ${retryAfter}`, async () => {
             const backend = faulty(patient, { kind, retryAfter })
-            const answer = await patient.knock({ backend })
+            const answer = await patient.reconnect({ backend })
             assertRefused(answer, Number(kind), code)
             assert.deepEqual(
               [
@@ -162,7 +162,7 @@ describe('time', { concurrency: true }, () => {
     ]) {
       it(`at most three times, a second apart, when it throttles with Retry-After ${retryAfter === undefined ? 'absent' : `'${retryAfter}'`}`, async () => {
         const backend = faulty(patient, { kind: '429', ...(retryAfter !== undefined && { retryAfter }) })
-        const answer = await patient.knock({ backend })
+        const answer = await patient.reconnect({ backend })
         assertRefused(answer, 429, 'SubscriptionRequestsThrottled')
         assert.deepEqual([patient.armReceived(backend).length, (await patient.decision(answer))['attempts']], [3, 3])
         for (const pause of pauses(patient, backend)) assert.ok(pause >= MIN_WAIT_MS - 1, `${pause} ms`)
@@ -176,7 +176,7 @@ describe('time', { concurrency: true }, () => {
     for (const kind of ['500', '502', '503', '504', '408', 'reset-before', 'reset-after']) {
       it(`at most twice after an outcome that is not known: ${kind}`, async () => {
         const backend = faulty(patient, { kind })
-        const answer = await patient.knock({ backend })
+        const answer = await patient.reconnect({ backend })
         const { attempts, ambiguous } = await patient.decision(answer)
         assert.deepEqual([attempts, ambiguous, patient.armReceived(backend).length], [2, true, 2])
         // Jitter: no two callers that failed together come back together; none comes back at once.
@@ -188,7 +188,7 @@ describe('time', { concurrency: true }, () => {
       const backend = sibling(patient.sandbox.info.backends[0] as string, 'mixed')
       const { faults } = patient.sandbox.azure
       for (const kind of ['429', '500', '500', '500']) faults.add({ target: 'arm', kind, scope: backend, times: 1 })
-      assertRefused(await patient.knock({ backend }), 502, 'BadGateway')
+      assertRefused(await patient.reconnect({ backend }), 502, 'BadGateway')
       assert.equal(patient.armReceived(backend).length, 3)
     })
 
@@ -203,7 +203,7 @@ describe('time', { concurrency: true }, () => {
         scope: backend,
         times: 1,
       })
-      assertAccepted(await patient.knock({ backend }))
+      assertAccepted(await patient.reconnect({ backend }))
       const [, second] = patient.armReceived(backend)
       assert.ok(Date.parse(second?.at ?? '') >= at)
     })
@@ -211,7 +211,7 @@ describe('time', { concurrency: true }, () => {
     it('as long as it takes: an answer that comes late but in time is a 202', async () => {
       const backend = patient.sandbox.info.backends[2] as string
       patient.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 2_500, scope: backend })
-      const answer = await patient.knock({ backend })
+      const answer = await patient.reconnect({ backend })
       assertAccepted(answer)
       assert.equal((await patient.decision(answer))['attempts'], 1)
     })
@@ -228,7 +228,7 @@ describe('time', { concurrency: true }, () => {
       it(`fails (${kind}): 503 with Retry-After within the deadline, nothing was sent, its words go to the log only`, async (t) => {
         const own = await warmedUp(await startConversation(t, short))
         own.sandbox.azure.faults.set([{ target: 'identity', kind }])
-        const answer = await own.knock()
+        const answer = await own.reconnect()
         assert.equal(
           assertRefused(answer, 503, 'ServiceUnavailable').message,
           'This app could not get a token for its managed identity. Nothing was sent. Try again.',
@@ -246,19 +246,19 @@ describe('time', { concurrency: true }, () => {
 
     it('is asked once for fifty cold requests at the same time', async (t) => {
       const own = await startConversation(t)
-      const answers = await Promise.all(Array.from({ length: 50 }, () => own.knockAnew()))
+      const answers = await Promise.all(Array.from({ length: 50 }, () => own.reconnectFresh()))
       for (const answer of answers) assertAccepted(answer)
       assert.deepEqual(own.reached(), { arm: 50, identity: 1 })
     })
   })
 
-  describe('a token that was believed before', () => {
+  describe('a token that was accepted before', () => {
     it('is refused once it has expired, tolerance included: what is remembered of it does not outlive it', async () => {
       // 60 seconds of tolerance, of which 4 are left.
       const token = await patient.sandbox.azure.mint({ kind: 'operator', expiresInSeconds: -56 })
-      assertAccepted(await patient.knockAnew({ as: { token } }))
+      assertAccepted(await patient.reconnectFresh({ as: { token } }))
       await delay(4_100)
-      const answer = await patient.knock({ as: { token } })
+      const answer = await patient.reconnect({ as: { token } })
       assertRefused(answer, 401, 'AuthenticationFailed')
       assert.equal((await patient.decision(answer))['reason'], 'token_expired')
     })

@@ -17,9 +17,9 @@ describe('a process that gets little time to run, with storage well', { concurre
 
   it('does not take the tables for away: the answers that came meanwhile count, and a reconnect is recorded', async () => {
     const { room, storage } = scenes[0]
-    assert.equal((await room.knock({ backend: room.freshBackend() })).status, 202)
+    assert.equal((await room.reconnect({ backend: room.freshBackend() })).status, 202)
     storage.add({ service: 'table' }, { kind: 'slow', delayMs: ANSWER_MS })
-    const answer = await whileStarved(room.sandbox.app.pid, room.knock({ backend: room.freshBackend() }))
+    const answer = await whileStarved(room.sandbox.app.pid, room.reconnect({ backend: room.freshBackend() }))
     assert.deepEqual(
       [told(answer).outcome, answer.headers['x-reconnect-warning'], (await room.decision(answer))['notRecorded']],
       ['forwarded', undefined, undefined],
@@ -64,13 +64,13 @@ describe('a Date of storage that is stale', () => {
     const { room, storage } = await startScene(t)
     storage.shiftDate(-5_000)
     // Two answers, so that an app that learns from them has learned.
-    for (let index = 0; index < 2; index += 1) await room.knock({ backend: room.freshBackend() })
+    for (let index = 0; index < 2; index += 1) await room.reconnect({ backend: room.freshBackend() })
     for (const [kind, request] of [
       ['reconnect', {}],
       ['dry run', DRY_RUN],
     ] as const) {
       const from = Date.now()
-      const answer = await room.knock({ backend: room.freshBackend(), ...AFTER('PT5M'), ...request })
+      const answer = await room.reconnect({ backend: room.freshBackend(), ...AFTER('PT5M'), ...request })
       const to = Date.now()
       const accepted = Date.parse(told(answer).due) - 300_000
       assert.ok(accepted >= from - 1 && accepted <= to + 1, `${kind}: ${accepted - from} ms after it was asked for`)

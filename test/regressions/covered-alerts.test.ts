@@ -11,7 +11,7 @@ import {
   effectsReach,
   fire,
   HISTORY_TABLE,
-  knockAt,
+  reconnectAt,
   PATIENCE_MS,
   QUEUE,
   startScene,
@@ -75,7 +75,7 @@ describe('an alert that comes after the covering reconnect was due', { concurren
     const first = operationOf(await fire(room, backend))
     await untilDuePassed(await operationWhen(room, first, isFinal, PATIENCE_MS))
     const lost = storage.add({ name: HISTORY_TABLE, write: true }, { kind: 'lose-answer' }, { times: 1 })
-    await room.knock({ backend: room.freshBackend() })
+    await room.reconnect({ backend: room.freshBackend() })
     await until('the answer was lost', () => lost.met() === 1)
     const second = operationOf(await fire(room, backend))
     assert.notEqual(second, first, 'it was answered as covered by a reconnect that is over')
@@ -104,22 +104,22 @@ describe('an alert that comes after the covering reconnect was due', { concurren
 describe('a reconnect that a sooner one has replaced', { concurrency: true }, () => {
   it('is not joined by the instance that sent it: both instances tell the same due time', async () => {
     const backend = room.freshBackend()
-    assert.equal(told(await room.knock({ backend, ...AFTER('PT10M') })).outcome, 'forwarded')
-    const sooner = told(await knockAt(room, another, backend, AFTER('PT5M')))
+    assert.equal(told(await room.reconnect({ backend, ...AFTER('PT10M') })).outcome, 'forwarded')
+    const sooner = told(await reconnectAt(room, another, backend, AFTER('PT5M')))
     assert.equal(sooner.outcome, 'forwarded')
     const [here, there] = await Promise.all([
-      room.knock({ backend, ...AFTER('PT15M') }),
-      knockAt(room, another, backend, AFTER('PT15M')),
+      room.reconnect({ backend, ...AFTER('PT15M') }),
+      reconnectAt(room, another, backend, AFTER('PT15M')),
     ])
     assert.deepEqual([told(here).due, told(there).due], [sooner.due, sooner.due])
   })
 
   it('is not joined by the instance that sent it once the sooner one is over', async () => {
     const backend = room.freshBackend()
-    assert.equal(told(await room.knock({ backend, ...AFTER('PT10M') })).outcome, 'forwarded')
-    const sooner = told(await knockAt(room, another, backend, AFTER('PT1S')))
+    assert.equal(told(await room.reconnect({ backend, ...AFTER('PT10M') })).outcome, 'forwarded')
+    const sooner = told(await reconnectAt(room, another, backend, AFTER('PT1S')))
     while (Date.now() <= Date.parse(sooner.due) + 100) await delay(50)
-    assert.equal(told(await room.knock({ backend, ...AFTER('PT10M') })).outcome, 'forwarded')
+    assert.equal(told(await room.reconnect({ backend, ...AFTER('PT10M') })).outcome, 'forwarded')
     assert.equal(room.armReceived(backend).length, 3)
   })
 
@@ -130,7 +130,7 @@ describe('a reconnect that a sooner one has replaced', { concurrency: true }, ()
     assert.equal((await operationWhen(room, first, isFinal, PATIENCE_MS)).state, 'forwarded')
     // The webhook learns how its operation ended.
     operationOf(await fire(room, backend, { sender }))
-    const sooner = told(await knockAt(room, another, backend, AFTER('PT1S')))
+    const sooner = told(await reconnectAt(room, another, backend, AFTER('PT1S')))
     while (Date.now() <= Date.parse(sooner.due) + 1_100) await delay(50)
     const later = operationOf(await fire(room, backend, { sender }))
     assert.notEqual(later, first, 'it was answered as covered by a reconnect that was replaced')
@@ -142,7 +142,7 @@ describe('who waited for a reconnect', { concurrency: true }, () => {
   it('joins it, however short after is: 30 requests at once are one POST', async () => {
     const backend = room.freshBackend()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 2_500, scope: backend, times: 1 })
-    const answers = await Promise.all(Array.from({ length: 30 }, () => room.knock({ backend, ...AFTER('PT1S') })))
+    const answers = await Promise.all(Array.from({ length: 30 }, () => room.reconnect({ backend, ...AFTER('PT1S') })))
     const outcomes = answers.map((answer) => told(answer).outcome).toSorted()
     assert.deepEqual([room.armReceived(backend).length, outcomes[0], outcomes[1]], [1, 'forwarded', 'joined'])
   })
@@ -150,9 +150,11 @@ describe('who waited for a reconnect', { concurrency: true }, () => {
   it('joins it on another instance too', async () => {
     const backend = room.freshBackend()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 2_500, scope: backend, times: 1 })
-    const first = room.knock({ backend, ...AFTER('PT1S') })
+    const first = room.reconnect({ backend, ...AFTER('PT1S') })
     await until('ARM is asked', () => room.armReceived(backend).length === 1)
-    const others = await Promise.all(Array.from({ length: 5 }, () => knockAt(room, another, backend, AFTER('PT1S'))))
+    const others = await Promise.all(
+      Array.from({ length: 5 }, () => reconnectAt(room, another, backend, AFTER('PT1S'))),
+    )
     const outcomes = [await first, ...others].map((answer) => told(answer).outcome)
     assert.deepEqual(
       [room.armReceived(backend).length, ...outcomes],

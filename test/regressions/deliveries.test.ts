@@ -142,7 +142,7 @@ describe('deliveries', { concurrency: true }, () => {
       const backend = room.freshBackend()
       // An id of an operation of this backend, as only the app can make one.
       room.sandbox.azure.faults.add({ target: 'arm', kind: '409', scope: backend, times: 1 })
-      const answer = await room.knock({ backend })
+      const answer = await room.reconnect({ backend })
       const { operationId } = await room.decision(answer)
       await room.sandbox.app.stop()
       const from = room.sandbox.logs.length

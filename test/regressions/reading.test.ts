@@ -59,7 +59,7 @@ describe('reading operations', { concurrency: true }, async () => {
     const { room } = made
 
     it('is readable by the caller that made the operation, although it holds the default grant alone', async () => {
-      const answer = await room.knock({ as: 'tool', backend: TOOLS_BACKEND })
+      const answer = await room.reconnect({ as: 'tool', backend: TOOLS_BACKEND })
       const { operation } = told(answer)
       assert.equal(answer.headers['location'], `/operations/${operation}`)
       const own = await read(room, `/operations/${operation}`, 'tool')
@@ -69,8 +69,8 @@ describe('reading operations', { concurrency: true }, async () => {
     })
 
     it('is readable by the caller of an operation that joined another', async () => {
-      const others = told(await room.knock({ as: 'operator', backend: TOOLS_BACKEND }))
-      const { operation } = told(await room.knock({ as: 'tool', backend: TOOLS_BACKEND }))
+      const others = told(await room.reconnect({ as: 'operator', backend: TOOLS_BACKEND }))
+      const { operation } = told(await room.reconnect({ as: 'tool', backend: TOOLS_BACKEND }))
       assert.equal((await read(room, `/operations/${operation}`, 'tool')).status, 200)
       assert.equal((await read(room, `/operations/${others.operation}`, 'tool')).status, 404, 'it is the operator’s')
     })
@@ -83,7 +83,7 @@ describe('reading operations', { concurrency: true }, async () => {
 
     it('tells no time of an operation that the caller may not read', async () => {
       const backends = Array.from({ length: OPERATIONS }, () => room.freshBackend())
-      await Promise.all(backends.map((backend) => room.knock({ backend })))
+      await Promise.all(backends.map((backend) => room.reconnect({ backend })))
       await until('all are listed', async () => (await listed(room, 'top=200'))?.length === OPERATIONS)
       const times = ((await listed(room, 'top=200')) ?? []).map(({ requestedAt }) => Date.parse(String(requestedAt)))
       // The real service may answer with fewer rows than were asked for, whenever it likes.

@@ -37,7 +37,7 @@ describe('two apps on one storage account, with a prefix each', async () => {
   })
 
   it('do not read each other’s operations', async () => {
-    const { operation } = told(await room.knock({ backend: room.freshBackend() }))
+    const { operation } = told(await room.reconnect({ backend: room.freshBackend() }))
     const operations = (await listed(staging, 'top=200')) ?? []
     assert.equal(operations.filter(({ id }) => id === operation).length, 0)
   })

@@ -9,7 +9,7 @@ import {
   effectsReach,
   fire,
   HISTORY_TABLE,
-  knockAt,
+  reconnectAt,
   listed,
   read,
   startScene,
@@ -45,8 +45,8 @@ describe('an error text that no row can hold', { concurrency: true }, () => {
   it('does not lock its backend: the next request is sent at once, and the failure is recorded with a short message', async () => {
     const backend = room.freshBackend()
     faults.add({ target: 'arm', kind: '409', code: 'Conflict', message: LONG_TEXT, scope: backend, times: 1 })
-    const failed = await room.knock({ backend })
-    const next = await knockAt(room, await another, backend)
+    const failed = await room.reconnect({ backend })
+    const next = await reconnectAt(room, await another, backend)
     assert.deepEqual([failed.status, next.status, room.armReceived(backend).length], [409, 202, 2], next.text)
     assert.equal(failed.headers['x-reconnect-warning'], undefined)
     const { operationId } = await room.decision(failed)
@@ -63,8 +63,8 @@ describe('an error text that no row can hold', { concurrency: true }, () => {
     const backend = room.freshBackend()
     storage.add({ service: 'table', contains: MARK }, REFUSED)
     faults.add({ target: 'arm', kind: '409', code: 'Conflict', message: MARK, scope: backend, times: 1 })
-    const failed = await room.knock({ backend })
-    const next = await knockAt(room, await another, backend)
+    const failed = await room.reconnect({ backend })
+    const next = await reconnectAt(room, await another, backend)
     assert.deepEqual([failed.status, next.status, room.armReceived(backend).length], [409, 202, 2], next.text)
     const { operationId } = await room.decision(failed)
     assert.equal((await operationOf(room, operationId)).state, 'failed')
@@ -92,7 +92,7 @@ describe('a copy for the history that storage refuses', () => {
     storage.add({ service: 'table', name: HISTORY_TABLE, write: true }, { kind: 'slow', delayMs: 300 })
     const [bad, ...good] = Array.from({ length: 8 }, () => room.freshBackend()) as [string, ...string[]]
     faults.add({ target: 'arm', kind: '409', code: 'Conflict', message: MARK, scope: bad, times: 1 })
-    const answers = await Promise.all([bad, ...good].map((backend) => room.knock({ backend })))
+    const answers = await Promise.all([bad, ...good].map((backend) => room.reconnect({ backend })))
     assert.deepEqual(
       answers.map(({ status }) => status),
       [409, ...good.map(() => 202)],
@@ -119,11 +119,14 @@ describe('trouble with the copies for the history', { concurrency: true }, () =>
     const another = await room.sandbox.startAnother()
     storage.add({ service: 'table', name: HISTORY_TABLE }, { kind: 'busy' })
     // Both have seen that it is away.
-    await Promise.all([room.knock({ backend: room.freshBackend() }), knockAt(room, another, room.freshBackend())])
+    await Promise.all([
+      room.reconnect({ backend: room.freshBackend() }),
+      reconnectAt(room, another, room.freshBackend()),
+    ])
     await until('both have met it', () => storage.calls({ name: HISTORY_TABLE }).length >= 2)
     const backend = room.freshBackend()
-    const one = await room.knock({ backend })
-    const other = await knockAt(room, another, backend)
+    const one = await room.reconnect({ backend })
+    const other = await reconnectAt(room, another, backend)
     assert.deepEqual(
       [told(one).outcome, told(other).outcome, room.armReceived(backend).length],
       ['forwarded', 'joined', 1],
@@ -136,7 +139,7 @@ describe('trouble with the copies for the history', { concurrency: true }, () =>
     const { room, storage } = take()
     const { lift, met } = storage.add({ service: 'table', name: HISTORY_TABLE }, { kind: 'busy' })
     const backends = Array.from({ length: 5 }, () => room.freshBackend())
-    for (const backend of backends) told(await room.knock({ backend, ...AFTER('PT10M') }))
+    for (const backend of backends) told(await room.reconnect({ backend, ...AFTER('PT10M') }))
     await until('a copy could not be written', () => met() > 0)
     lift()
     const service = (backends[0] as string).split('/backends/')[0]
@@ -159,11 +162,11 @@ describe('one answer that is lost on a copy for the history', () => {
       { kind: 'lose-answer' },
       { times: 1 },
     )
-    await room.knock({ backend: room.freshBackend() })
+    await room.reconnect({ backend: room.freshBackend() })
     await until('the answer was lost', () => lost.met() === 1)
     const backend = room.freshBackend()
-    const first = told(await knockAt(room, another, backend))
-    const second = await room.knock({ backend })
+    const first = told(await reconnectAt(room, another, backend))
+    const second = await room.reconnect({ backend })
     assert.deepEqual(
       [told(second).outcome, told(second).due, second.headers['x-reconnect-warning'], room.armReceived(backend).length],
       ['joined', first.due, undefined, 1],

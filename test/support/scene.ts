@@ -132,7 +132,7 @@ export function fire(
 }
 
 /** A request to the reconnect route of one more process of the app. */
-export async function knockAt(
+export async function reconnectAt(
   { sandbox }: Conversation,
   { port }: AppProcess,
   backend: string,
