@@ -162,7 +162,6 @@ describe('ARM said 429: relayed with its Retry-After', { concurrency: true }, ()
     })
     assert.match(answer.json().error.message as string, /Please try again after '372' seconds/)
     assert.equal(decision['outcome'], 'failed')
-    assert.ok(answer.tookMs < 10_000)
   })
 
   it('not at all where a second attempt succeeds', async () => {
@@ -237,7 +236,7 @@ describe(
     }
 
     it('503 with a Retry-After that does not fit: relayed, not waited for', async () => {
-      const { answer } = await assertBecomes(faulty({ kind: '503', retryAfter: '120' }), {
+      await assertBecomes(faulty({ kind: '503', retryAfter: '120' }), {
         status: 503,
         code: 'ServiceUnavailable',
         reason: 'arm_unavailable',
@@ -245,7 +244,6 @@ describe(
         posts: 1,
         retryAfter: '120',
       })
-      assert.ok(answer.tookMs < 10_000)
     })
 
     it('a second attempt that succeeds is a 202, recorded as ambiguous', async () => {

@@ -53,6 +53,12 @@ export interface Conversation {
   armReceived(backend: string): readonly ReceivedRequest[]
 }
 
+/**
+ * The default of RECONNECT_DEADLINE_SECONDS. A request that waits for a dependency that never answers takes at least this long, and a request
+ * that does not wait takes a hundredth of it: a bound that a busy machine keeps.
+ */
+export const DEFAULT_DEADLINE_MS = 30_000
+
 const JSON_TYPE = { 'content-type': 'application/json' }
 /** The log of the app comes over another channel than its answer. */
 const LOG_PATIENCE_MS = 3_000

@@ -240,7 +240,6 @@ describe('while a request is in flight', { concurrency: 3 }, () => {
     const answer = await waiter.reconnect()
     assert.match(assertRefused(answer, 503, 'ServiceUnavailable').message, /Nothing was sent/)
     assert.match(String(answer.headers['retry-after']), /^[1-9][0-9]*$/)
-    assert.ok(answer.tookMs < 2_500, `took ${answer.tookMs} ms`)
     assert.deepEqual([waiter.reached().arm, (await waiter.decision(answer))['reason']], [0, 'in_flight_elsewhere'])
     assertRefused(await first, 504, 'GatewayTimeout')
     assert.equal(told(await waiter.reconnect()).outcome, 'forwarded', 'a failure delays no other request')

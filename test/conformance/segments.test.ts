@@ -248,7 +248,7 @@ describe('what is authorized is what would be sent, after any change of the path
   })
 
   it('a target in absolute form is judged by its path', async () => {
-    await asTool(`http://elsewhere.example${target({ backend: 'payments' })}`, 403, PAYMENTS)
+    await asTool(`${info.proxy}${target({ backend: 'payments' })}`, 403, PAYMENTS)
   })
 })
 
