@@ -71,7 +71,7 @@ ${alert('generic', forGeneric)}
 # Alertmanager by hand; the alert is over, so that nothing is done: 200
 ${withJson(`${curl} -i -X POST '${info.proxy}/alerts/alertmanager' -H 'Authorization: Bearer ${info.webhookSecrets.ALERTMANAGER_TOKEN}' ${type}`, '{"alerts":[{"status":"resolved","labels":{"apim_service":"apim-prod","backend_id":"orders"}}]}')}
 
-# the history: what was asked, by whom, and what became of it
+# the history: what was asked, by whom, and the outcome
 ${curl} ${bearer('operator')} '${info.proxy}/operations'
 
 # what ARM has received

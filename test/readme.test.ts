@@ -1,30 +1,26 @@
-/** What README.md and the sandbox's banner say: every command is run, every example used, every name looked up. Only the Kusto query is taken on trust. */
+/** What README.md and the sandbox's banner say: every command is run, every example used, every name looked up. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { after, describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ApiManagementClient } from '@azure/arm-apimanagement'
 import { API_CLIENT_ID } from '../sandbox/azure/directory.ts'
 import { SUBSCRIPTION_ID } from '../sandbox/azure/resources.ts'
 import { PROJECT_ROOT } from '../sandbox/create-sandbox.ts'
-import { readConfig } from '../src/config/read-config.ts'
-import { WIRE } from '../src/http/failure-reply.ts'
-import { openApiDocument } from '../src/http/openapi/document.ts'
-import { parsePolicy } from '../src/policy/policy-document.ts'
 import { call } from './sandbox/raw-http.ts'
-import { EXAMPLES, example, PROSE, quoted, README, table } from './support/readme.ts'
+import { openDocument, quoted } from './support/documents.ts'
 import { startSandbox } from './support/start-sandbox.ts'
 import { bash, freshTree, stopGroup } from './support/terminal.ts'
-import { trust } from './support/tls-authority.ts'
 
+const { text: README, prose: PROSE, examples: EXAMPLES, example } = openDocument('README.md')
+const MAX_LINES = 160
 const packageJson = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as {
   scripts: Record<string, string>
-  dependencies: Record<string, string>
-  devDependencies: Record<string, string>
+  dependencies: object
+  devDependencies: object
 }
 const without = (prefix: string, command: string): string => {
   assert.ok(command.startsWith(prefix), command)
@@ -40,7 +36,7 @@ describe('quick start', { concurrency: true }, () => {
     assert.deepEqual([packages['']?.dependencies, packages['']?.devDependencies], [dependencies, devDependencies])
   })
 
-  it('npm start brings everything up, its banner’s commands work when pasted as they stand, and Ctrl-C ends everything', async (t) => {
+  it('npm start brings everything up, its banner’s commands work when pasted unchanged, and Ctrl-C ends everything', async (t) => {
     const folder = await freshTree()
     t.after(() => rm(folder, { recursive: true, force: true }))
     const command = without('npm ci &&', example('sh', 'npm start'))
@@ -88,7 +84,7 @@ describe('quick start', { concurrency: true }, () => {
       ['# an alert of every sender, each for a backend of its own: accepted (202), delivered a moment later', '202'],
       ...['alertmanager', 'grafana', 'event-grid', 'generic'].map(() => ['', '202']),
       ['# Alertmanager by hand; the alert is over, so that nothing is done: 200', '200'],
-      ['# the history: what was asked, by whom, and what became of it', '["value"]'],
+      ['# the history: what was asked, by whom, and the outcome', '["value"]'],
       ['# what ARM has received', '["value","effects"]'],
       ['', '200'],
       ['', '["openapi","info","servers","tags","paths","components"]'],
@@ -113,274 +109,154 @@ describe('quick start', { concurrency: true }, () => {
   })
 })
 
+/** A tool that is not on the machine is said loudly: what it would have run did not run. */
+function isThere(tool: string, t: TestContext): boolean {
+  try {
+    execFileSync('sh', ['-c', `${tool} --version`], { stdio: 'ignore' })
+    return true
+  } catch {
+    console.error(`DID NOT RUN: ${t.name}: ${tool} is not on this machine`)
+    t.skip(`did not run: ${tool} is not on this machine`)
+    return false
+  }
+}
+
 describe('calling it', async () => {
   const sandbox = await startSandbox({ after })
   const { info, azure } = sandbox
-  trust({ certificate: azure.caCertificate })
+  const folder = await mkdtemp(join(tmpdir(), 'readme-'))
+  after(() => rm(folder, { recursive: true, force: true }))
+  const infoFile = join(folder, 'info.json')
+  await writeFile(infoFile, JSON.stringify(info))
   const filledIn = (text: string): string =>
     text
       .replaceAll('https://<app>.azurewebsites.net', info.proxyTls)
       .replaceAll('<app id>', API_CLIENT_ID)
       .replaceAll('/subscriptions/<guid>', `/subscriptions/${SUBSCRIPTION_ID}`)
+      .replaceAll("'<guid>'", `'${SUBSCRIPTION_ID}'`)
+  /** A backend of its own for each language: none joins another's reconnect. */
+  const [, , , , ...fresh] = info.backends
+  const inEach = (language: string) => ({
+    APP: info.proxy,
+    TOKEN: info.tokens.operator,
+    BACKEND: fresh[['python', 'csharp', 'incident'].indexOf(language)] as string,
+    NODE_EXTRA_CA_CERTS: info.armCa,
+    CURL_CA_BUNDLE: info.armCa,
+  })
+  const asked = (backend: string): readonly unknown[] =>
+    azure.journal
+      .effects()
+      .filter((effect) => effect.backend === backend)
+      .map(({ after: given }) => given)
 
-  // In this order: the SDK asks for one in five minutes, curl then for one in two, which is sooner.
-  it('with the official SDK', async () => {
-    azure.journal.clear()
-    const snippet = filledIn(example('ts', 'ApiManagementClient'))
-    const asked: unknown[] = []
-    const credential = {
-      getToken(scope: unknown) {
-        asked.push(scope)
-        return Promise.resolve({ token: info.tokens.operator, expiresOnTimestamp: Date.now() + 3_600_000 })
-      },
-    }
-    const AsyncFunction = (async () => {}).constructor as new (
-      ...parts: string[]
-    ) => (...values: unknown[]) => Promise<void>
-    await new AsyncFunction('ApiManagementClient', 'credential', 'subscriptionId', snippet)(
-      ApiManagementClient,
-      credential,
-      SUBSCRIPTION_ID,
-    )
-    assert.deepEqual(
-      [asked.flat(), azure.journal.effects().map(({ after: given }) => given)],
-      [[`api://${API_CLIENT_ID}/.default`], ['PT5M']],
-    )
+  it('the first call in a second terminal, and the first alert', async () => {
+    const commands = example('sh', 'npm run -s token')
+      .replace('http://127.0.0.1:7071', info.proxy)
+      .replace('-- operator', `-- operator --info ${infoFile}`)
+    const { code, stdout, stderr } = await bash(commands)
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /^HTTP\/1\.1 202 /)
+    const alert = quoted(PROSE).find((text) => text.startsWith('npm run -s alert')) as string
+    const answer = await bash(`${alert} --info ${infoFile}`)
+    assert.match(answer.stdout, /^HTTP\/1\.1 202 /, answer.stderr)
   })
 
-  it('with az and curl', async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), 'bin-'))
-    t.after(() => rm(folder, { recursive: true, force: true }))
-    // Stands in for a signed-in Azure CLI: it gives the operator's token for exactly the arguments that give one in earnest.
-    const expected = `account get-access-token --scope api://${API_CLIENT_ID}/.default --query accessToken -o tsv`
-    await writeFile(join(folder, 'az'), `#!/bin/sh\n[ "$*" = '${expected}' ] && echo '${info.tokens.operator}'\n`)
+  it('curl and az rest, with the token of az', async () => {
+    // Stands in for a signed-in Azure CLI: it gives the operator's token, and sends a request, for exactly these arguments only.
+    const url = `${info.proxyTls}/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim/providers/Microsoft.ApiManagement/service/apim-prod/backends/orders/reconnect`
+    const token = `account get-access-token --scope api://${API_CLIENT_ID}/.default --query accessToken -o tsv`
+    const rest = `rest --verbose --method post --resource api://${API_CLIENT_ID} --url ${url} --body {"properties":{"after":"PT5M"}}`
+    await writeFile(
+      join(folder, 'az'),
+      `#!/bin/sh
+case "$*" in
+  '${token}') echo '${info.tokens.operator}' ;;
+  '${rest}') curl -sS -i -X POST -H "Authorization: Bearer ${info.tokens.operator}" -H 'Content-Type: application/json' -d '{"properties":{"after":"PT5M"}}' '${url}' ;;
+  *) echo "az was called with other arguments: $*" >&2; exit 1 ;;
+esac
+`,
+    )
     await chmod(join(folder, 'az'), 0o755)
-    const commands = filledIn(example('sh', 'az account')).replace('curl ', "curl -sS -w '%{http_code}' ")
+    const commands = filledIn(`${example('sh', 'az account')}${example('sh', 'az rest')}`)
     assert.doesNotMatch(commands, /<[a-z ]+>/)
-    const { code, stdout, stderr } = await bash(commands, PROJECT_ROOT, {
+    const { code, stdout, stderr } = await bash(`set -e\n${commands}`, PROJECT_ROOT, {
       PATH: `${folder}:${process.env['PATH'] ?? ''}`,
       CURL_CA_BUNDLE: info.armCa,
     })
-    assert.deepEqual([code, stdout], [0, '202'], stderr)
+    assert.equal(code, 0, `${stdout}${stderr}`)
+    assert.equal([...stdout.matchAll(/^HTTP\/1\.1 202 /gm)].length, 2, stdout)
   })
 
-  it('with curl for the history: what was asked before stands there', async () => {
-    const command = filledIn(example('sh', '/operations?')).replace('curl ', 'curl -sS ')
-    assert.doesNotMatch(command, /<[a-z ]+>/)
-    const { code, stdout, stderr } = await bash(command, PROJECT_ROOT, {
-      token: info.tokens.operator,
-      CURL_CA_BUNDLE: info.armCa,
-    })
+  it('the official SDK for JavaScript', async () => {
+    const snippet = filledIn(example('js', 'ApiManagementClient'))
+    assert.ok(snippet.includes('new DefaultAzureCredential()'))
+    await symlink(join(PROJECT_ROOT, 'node_modules'), join(folder, 'node_modules'))
+    await writeFile(
+      join(folder, 'call.mjs'),
+      snippet
+        .replace("'orders'", "'payments'")
+        .replace(
+          'new DefaultAzureCredential()',
+          `DefaultAzureCredential && { getToken: async (scope) => [scope].flat().join() === 'api://${API_CLIENT_ID}/.default' ? { token: process.env.TOKEN, expiresOnTimestamp: Date.now() + 3_600_000 } : null }`,
+        ),
+    )
+    const { code, stdout, stderr } = await bash(`node ${join(folder, 'call.mjs')}`, folder, inEach('js'))
     assert.equal(code, 0, stderr)
-    const { value } = JSON.parse(stdout) as { value: { state: string; after?: string }[] }
-    assert.deepEqual(
-      value.map(({ state, after: given }) => [state, given]),
-      [
-        ['forwarded', undefined],
-        ['forwarded', 'PT5M'],
-      ],
-    )
+    assert.match(stdout, /^202 forwarded \d{4}-/)
   })
 
-  it('documents the versions that are supported, and the default', () => {
-    const config = readConfig(
-      { ENTRA_TENANT_ID: SUBSCRIPTION_ID, ENTRA_AUDIENCE: 'x', AzureWebJobsStorage: 'UseDevelopmentStorage=true' },
-      () => undefined,
-    )
-    assert.ok(config.ok)
-    const [row = ''] = README.split('\n').filter((line) => line.startsWith('| `?api-version=` |'))
-    assert.deepEqual(
-      quoted(row).filter((text) => text.startsWith('2')),
-      config.value.arm.apiVersions,
-    )
-    assert.ok(row.includes(`\`${config.value.arm.defaultApiVersion}\` (default)`))
+  it('Python', async (t) => {
+    if (!isThere('python3', t)) return
+    await writeFile(join(folder, 'call.py'), example('python', 'urllib'))
+    const env = inEach('python')
+    const { code, stdout, stderr } = await bash(`python3 ${join(folder, 'call.py')}`, folder, env)
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /^202 forwarded \d{4}-/)
+    assert.deepEqual(asked(env.BACKEND), ['PT5M'])
   })
 
-  it('documents the record: every member that it names is written', async () => {
-    const backend = info.backends[1] as string
-    await call(info.proxy, `${backend}/reconnect`, {
+  it('.NET', async (t) => {
+    if (!isThere('dotnet', t)) return
+    await writeFile(join(folder, 'call.cs'), example('csharp', 'HttpClient'))
+    const env = { ...inEach('csharp'), DOTNET_CLI_TELEMETRY_OPTOUT: '1', DOTNET_NOLOGO: '1' }
+    const { code, stdout, stderr } = await bash(`dotnet run ${join(folder, 'call.cs')}`, folder, env, 300_000)
+    assert.equal(code, 0, `${stdout}${stderr}`)
+    assert.match(stdout, /^202 forwarded$/m)
+    assert.deepEqual(asked(env.BACKEND), ['PT5M'])
+  })
+
+  it('at 3 a.m.: what is known of the backend, and whether the app is well', async () => {
+    const env = inEach('python')
+    await call(info.proxy, `${env.BACKEND}/reconnect`, {
       method: 'POST',
-      headers: {
-        authorization: `Bearer ${info.tokens.operator}`,
-        'content-type': 'application/json',
-        'x-ms-client-request-id': SUBSCRIPTION_ID,
-      },
-      body: '{"properties":{"after":"PT5M"}}',
+      headers: { authorization: `Bearer ${env.TOKEN}` },
     })
-    await call(info.proxy, `${backend}/reconnect`, { method: 'POST' })
-    const [, said = ''] =
-      /^Every request, every alert and every delivery ends in one line of JSON([\s\S]*?)\n\n/m.exec(README) ?? []
-    const named = quoted(said.replace(/\([^)]*\)/g, '')).filter((word) => /^[a-z][A-Za-z]+$/.test(word))
-    assert.ok(named.length >= 16)
-    const written = () =>
-      new Set(
-        sandbox.logs
-          .filter(({ message }) => message.startsWith('{"event":"reconnect.decision"'))
-          .flatMap(({ message }) => Object.keys(JSON.parse(message) as object)),
-      )
-    const missing = () => named.filter((member) => !written().has(member))
-    for (let waitedMs = 0; missing().length > 0 && waitedMs < 3_000; waitedMs += 10) await delay(10)
-    assert.deepEqual(missing(), [])
-  })
-})
-
-describe('the error table', () => {
-  it('has the statuses and codes of the failure table, and no others', () => {
-    const documented = table('status', 'code', 'what to do').flatMap(([statuses = '', codes = '']) =>
-      quoted(codes).map((code, index) => {
-        const all = statuses.split(',').map((status) => status.trim())
-        return `${all.length === 1 ? all[0] : all[index]} ${code}`
-      }),
-    )
-    const real = Object.values(WIRE).map(({ status, code }) => `${status} ${code}`)
-    assert.deepEqual([...new Set(documented)].toSorted(), [...new Set(real)].toSorted())
-  })
-})
-
-describe('configuration', () => {
-  /** What the platform itself sets. */
-  const PLATFORM = new Set(['IDENTITY_ENDPOINT', 'MSI_ENDPOINT', 'WEBSITE_AUTH_ENABLED'])
-  const rows = table('setting', 'meaning')
-
-  it('documents every setting that is read, and none that is not', () => {
-    const read = new Set<string>()
-    const env = new Proxy(
-      {},
-      { get: (_, name) => void read.add(String(name)), has: (_, name) => Boolean(read.add(String(name))) },
-    )
-    assert.equal(readConfig(env, () => undefined).ok, false)
-    const documented = rows
-      .filter(([, meaning = '']) => !/^the platform.s own/.test(meaning))
-      .flatMap(([names = '']) => quoted(names))
-    assert.deepEqual(documented.toSorted(), [...read].filter((name) => !PLATFORM.has(name)).toSorted())
-  })
-
-  it('documents the defaults', () => {
-    const config = readConfig(
-      { ENTRA_TENANT_ID: SUBSCRIPTION_ID, ENTRA_AUDIENCE: 'x', AzureWebJobsStorage: 'UseDevelopmentStorage=true' },
-      () => undefined,
-    )
-    assert.ok(config.ok)
-    const { entra, deadlineMs, mode, arm } = config.value
-    const meaning = (name: string): string => rows.find(([names = '']) => quoted(names).includes(name))?.[1] ?? ''
-    for (const [name, value] of [
-      ['ENTRA_AUTHORITY', entra.authority],
-      ['ENTRA_SCOPES', entra.scopes.join(',')],
-      ['RECONNECT_DEADLINE_SECONDS', String(deadlineMs / 1_000)],
-      ['RECONNECT_MODE', mode],
-      ['ARM_ENDPOINT', arm.endpoint],
-    ] as const) {
-      assert.ok(meaning(name).replaceAll('`', '').startsWith(value), `${name}: ${meaning(name)}`)
-    }
-  })
-
-  it('shows a policy that is one, as are the example and the sample settings', async () => {
-    const shown = example('json', '"grants"')
-    const { $schema } = JSON.parse(shown) as { $schema: string }
-    assert.ok(existsSync(join(PROJECT_ROOT, $schema)))
-    for (const text of [shown, await readFile(join(PROJECT_ROOT, 'examples/policy.json'), 'utf8')])
-      assert.equal(parsePolicy(text).ok, true)
-    const { Values } = JSON.parse(await readFile(join(PROJECT_ROOT, 'local.settings.sample.json'), 'utf8')) as {
-      Values: Record<string, string>
-    }
-    assert.equal(readConfig(Values, () => shown).ok, true)
-  })
-
-  it('npm run explain says that the example is allowed, and why', async () => {
-    const { code, stdout, stderr } = await bash(example('sh', '--as role:Reconnect.Operator'))
-    assert.match(stdout, /Decision +ALLOWED/, `${stdout}${stderr}`)
-    assert.equal(code, 0)
-    assert.match(stdout, /Because +grants\[0\] gives 'reconnect' to role:Reconnect\.Operator/)
-  })
-})
-
-describe('alert webhooks', () => {
-  it('npm run explain says what the saved alert would come to', async () => {
-    const { code, stdout, stderr } = await bash(example('sh', '--webhook alertmanager'))
-    assert.match(stdout, /Answer +202/, `${stdout}${stderr}`)
-    assert.equal(code, 0)
-    assert.match(stdout, /Because +grants\[\d+\] gives 'reconnect' to webhook:alertmanager/)
-  })
-
-  it('lists every outcome that an alert can have', () => {
-    const listed = table('outcome', 'meaning').flatMap(([names = '']) => quoted(names))
-    const { AlertAnswer } = (
-      openApiDocument({
-        apiVersions: { supported: ['2024-05-01'], fallback: '2024-05-01' },
-        publicUrl: undefined,
-        functions: new Set(['alert-receive']),
-      }) as { components: { schemas: { AlertAnswer: { properties: { outcome: { enum: string[] } } } } } }
-    ).components.schemas
-    assert.deepEqual(listed.toSorted(), AlertAnswer.properties.outcome.enum.toSorted())
-  })
-
-  it('shows authentication as the policy takes it', () => {
-    const shown = [...README.matchAll(/`(\{"type":"[^`]+\})`/g)].map(([, text = '']) =>
-      text
-        .replaceAll('…', 'SECRET_OF_YOURS')
-        .replace('<client id>', SUBSCRIPTION_ID)
-        .replace('<client id of the caller>', SUBSCRIPTION_ID),
-    )
-    assert.ok(shown.length >= 7)
-    for (const text of shown)
-      assert.equal(
-        parsePolicy(`{"webhooks":{"a":{"format":"alertmanager","backend":"{id}","authentication":${text}}}}`).ok,
-        true,
-        text,
-      )
-    const [, azureMonitor = ''] = /`"azure-monitor": (\{.*?\})` and a grant/.exec(README) ?? []
-    assert.equal(parsePolicy(`{"webhooks":{"a":${azureMonitor}}}`).ok, true, azureMonitor)
-  })
-
-  it('has a page for each sender', () => {
-    const section = README.slice(README.indexOf('## Alert webhooks'), README.indexOf('## Security model'))
-    for (const sender of ['Azure Monitor', 'Alertmanager', 'Grafana', 'Event Grid', 'Anything else'])
-      assert.ok(section.includes(`### ${sender}\n`), sender)
+    const listed = await bash(example('sh', '/operations').replace('curl ', 'curl -sS '), PROJECT_ROOT, env)
+    const { value } = JSON.parse(listed.stdout) as { value: { backend: string }[] }
+    assert.ok(value.length > 0 && value.every(({ backend }) => backend === env.BACKEND), listed.stdout)
+    const health = quoted(PROSE).find((text) => text.startsWith('curl') && text.includes('/health/ready')) as string
+    assert.match((await bash(health, PROJECT_ROOT, env)).stdout, /"status":"ready"/)
   })
 })
 
 describe('what else is named', () => {
-  it('exists: scripts, files, links', () => {
-    for (const name of README.matchAll(/npm run ([\w:-]+)/g))
+  it('exists: scripts, files and links', () => {
+    for (const name of README.matchAll(/npm run (?:-s )?([\w:-]+)/g))
       assert.ok(packageJson.scripts[name[1] as string] !== undefined, name[0])
-    for (const link of README.matchAll(/\]\((?!https?:)([^)#]+)\)/g))
-      assert.ok(existsSync(join(PROJECT_ROOT, link[1] as string)), link[0])
+    for (const [whole, path = ''] of README.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]+)?\)/g))
+      assert.ok(existsSync(join(PROJECT_ROOT, path)), whole)
     for (const path of quoted(PROSE).filter((text) => /^(?:src|sandbox|docs|infra|examples)\/[\w./-]+$/.test(text)))
       assert.ok(existsSync(join(PROJECT_ROOT, path)), path)
   })
 
-  it('is every runtime dependency, with its home', async () => {
-    const rows = table('runtime dependency', 'home', 'why')
-    assert.deepEqual(
-      rows.flatMap(([names = '']) => quoted(names)).toSorted(),
-      Object.keys(packageJson.dependencies).toSorted(),
-    )
-    const sources = (await readdir(join(PROJECT_ROOT, 'src'), { recursive: true })).filter((name) =>
-      name.endsWith('.ts'),
-    )
-    for (const [names = '', homes = ''] of rows) {
-      for (const dependency of quoted(names)) {
-        const users = sources.filter((name) =>
-          new RegExp(
-            `^import (?!type)[^']*from '${dependency}(?:/[^']*)?'|await import\\('${dependency}'\\)`,
-            'm',
-          ).test(readFileSync(join(PROJECT_ROOT, 'src', name), 'utf8')),
-        )
-        assert.ok(users.length > 0, dependency)
-        const strangers = users.filter(
-          (name) => name !== 'index.ts' && !quoted(homes).some((home) => `src/${name}`.startsWith(`${home}/`)),
-        )
-        assert.deepEqual(strangers, [], dependency)
-      }
-    }
+  it('is every example: none is shown that no test here uses', () => {
+    const counts: Record<string, number> = {}
+    for (const { language } of EXAMPLES) counts[language] = (counts[language] ?? 0) + 1
+    // The one without language is the picture of a request's life. Deployment is for test/infra/deploy-doc.test.ts.
+    assert.deepEqual(counts, { '': 1, sh: 7, js: 1, python: 1, csharp: 1 })
   })
 
-  it('is every example: none is shown that no test here uses', () => {
-    const counts = EXAMPLES.map(({ language }) => language).reduce<Record<string, number>>(
-      (all, language) => ({ ...all, [language]: (all[language] ?? 0) + 1 }),
-      {},
-    )
-    // Those without language are the pictures of a request's and an alert's life.
-    assert.deepEqual(counts, { '': 2, sh: 7, ts: 1, json: 1, kusto: 1 })
+  it('fits on a few screens', () => {
+    assert.ok(README.split('\n').length <= MAX_LINES, `${README.split('\n').length} lines`)
   })
 })

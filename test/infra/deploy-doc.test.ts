@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parse as parseYaml } from 'yaml'
 import { PROJECT_ROOT } from '../../sandbox/create-sandbox.ts'
-import { quoted } from '../support/readme.ts'
+import { quoted } from '../support/documents.ts'
 import { bash } from '../support/terminal.ts'
 
 const read = (name: string): string => readFileSync(join(PROJECT_ROOT, name), 'utf8')

@@ -237,6 +237,8 @@ const DRIVE_PROGRAMS: ReadonlySet<string> = new Set([
   'test/clients/openapi-readers.check.ts',
   'test/model/coordination.check.ts',
   'test/infra/bicep.ts',
+  'test/docs.test.ts',
+  'test/readme.test.ts',
 ])
 
 /** Skipped tests prove nothing, and a focused one hides the others. */

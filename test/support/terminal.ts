@@ -12,13 +12,18 @@ export interface Run {
 }
 
 /** Runs bash in a folder, as in a terminal, but without HTTP proxies between curl and the loopback address. */
-export async function bash(command: string, cwd = PROJECT_ROOT, env: NodeJS.ProcessEnv = {}): Promise<Run> {
+export async function bash(
+  command: string,
+  cwd = PROJECT_ROOT,
+  env: NodeJS.ProcessEnv = {},
+  timeoutMs = 60_000,
+): Promise<Run> {
   try {
     return {
       code: 0,
       ...(await promisify(execFile)('bash', ['-c', command], {
         cwd,
-        timeout: 60_000,
+        timeout: timeoutMs,
         env: { ...process.env, NO_PROXY: '*', no_proxy: '*', ...env },
       })),
     }
