@@ -32,7 +32,7 @@ const whatWasSaid = ({
 }: Heard): string[] => Object.keys(ours).toSorted()
 
 describe('202', () => {
-  it('means that ARM accepted the reconnect: it took effect there, once, on this backend', async () => {
+  it('a 202 means that ARM accepted the reconnect: it took effect there, once, on this backend', async () => {
     assertAccepted(await room.reconnect({ backend: PAYMENTS }))
     assert.deepEqual(
       [azure.journal.counts().received, azure.journal.effects().map(({ backend }) => backend)],
@@ -40,7 +40,7 @@ describe('202', () => {
     )
   })
 
-  it('has no body, and these headers', async () => {
+  it('a 202 has no body, and these headers', async () => {
     const answer = await room.reconnectFresh({ headers: { 'x-ms-client-request-id': randomUUID() } })
     assertAccepted(answer)
     assert.equal(answer.headers['content-length'], '0')
@@ -60,7 +60,7 @@ describe('202', () => {
     ])
   })
 
-  it('passes on ARM’s x-ms-request-id, x-ms-correlation-request-id and x-ms-routing-request-id', async () => {
+  it('a 202 passes on ARM’s x-ms-request-id, x-ms-correlation-request-id and x-ms-routing-request-id', async () => {
     const answer = await room.reconnectFresh()
     const { armStatus, armRequestId, armCorrelationId } = await room.decision(answer)
     assert.deepEqual(
@@ -117,13 +117,13 @@ describe('202', () => {
     })
   }
 
-  it('is the same over TLS', async () => {
+  it('a 202 is the same over TLS', async () => {
     const answer = await room.reconnectFresh({ tls: true, body: { properties: { after: 'PT5M' } } })
     assertAccepted(answer)
     assert.deepEqual([answer.headers['content-length'], azure.journal.effects()[0]?.after], ['0', 'PT5M'])
   })
 
-  it('is asked for with the managed identity, and with the official SDK’s own words', async () => {
+  it('ARM is asked with the managed identity, in the words of the official SDK', async () => {
     assertAccepted(await room.reconnect({ as: 'tool' }))
     const [request] = azure.journal.requests()
     assert.match(String(request?.headers['user-agent']), /^azsdk-js-arm-apimanagement\/10\.0\.0 /)
@@ -133,7 +133,7 @@ describe('202', () => {
 
 describe('x-reconnect-dry-run', () => {
   for (const given of ['true', 'TRUE', ' true ']) {
-    it(`'${given}' decides everything and sends nothing`, async () => {
+    it(`x-reconnect-dry-run '${given}' decides everything and sends nothing`, async () => {
       const before = room.reached()
       const unknown = room.freshBackend()
       const answer = await assertDueAfter(5 * MINUTE_MS, {
@@ -156,7 +156,7 @@ describe('x-reconnect-dry-run', () => {
     })
   }
 
-  it('tells that it would join, and when the reconnect is due that it would join', async () => {
+  it('a dry run tells that it would join, and when the reconnect is due that it would join', async () => {
     const backend = room.freshBackend()
     const sent = await room.reconnect({ backend })
     assertAccepted(sent)
@@ -171,7 +171,7 @@ describe('x-reconnect-dry-run', () => {
     assert.deepEqual(room.reached(), before)
   })
 
-  it('refuses what would be refused', async () => {
+  it('a dry run refuses what would be refused', async () => {
     const headers = { 'x-reconnect-dry-run': 'true' }
     assertRefused(await room.reconnect({ headers, as: null }), 401, 'AuthenticationFailed')
     assertRefused(await room.reconnect({ headers, as: 'stranger' }), 403, 'AuthorizationFailed')
@@ -179,7 +179,7 @@ describe('x-reconnect-dry-run', () => {
     assertRefused(await room.reconnect({ headers, body: { properties: { after: 'soon' } } }), 400, 'InvalidDuration')
   })
 
-  it('false is as if it were not there', async () => {
+  it('x-reconnect-dry-run: false counts as absent', async () => {
     assertAccepted(await room.reconnectFresh({ headers: { 'x-reconnect-dry-run': 'false' } }))
     assert.equal(room.reached().arm, 1)
   })
@@ -200,7 +200,7 @@ describe('x-reconnect-dry-run', () => {
 })
 
 describe('x-reconnect-force', () => {
-  it('needs the action force: the tool, which may reconnect, is told which action it lacks', async () => {
+  it('x-reconnect-force needs the action force: the tool, which may reconnect, learns which action it lacks', async () => {
     const answer = await room.reconnect({ as: 'tool', headers: { 'x-reconnect-force': 'true' } })
     assert.equal(
       assertRefused(answer, 403, 'AuthorizationFailed').message,
@@ -210,14 +210,14 @@ describe('x-reconnect-force', () => {
     assert.equal(room.reached().arm, 0)
   })
 
-  it('is sent for who has it, and does not travel to ARM', async () => {
+  it('a forced request of a caller with the action is sent, and the header does not travel to ARM', async () => {
     assertAccepted(await room.reconnect({ headers: { 'x-reconnect-force': 'true' } }))
     assert.equal(azure.journal.requests()[0]?.headers['x-reconnect-force'], undefined)
   })
 })
 
 describe('RECONNECT_MODE=dry-run', () => {
-  it('sends nothing for any caller, and says so', async () => {
+  it('RECONNECT_MODE=dry-run sends nothing for any caller, and says so', async () => {
     for (const headers of [{}, { 'x-reconnect-dry-run': 'false' }, { 'x-reconnect-force': 'true' }]) {
       const answer = await assertDueAfter(
         2 * MINUTE_MS,
@@ -233,7 +233,7 @@ describe('RECONNECT_MODE=dry-run', () => {
     assert.deepEqual(dry.reached(), { arm: 0, identity: 0 })
   })
 
-  it('everything else happens: warnings, refusals, records', async () => {
+  it('RECONNECT_MODE=dry-run does everything else: warnings, refusals, records', async () => {
     const answer = await dry.reconnect({ body: { properties: { after: 'PT3S' } } })
     assert.deepEqual([answer.status, answer.headers['x-reconnect-warning']], [202, 'after-below-minimum'])
     assertRefused(await dry.reconnect({ as: 'stranger' }), 403, 'AuthorizationFailed')

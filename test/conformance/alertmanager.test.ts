@@ -89,7 +89,7 @@ const outcomes = (room: Conversation, backend: string): readonly unknown[] =>
     .map(({ outcome }) => outcome)
 
 describe('Alertmanager', { concurrency: 2 }, () => {
-  it('fires: ARM is asked once for each backend; over again: nothing is done', async (t) => {
+  it('alerts of a real Alertmanager that fire ask ARM once for each backend; resolved ones do nothing', async (t) => {
     if (!isInstalled()) return t.skip(`${BINARY} is not on PATH: no real Alertmanager has been tried`)
     const room = await startConversation(t)
     const send = await startAlertmanager(t, room)
@@ -105,7 +105,7 @@ describe('Alertmanager', { concurrency: 2 }, () => {
     assert.equal(room.armReceived(first).length, 1)
   })
 
-  it('is answered 503 while the queue is away, and tries again until it is held', async (t) => {
+  it('a real Alertmanager is answered 503 while the queue is away, and repeats until the alert is stored', async (t) => {
     if (!isInstalled()) return t.skip(`${BINARY} is not on PATH: no real Alertmanager has been tried`)
     const proxy = await startStorageProxy(await storageAccount(t), 'Queue')
     t.after(() => proxy.stop())

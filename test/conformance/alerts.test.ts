@@ -55,7 +55,7 @@ describe('every sender', { concurrency: 2 }, () => {
     })
 
     if (webhook !== 'generic') {
-      it(`${webhook}: what is over is answered 200, recorded in the log, and nothing is done`, async () => {
+      it(`${webhook}: a resolved alert is answered 200, recorded in the log, and nothing is done`, async () => {
         const backend = room.freshBackend()
         const posted = await alert(room, webhook, backend, { firing: false })
         assert.deepEqual([posted.status, outcomes(posted), posted.alerts[0]?.backend], [200, ['resolved'], backend])
@@ -152,7 +152,7 @@ describe('an unknown webhook and a wrong proof are indistinguishable', { concurr
     })
   }
 
-  it('a replay outside the tolerance is one of them', async () => {
+  it('a replay outside the tolerance is a 401 like any wrong proof', async () => {
     const backend = room.freshBackend()
     const text = groupOf([backend])
     for (const ago of [301, -301]) {
@@ -169,7 +169,7 @@ describe('an unknown webhook and a wrong proof are indistinguishable', { concurr
 })
 
 describe('two secrets per webhook', () => {
-  it('the current and the next one are both good, and no third', async (t) => {
+  it('the current and the next secret of a webhook are accepted, and no third one', async (t) => {
     const secrets = { NOW: 'dk3Jhd83KJhdk3js83kd', NEXT: 'Lk3js9Kd83jdkL39skd8' }
     const webhook = {
       ...SANDBOX_WEBHOOKS.alertmanager,
@@ -317,7 +317,7 @@ describe('the payload selects, the policy permits', { concurrency: 4 }, () => {
     assert.deepEqual([withUnmatched.status, outcomes(withUnmatched)], [200, ['denied', 'unmatched', 'resolved']])
   })
 
-  it('acts per alert, not on the group’s status', async () => {
+  it('each alert acts by its own status, not by the status of its group', async () => {
     const backend = room.freshBackend()
     const firing = JSON.parse(groupOf([backend])) as { status: string; alerts: object[] }
     const [, , , , , , , , service, , id] = backend.split('/')
@@ -356,7 +356,7 @@ describe('the payload selects, the policy permits', { concurrency: 4 }, () => {
       assert.deepEqual(await told(labels), ['unmatched'])
   })
 
-  it('after: the webhook’s, or the generic alert’s own', async () => {
+  it('after is the webhook’s, or the generic alert’s own', async () => {
     const backend = room.freshBackend()
     const posted = await alert(room, 'generic', backend, {
       body: JSON.stringify({ backends: [backend], after: 'PT7M' }),
@@ -420,7 +420,7 @@ describe('Event Grid’s handshakes', { concurrency: 4 }, () => {
     )
   })
 
-  it('Event Grid schema: the validation code comes back', async () => {
+  it('Event Grid schema: the answer has the validation code', async () => {
     const code = randomUUID()
     const body = JSON.stringify([
       {
@@ -441,7 +441,7 @@ describe('Event Grid’s handshakes', { concurrency: 4 }, () => {
     assert.deepEqual([answer.status, answer.json()], [200, { validationResponse: code }])
   })
 
-  it('both schemas, one event or a batch, and their media types', async () => {
+  it('both schemas of Event Grid are read, one event or a batch, with their media types', async () => {
     const events = () => {
       const backend = room.freshBackend()
       const source = backend.slice(0, backend.lastIndexOf('/backends/'))
@@ -489,7 +489,7 @@ describe('Event Grid’s handshakes', { concurrency: 4 }, () => {
 })
 
 describe('modes', { concurrency: 2 }, () => {
-  it('dry-run: decided, written down, nothing queued or sent', async (t) => {
+  it('mode dry-run: alerts are decided and recorded, and nothing is queued or sent', async (t) => {
     const own = await startConversation(t, { env: { RECONNECT_MODE: 'dry-run' } })
     const posted = await alert(own, 'alertmanager', own.sandbox.info.backends[0] as string)
     assert.deepEqual([posted.status, outcomes(posted)], [200, ['dry-run']])
@@ -499,7 +499,7 @@ describe('modes', { concurrency: 2 }, () => {
     assert.equal(own.reached().arm, 0)
   })
 
-  it('off: 200 switched-off, nothing queued or sent', async (t) => {
+  it('mode off: alerts are answered 200 switched-off, and nothing is queued or sent', async (t) => {
     const own = await startConversation(t, { env: { RECONNECT_MODE: 'off' } })
     const posted = await alert(own, 'alertmanager', own.sandbox.info.backends[0] as string)
     assert.deepEqual([posted.status, outcomes(posted)], [200, ['switched-off']])
@@ -509,7 +509,7 @@ describe('modes', { concurrency: 2 }, () => {
 })
 
 describe('the log', () => {
-  it('holds no secret, no signature and no payload of any alert so far', async () => {
+  it('the log has no secret, no signature and no payload of any alert so far', async () => {
     const log = room.sandbox.logs.map(({ message }) => message).join('\n')
     for (const secret of [...Object.values(WEBHOOK_SECRETS), await actionGroup(room)]) assert.ok(!log.includes(secret))
     for (const piece of ['generatorURL', 'circuitBreaker', 'searchQuery', '"annotations"'])

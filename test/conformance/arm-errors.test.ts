@@ -57,57 +57,77 @@ describe(
   { concurrency: true },
   () => {
     const serviceOf = (sku: string) => SERVICES.find((service) => service.sku === sku)?.name as string
-    const cases: [string, () => string, number, string, string, unknown?][] = [
-      [
-        'a backend that does not exist',
-        () => sibling(ORDERS, 'nowhere'),
-        404,
-        'ResourceNotFound',
-        'Backend not found.',
-        null,
-      ],
-      [
-        'a service that does not exist',
-        () => ORDERS.replace('apim-prod', 'apim-none'),
-        404,
-        'ResourceNotFound',
-        "The Resource 'Microsoft.ApiManagement/service/apim-none' under resource group 'rg-apim' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
-      ],
-      [
-        'a pricing tier without the operation',
-        () => ORDERS.replace('apim-prod', serviceOf('Consumption')),
-        400,
-        'MethodNotAllowedInPricingTier',
-        'Method not allowed in Consumption pricing tier',
-        null,
-      ],
-      [
-        'a service that is being activated',
-        () => ORDERS.replace('apim-prod', serviceOf('Standard')),
-        400,
-        'InvalidOperation',
-        'API Management service is activating',
-      ],
-      ['a conflict', () => faulty({ kind: '409' }), 409, 'Conflict', 'Operation on the API is in progress.'],
-      ['a failed precondition', () => faulty({ kind: '412' }), 412, 'PreconditionFailed', 'The condition was not met.'],
-      [
-        'details',
-        () =>
+    const cases: {
+      what: string
+      backendOf: () => string
+      status: number
+      code: string
+      message: string
+      details?: unknown
+    }[] = [
+      {
+        what: 'a backend that does not exist',
+        backendOf: () => sibling(ORDERS, 'nowhere'),
+        status: 404,
+        code: 'ResourceNotFound',
+        message: 'Backend not found.',
+        details: null,
+      },
+      {
+        what: 'a service that does not exist',
+        backendOf: () => ORDERS.replace('apim-prod', 'apim-none'),
+        status: 404,
+        code: 'ResourceNotFound',
+        message:
+          "The Resource 'Microsoft.ApiManagement/service/apim-none' under resource group 'rg-apim' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+      },
+      {
+        what: 'a pricing tier without the operation',
+        backendOf: () => ORDERS.replace('apim-prod', serviceOf('Consumption')),
+        status: 400,
+        code: 'MethodNotAllowedInPricingTier',
+        message: 'Method not allowed in Consumption pricing tier',
+        details: null,
+      },
+      {
+        what: 'a service that is being activated',
+        backendOf: () => ORDERS.replace('apim-prod', serviceOf('Standard')),
+        status: 400,
+        code: 'InvalidOperation',
+        message: 'API Management service is activating',
+      },
+      {
+        what: 'a conflict',
+        backendOf: () => faulty({ kind: '409' }),
+        status: 409,
+        code: 'Conflict',
+        message: 'Operation on the API is in progress.',
+      },
+      {
+        what: 'a failed precondition',
+        backendOf: () => faulty({ kind: '412' }),
+        status: 412,
+        code: 'PreconditionFailed',
+        message: 'The condition was not met.',
+      },
+      {
+        what: 'details',
+        backendOf: () =>
           faulty({
             kind: '422',
             code: 'ValidationError',
             message: 'One or more fields contain incorrect values:',
             details: [{ code: 'ValidationError', target: 'after', message: 'no' }],
           }),
-        422,
-        'ValidationError',
-        'One or more fields contain incorrect values:',
-        [{ code: 'ValidationError', target: 'after', message: 'no' }],
-      ],
+        status: 422,
+        code: 'ValidationError',
+        message: 'One or more fields contain incorrect values:',
+        details: [{ code: 'ValidationError', target: 'after', message: 'no' }],
+      },
     ]
-    for (const [what, backend, status, code, message, details] of cases) {
+    for (const { what, backendOf, status, code, message, details } of cases) {
       it(`${what}: ${status} ${code}`, async () => {
-        const { answer, decision } = await assertBecomes(backend(), {
+        const { answer, decision } = await assertBecomes(backendOf(), {
           status,
           code,
           reason: 'arm_rejected',
@@ -151,7 +171,7 @@ describe(
 )
 
 describe('ARM said 429: relayed with its Retry-After', { concurrency: true }, () => {
-  it('at once where the wait does not fit', async () => {
+  it('a 429 whose wait does not fit is relayed at once', async () => {
     const { answer, decision } = await assertBecomes(faulty({ kind: '429', retryAfter: '372' }), {
       status: 429,
       code: 'SubscriptionRequestsThrottled',
@@ -164,7 +184,7 @@ describe('ARM said 429: relayed with its Retry-After', { concurrency: true }, ()
     assert.equal(decision['outcome'], 'failed')
   })
 
-  it('not at all where a second attempt succeeds', async () => {
+  it('a 429 before a second attempt that succeeds is not relayed', async () => {
     const backend = sibling(ORDERS, 'Inventory.API')
     azure.faults.add({ target: 'arm', kind: '429', retryAfter: '1', scope: backend, times: 1 })
     const answer = await room.reconnect({ backend })
@@ -178,14 +198,14 @@ describe('ARM said 429: relayed with its Retry-After', { concurrency: true }, ()
 })
 
 describe('ARM refused our identity: 502 UpstreamAuthorizationFailed', { concurrency: true }, () => {
-  const cases: [string, () => string, number, number][] = [
-    ['403, because the role is missing', () => LOCKED, 403, 1],
-    ['403', () => faulty({ kind: '403' }), 403, 1],
+  const cases: { what: string; backendOf: () => string; armStatus: number; posts: number }[] = [
+    { what: '403, because the role is missing', backendOf: () => LOCKED, armStatus: 403, posts: 1 },
+    { what: '403', backendOf: () => faulty({ kind: '403' }), armStatus: 403, posts: 1 },
     // Once more with a new token, which is refused as well.
-    ['401', () => faulty({ kind: '401' }), 401, 2],
+    { what: '401', backendOf: () => faulty({ kind: '401' }), armStatus: 401, posts: 2 },
   ]
-  for (const [what, backendOf, armStatus, posts] of cases) {
-    it(`${what}: says which action the managed identity lacks on which scope; ARM’s text goes to the log only`, async () => {
+  for (const { what, backendOf, armStatus, posts } of cases) {
+    it(`${what}: the answer says which action the managed identity lacks on which scope; ARM’s text goes to the log only`, async () => {
       const backend = backendOf()
       const { answer, message, decision } = await assertBecomes(backend, {
         status: 502,
@@ -214,20 +234,17 @@ describe(
   'ARM’s 5xx: the outcome is not known, it is asked once more, and the message says so',
   { concurrency: true },
   () => {
-    const cases: [Omit<Fault, 'target'>, Omit<Expected, 'fault' | 'posts'>][] = [
-      [{ kind: '500' }, { status: 502, code: 'BadGateway', reason: 'arm_failed' }],
-      [
-        { kind: '500', tookEffect: true },
-        { status: 502, code: 'BadGateway', reason: 'arm_failed' },
-      ],
-      [{ kind: '502' }, { status: 502, code: 'BadGateway', reason: 'arm_failed' }],
-      [
-        { kind: '503' },
-        { status: 503, code: 'ServiceUnavailable', reason: 'arm_unavailable', retryAfter: /^[1-9][0-9]*$/ },
-      ],
-      [{ kind: '504' }, { status: 504, code: 'GatewayTimeout', reason: 'outcome_unknown' }],
+    const cases: { fault: Omit<Fault, 'target'>; expected: Omit<Expected, 'fault' | 'posts'> }[] = [
+      { fault: { kind: '500' }, expected: { status: 502, code: 'BadGateway', reason: 'arm_failed' } },
+      { fault: { kind: '500', tookEffect: true }, expected: { status: 502, code: 'BadGateway', reason: 'arm_failed' } },
+      { fault: { kind: '502' }, expected: { status: 502, code: 'BadGateway', reason: 'arm_failed' } },
+      {
+        fault: { kind: '503' },
+        expected: { status: 503, code: 'ServiceUnavailable', reason: 'arm_unavailable', retryAfter: /^[1-9][0-9]*$/ },
+      },
+      { fault: { kind: '504' }, expected: { status: 504, code: 'GatewayTimeout', reason: 'outcome_unknown' } },
     ]
-    for (const [fault, expected] of cases) {
+    for (const { fault, expected } of cases) {
       it(`${fault.kind}${fault.tookEffect === true ? ', although it took effect' : ''}: ${expected.status} ${expected.code}`, async () => {
         const { message, decision } = await assertBecomes(faulty(fault), { ...expected, fault: 'dependency', posts: 2 })
         assert.match(message, /not known whether|outcome is unknown/)
@@ -332,5 +349,5 @@ describe('ARM cannot be reached: 502 BadGateway, nothing was sent, and the messa
     })
   }
 
-  it('and it is reached again as soon as it is there', async () => assertAccepted(await room.reconnect()))
+  it('ARM is reached again as soon as it is there', async () => assertAccepted(await room.reconnect()))
 })

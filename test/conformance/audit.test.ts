@@ -33,7 +33,7 @@ function timeless({ durationMs, due, armRequestId, operationId, ...event }: Deci
 }
 
 describe('the event of a request', () => {
-  it('that was forwarded has every member of the contract', async () => {
+  it('the event of a forwarded request has every member of the contract', async () => {
     const clientRequestId = randomUUID()
     const answer = await room.reconnect({
       backend: PAYMENTS,
@@ -63,7 +63,7 @@ describe('the event of a request', () => {
     assert.ok(Number(event['durationMs']) >= 0 && Number(event['durationMs']) <= answer.tookMs + 1)
   })
 
-  it('that was joined names the operation that covers it, and no answer of ARM', async () => {
+  it('the event of a joined request names the operation that covers it, and no answer of ARM', async () => {
     const backend = room.freshBackend()
     const first = await room.reconnect({ backend })
     assertAccepted(first)
@@ -86,7 +86,7 @@ describe('the event of a request', () => {
     )
   })
 
-  it('that was a dry run says so, and names no answer of ARM', async () => {
+  it('the event of a dry run says so, and names no answer of ARM', async () => {
     const answer = await room.reconnect({ as: 'tool', headers: { 'x-reconnect-dry-run': 'true' } })
     assert.deepEqual(timeless(await room.decision(answer)), {
       event: 'reconnect.decision',
@@ -99,7 +99,7 @@ describe('the event of a request', () => {
     })
   })
 
-  it('that was refused before its caller was known names neither caller nor backend', async () => {
+  it('the event of a request that was refused before its caller was known names neither caller nor backend', async () => {
     const answer = await room.reconnect({ as: null })
     assert.deepEqual(timeless(await room.decision(answer)), {
       event: 'reconnect.decision',
@@ -112,7 +112,7 @@ describe('the event of a request', () => {
     })
   })
 
-  it('that was not granted names caller, backend and action', async () => {
+  it('the event of a request without a grant names caller, backend and action', async () => {
     const answer = await room.reconnect({ as: 'tool', backend: PAYMENTS })
     assert.deepEqual(timeless(await room.decision(answer)), {
       event: 'reconnect.decision',
@@ -128,7 +128,7 @@ describe('the event of a request', () => {
     })
   })
 
-  it('that ARM failed counts the attempts and keeps ARM’s ids', async () => {
+  it('the event of a request that ARM failed counts the attempts and keeps ARM’s ids', async () => {
     const backend = sibling(ORDERS, 'failing')
     azure.faults.add({ target: 'arm', kind: '500', scope: backend })
     const answer = await room.reconnect({ backend })
@@ -152,7 +152,7 @@ describe('the event of a request', () => {
 })
 
 describe('the log', () => {
-  it('has one event per request, under the id that the caller was given', async () => {
+  it('the log has one event per request, under the id that the caller got', async () => {
     const requests: ReconnectRequest[] = [
       {},
       { as: null },
@@ -171,7 +171,7 @@ describe('the log', () => {
     assert.equal(room.decisions().length, before + answers.length)
   })
 
-  it('has the level of its fault: refusals are information, dependencies warnings, faults of this app errors', async () => {
+  it('the level of an event is that of its fault: refusals are information, dependencies warnings, faults of this app errors', async () => {
     const backend = sibling(ORDERS, 'throttled')
     azure.faults.add({ target: 'arm', kind: '429', retryAfter: '600', scope: backend })
     const levels: [ReconnectRequest, string][] = [
@@ -188,7 +188,7 @@ describe('the log', () => {
     }
   })
 
-  it('is one line of JSON, whatever callers and ARM put into their texts: control characters are escaped, long values cut', async () => {
+  it('an event is one line of JSON for any text of callers and ARM: control characters are escaped, long values cut', async () => {
     const nasty = `Eve\r\n{"event":"reconnect.decision","outcome":"forwarded"}\u0000\u001b[2J\u2028\u202e\u200b${'x'.repeat(2_000)}`
     const token = await azure.mint({ kind: 'operator', claims: { name: nasty } })
     const backend = sibling(ORDERS, 'nasty')
@@ -203,7 +203,7 @@ describe('the log', () => {
       assert.match(text, /^[\x20-\x7e…]+$/)
   })
 
-  it('holds no token, key, signature, query secret or payload – nor does anything else that the app prints', async () => {
+  it('the log and everything else that the app prints have no token, key, signature, query secret or payload', async () => {
     const marker = `marker-${randomUUID()}`
     const tokens = [
       info.tokens.operator,
@@ -249,7 +249,7 @@ describe('the log', () => {
     assert.doesNotMatch(said, /eyJ[\w-]{10}|Bearer [\w-]|PRIVATE KEY/)
   })
 
-  it('is not written by requests that lead nowhere', async () => {
+  it('requests that lead nowhere write no event', async () => {
     const before = room.decisions().length
     await room.reconnect({ method: 'GET' })
     await room.get('/health/ready')

@@ -112,7 +112,7 @@ describe('with a bad configuration', async () => {
 })
 
 describe('the policy', () => {
-  it('absent means that no caller may do anything', async (t) => {
+  it('without a policy no caller may do anything', async (t) => {
     const { options } = await withoutPolicy(t)
     const room = await startConversation(t, options)
     for (const as of ['operator', 'tool'] as const)
@@ -120,7 +120,7 @@ describe('the policy', () => {
     assert.equal((await room.get('/health/ready')).status, 200)
   })
 
-  it('is policy.json at the app root where that is there, or the file that RECONNECT_POLICY_FILE names', async (t) => {
+  it('the policy is policy.json at the app root where that exists, or the file that RECONNECT_POLICY_FILE names', async (t) => {
     const { appRoot, options } = await withoutPolicy(t)
     const grants = [{ principal: APP, scope: ORDERS }]
     await writeFile(join(appRoot, 'policy.json'), JSON.stringify({ $schema: './policy.schema.json', grants }))
@@ -138,26 +138,34 @@ describe('the policy', () => {
     assertRefused(await missing.reconnect({ as: 'tool' }), 503, 'ConfigurationInvalid')
   })
 
-  it('covers its scope and everything below it, compared segment by segment and without regard to case', async (t) => {
-    const cases: [string, string, number][] = [
-      [`/subscriptions/${SUBSCRIPTION_ID}`, ORDERS, 202],
-      [`/subscriptions/${SUBSCRIPTION_ID}`, ORDERS.replace(SUBSCRIPTION_ID, SUBSCRIPTION_ID.replace(/^./, '0')), 403],
-      [`/SUBSCRIPTIONS/${SUBSCRIPTION_ID.toUpperCase()}/RESOURCEGROUPS/RG-APIM`, ORDERS, 202],
-      [`/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim`, ORDERS.replace('rg-apim', 'rg-apim-eu'), 403],
-      [SERVICE, ORDERS, 202],
-      [SERVICE, ORDERS.toUpperCase(), 202],
-      [SERVICE.replace('apim-prod', 'apim'), ORDERS, 403],
-      [SERVICE, ORDERS.replace('apim-prod', 'apim-prod2'), 403],
-      [ORDERS, ORDERS, 202],
-      [ORDERS, sibling(ORDERS, 'orders2'), 403],
-      [ORDERS, sibling(ORDERS, 'order'), 403],
+  it('a grant covers its scope and everything below it, compared segment by segment and without regard to case', async (t) => {
+    const cases: { scope: string; backend: string; status: number }[] = [
+      { scope: `/subscriptions/${SUBSCRIPTION_ID}`, backend: ORDERS, status: 202 },
+      {
+        scope: `/subscriptions/${SUBSCRIPTION_ID}`,
+        backend: ORDERS.replace(SUBSCRIPTION_ID, SUBSCRIPTION_ID.replace(/^./, '0')),
+        status: 403,
+      },
+      { scope: `/SUBSCRIPTIONS/${SUBSCRIPTION_ID.toUpperCase()}/RESOURCEGROUPS/RG-APIM`, backend: ORDERS, status: 202 },
+      {
+        scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim`,
+        backend: ORDERS.replace('rg-apim', 'rg-apim-eu'),
+        status: 403,
+      },
+      { scope: SERVICE, backend: ORDERS, status: 202 },
+      { scope: SERVICE, backend: ORDERS.toUpperCase(), status: 202 },
+      { scope: SERVICE.replace('apim-prod', 'apim'), backend: ORDERS, status: 403 },
+      { scope: SERVICE, backend: ORDERS.replace('apim-prod', 'apim-prod2'), status: 403 },
+      { scope: ORDERS, backend: ORDERS, status: 202 },
+      { scope: ORDERS, backend: sibling(ORDERS, 'orders2'), status: 403 },
+      { scope: ORDERS, backend: sibling(ORDERS, 'order'), status: 403 },
     ]
     // One caller per grant: each has that grant and no other.
     const callers = cases.map(() => randomUUID())
     const room = await startConversation(t, {
-      policy: { grants: cases.map(([scope], index) => ({ principal: `app:${callers[index]}`, scope })) },
+      policy: { grants: cases.map(({ scope }, index) => ({ principal: `app:${callers[index]}`, scope })) },
     })
-    for (const [index, [scope, backend, status]] of cases.entries()) {
+    for (const [index, { scope, backend, status }] of cases.entries()) {
       const token = await room.sandbox.azure.mint({ kind: 'stranger', app: callers[index] as string })
       assert.equal(
         (await room.reconnect({ as: { token }, backend, headers: { 'x-reconnect-dry-run': 'true' } })).status,
@@ -167,7 +175,7 @@ describe('the policy', () => {
     }
   })
 
-  it('gives the action reconnect unless it says otherwise', async (t) => {
+  it('a grant gives the action reconnect unless it says otherwise', async (t) => {
     const room = await startConversation(t, {
       policy: {
         grants: [
@@ -199,7 +207,7 @@ describe('the policy', () => {
     ['an unknown action', { principal: APP, scope: ORDERS, actions: ['reconnect', 'delete'] }],
     ['something below a backend', { principal: APP, scope: `${ORDERS}/reconnect` }],
   ]
-  it(`is refused at start-up, with each place named, for: ${refused.map(([what]) => what).join('; ')}`, async (t) => {
+  it(`a policy is refused at start-up, with each place named, for: ${refused.map(([what]) => what).join('; ')}`, async (t) => {
     const room = await startConversation(t, { policy: { grants: refused.map(([, grant]) => grant) } })
     assertRefused(await room.reconnect({ as: 'tool' }), 503, 'ConfigurationInvalid')
     const names = (await problemsOf(room, refused.length)).map(({ name }) => name)

@@ -46,7 +46,7 @@ describe('ARM is not well', { concurrency: 4 }, () => {
   const fault = (backend: string, kind: string, more: object = {}) =>
     room.sandbox.azure.faults.add({ target: 'arm', kind, scope: backend, ...more })
 
-  it('ARM says 503 and 429 for a while: the operation is accepted meanwhile, with the trouble in it, and then forwarded', async () => {
+  it('ARM says 503 and 429 for a while: the operation is accepted meanwhile, shows the last failure, and is then forwarded', async () => {
     const backend = room.freshBackend()
     fault(backend, '503', { times: 1 })
     fault(backend, '429', { times: 1, retryAfter: '1' })
@@ -138,7 +138,7 @@ describe('ARM is not well', { concurrency: 4 }, () => {
 })
 
 describe('deliverWithin', { concurrency: 3 }, () => {
-  it('has passed: abandoned, recorded, and logged as an error', async (t) => {
+  it('an alert that was not delivered within deliverWithin is abandoned, recorded, and logged as an error', async (t) => {
     const own = await startConversation(t, withPolicy({ deliverWithin: 'PT3S' }))
     own.sandbox.azure.faults.add({ target: 'arm', kind: '503' })
     const { posted, id } = await accepted(own, own.freshBackend())
@@ -151,7 +151,7 @@ describe('deliverWithin', { concurrency: 3 }, () => {
     assert.equal(line?.level, 'error')
   })
 
-  it('mode off: what was accepted waits, and is delivered when reconnects are on again', async (t) => {
+  it('mode off: accepted alerts wait, and nothing is sent', async (t) => {
     const storage = await storageAccount(t)
     const own = await startConversation(t, { storage })
     own.sandbox.azure.faults.add({ target: 'arm', kind: '503', times: 1 })
@@ -169,7 +169,7 @@ describe('deliverWithin', { concurrency: 3 }, () => {
 })
 
 describe('the policy of the moment', () => {
-  it('decides when an alert is delivered, not only when it comes', async (t) => {
+  it('the policy of the moment decides when an alert is delivered, not only when it comes', async (t) => {
     const own = await startConversation(t, withPolicy({}))
     own.sandbox.azure.faults.add({ target: 'arm', kind: '503', times: 1 })
     const backend = own.freshBackend()
@@ -204,7 +204,7 @@ function at(own: Conversation, port: number): Conversation {
 }
 
 describe('one reconnect', { concurrency: 3 }, () => {
-  it('for repeated alerts: joined, counted, and ARM is asked once', async () => {
+  it('repeated alerts are joined and counted, and ARM is asked once', async () => {
     const backend = room.freshBackend()
     const { id } = await accepted(room, backend)
     const again = await Promise.all(Array.from({ length: 20 }, () => alert(room, 'alertmanager', backend)))
@@ -217,7 +217,7 @@ describe('one reconnect', { concurrency: 3 }, () => {
     assert.equal((await eventsOf(room, later))[0]?.['joined'], id)
   })
 
-  it('for an alert and a person: the later one joins', async () => {
+  it('of an alert and a person the later one joins', async () => {
     const first = room.freshBackend()
     const person = told(await room.reconnect({ backend: first }))
     const operation = await ended(room, first)
@@ -231,7 +231,7 @@ describe('one reconnect', { concurrency: 3 }, () => {
     assert.deepEqual([joined.outcome, joined.due, asked(room, second)], ['joined', alerted['due'], 1])
   })
 
-  it('for a message that comes twice, and again after its end', async () => {
+  it('a message that comes twice, and again after its end, reconnects once', async () => {
     const backend = room.freshBackend()
     // Held until both are in the queue.
     const { id } = await accepted(room, backend)
@@ -259,7 +259,7 @@ describe('one reconnect', { concurrency: 3 }, () => {
     assert.equal(operation.state, 'forwarded')
   })
 
-  it('for a storm on one backend: one call of ARM, and a bounded number of messages', async (t) => {
+  it('a storm of alerts on one backend costs one call of ARM and a bounded number of messages', async (t) => {
     const own = await startConversation(t)
     const backend = own.freshBackend()
     const STORM = 1_000
@@ -278,7 +278,7 @@ describe('one reconnect', { concurrency: 3 }, () => {
     await eventually(async () => (await counted()).reduce((sum, count) => sum + count, 0) === STORM)
   })
 
-  it('for a storm on one backend that reaches two instances: one call of ARM, and an operation of each at the most', async (t) => {
+  it('a storm of alerts that reaches two instances costs one call of ARM, and an operation of each at the most', async (t) => {
     const own = await startConversation(t)
     const another = await own.sandbox.startAnother()
     const backend = own.freshBackend()
@@ -296,7 +296,7 @@ describe('one reconnect', { concurrency: 3 }, () => {
 })
 
 describe('the loop guard', () => {
-  it('alerts may forward so often within a window; beyond that exhausted, an error event; people and tools are not limited', async (t) => {
+  it('alerts beyond the limit of a backend are exhausted, with an error event; people and tools are not limited', async (t) => {
     const own = await startConversation(
       t,
       withPolicy({
@@ -322,7 +322,7 @@ describe('the loop guard', () => {
 })
 
 describe('crashes', { concurrency: 2 }, () => {
-  it('after storing and before the end: the message survives, and another process delivers it', async (t) => {
+  it('a crash in the middle of a delivery: the message survives, and another process delivers it', async (t) => {
     const own = await startConversation(t, { queueHiddenMs: 2_000 })
     const backend = own.freshBackend()
     own.sandbox.azure.faults.add({ target: 'arm', kind: 'hang', scope: backend, times: 1 })
@@ -338,7 +338,7 @@ describe('crashes', { concurrency: 2 }, () => {
 })
 
 describe('a crash after storing and before answering', () => {
-  it('loses nothing and reconnects once: the message is delivered, and the sender’s next try joins', async (t) => {
+  it('a crash after storing and before answering loses nothing and reconnects once: the message is delivered, and the repetition of the sender joins', async (t) => {
     const proxy = await startStorageProxy(await storageAccount(t), 'Table')
     t.after(() => proxy.stop())
     const own = await startConversation(t, { storage: proxy.connectionString, queueHiddenMs: 2_000 })
@@ -387,7 +387,7 @@ describe('messages that cannot be delivered', { concurrency: 2 }, () => {
     )
   })
 
-  it('a message that holds something else is reported as an error, once', async () => {
+  it('a message with other content is reported as an error, once', async () => {
     await ended(room, room.freshBackend())
     const { messageId } = await queueOf(room).sendMessage(
       Buffer.from('{"version":1,"operation":"short"}').toString('base64'),
@@ -422,7 +422,7 @@ describe('messages that cannot be delivered', { concurrency: 2 }, () => {
     assert.equal(asked(room, granted), 0)
   })
 
-  it('what lies in the poison queue is recorded as abandoned', async (t) => {
+  it('a message of the poison queue is recorded as abandoned', async (t) => {
     const own = await startConversation(t)
     // Its own delivery waits meanwhile.
     own.sandbox.azure.faults.add({ target: 'arm', kind: '503', retryAfter: '600' })
@@ -453,7 +453,7 @@ describe('storage is away', { concurrency: 2 }, () => {
   }
 
   for (const mood of ['refuse', 'hang', 'busy'] as const) {
-    it(`the queue (${mood}): 503 with Retry-After, nothing stored; back again, the sender's next try is accepted`, async (t) => {
+    it(`an alert while the queue is away (${mood}): 503 with Retry-After, nothing stored; accepted when the queue is back`, async (t) => {
       const { proxy, own } = await behindProxy(t, 'Queue')
       await proxy.become(mood)
       const backend = own.freshBackend()
@@ -475,7 +475,7 @@ describe('storage is away', { concurrency: 2 }, () => {
     })
   }
 
-  it('the tables: what is queued is held, answered 2xx, and delivered when they are back', async (t) => {
+  it('an alert while the tables are away is stored, answered 2xx, and delivered when they are back', async (t) => {
     const { proxy, own } = await behindProxy(t, 'Table')
     await proxy.become('busy')
     const backend = own.freshBackend()
@@ -490,7 +490,7 @@ describe('storage is away', { concurrency: 2 }, () => {
 })
 
 describe('ARM’s write budget', () => {
-  it('is not overrun: more alerts than it holds are paced, and none is throttled', async (t) => {
+  it('ARM’s write budget is not overrun: more alerts than it allows are paced, and none is throttled', async (t) => {
     const own = await startConversation(t)
     own.sandbox.azure.faults.add({ target: 'arm', kind: 'write-budget' })
     const backends = Array.from({ length: 230 }, () => own.freshBackend())

@@ -59,7 +59,7 @@ describe('storage that is reached with an identity', { concurrency: 2 }, () => {
 })
 
 describe('an identity endpoint that takes 3 s, for an instance that has no token yet', () => {
-  it('the first alert is stored and answered 202', async (t) => {
+  it('the first alert of an instance is stored and answered 202 while the identity endpoint takes 3 s', async (t) => {
     const room = await startConversation(t, { identityStorage: 'system-assigned' })
     room.sandbox.azure.faults.set([{ target: 'identity', kind: 'slow', delayMs: 3_000 }])
     const another = await room.sandbox.startAnother()
@@ -69,7 +69,7 @@ describe('an identity endpoint that takes 3 s, for an instance that has no token
 })
 
 describe('an identity endpoint that hangs, for an instance that has no token yet', () => {
-  it('every request and every delivery ends: nothing waits for it without a bound', async (t) => {
+  it('every request and every delivery ends while the identity endpoint hangs', async (t) => {
     const room = await startConversation(t, {
       identityStorage: 'system-assigned',
       hostStorage: 'key',

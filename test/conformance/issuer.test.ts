@@ -33,14 +33,14 @@ async function assertUnavailable(room: Conversation, answer: Heard, detail = /./
 const isText = (header: unknown): boolean => typeof header === 'string' && header !== ''
 
 describe('keys of the issuer', { concurrency: true }, () => {
-  it('are read once, for any number of callers at the same time', async (t) => {
+  it('keys are read once, for any number of callers at the same time', async (t) => {
     const room = await startConversation(t)
     const answers = await Promise.all(Array.from({ length: 20 }, () => reconnectWith(room)))
     for (const answer of answers) assertAccepted(answer)
     assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { metadata: 1, keys: 1 })
   })
 
-  it('that were rotated are accepted at once, and the old ones while they are published', async (t) => {
+  it('rotated keys are accepted at once, and the old ones while they are published', async (t) => {
     const room = await withKeys(t)
     const old = await room.sandbox.azure.mint({ kind: 'operator' })
     await room.sandbox.azure.keys.rotate()
@@ -49,7 +49,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     assert.deepEqual({ ...room.sandbox.azure.issuerCounts }, { metadata: 1, keys: 2 })
   })
 
-  it('that were withdrawn are refused once their successors are known', async (t) => {
+  it('withdrawn keys are refused once their successors are known', async (t) => {
     const room = await withKeys(t)
     const old = await room.sandbox.azure.mint({ kind: 'operator' })
     await room.sandbox.azure.keys.rotate({ retireOld: true })
@@ -59,7 +59,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     assert.equal((await room.decision(answer))['reason'], 'token_key_unknown')
   })
 
-  it('cost the issuer one request when 50 unknown ones are asked for', async (t) => {
+  it('fifty unknown keys cost the issuer one request', async (t) => {
     const room = await withKeys(t)
     const before = { ...room.sandbox.azure.issuerCounts }
     const ask = (index: number) => reconnectWith(room, { header: { kid: `unknown-${index}` } })
@@ -72,7 +72,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     assertAccepted(await reconnectWith(room))
   })
 
-  it('cost the issuer one request while it is down, too: a 503 each, at once', async (t) => {
+  it('fifty unknown keys cost an issuer that is down one request, and each caller gets 503', async (t) => {
     const room = await withKeys(t)
     room.sandbox.azure.faults.set([{ target: 'issuer', kind: '500' }])
     const before = { ...room.sandbox.azure.issuerCounts }
@@ -84,7 +84,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
   })
 
   for (const kind of ['close', '503', 'garbage', 'hang']) {
-    it(`that are known stay good while the issuer is down (${kind}), also for tokens never seen before`, async (t) => {
+    it(`known keys are used while the issuer is down (${kind}), also for tokens never seen before`, async (t) => {
       const room = await withKeys(t)
       room.sandbox.azure.faults.set([{ target: 'issuer', kind }])
       for (const version of [1, 2] as const) assertAccepted(await reconnectWith(room, { version }))
@@ -97,7 +97,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     })
   }
 
-  it('that cannot be had at all are a 503, never a 401: no caller is blamed for the issuer', async (t) => {
+  it('keys that cannot be read are a 503, never a 401: the caller is not at fault', async (t) => {
     // A port that is given to no process: one that was free a moment ago may be another test's issuer by now.
     const room = await startConversation(t, { env: { ENTRA_AUTHORITY: 'http://127.0.0.1:1' } })
     for (const as of ['operator', 'tool', 'stranger'] as const)
@@ -124,7 +124,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     assert.equal((await room.get('/health/live')).status, 200)
   })
 
-  it('that cannot be had do not tell which webhooks there are: a sender with a token is told to try again by every name', async (t) => {
+  it('keys that cannot be read do not tell which webhooks there are: a sender with a token gets 503 for every name', async (t) => {
     const room = await startConversation(t, { env: { ENTRA_AUTHORITY: 'http://127.0.0.1:1' } })
     const token = await room.sandbox.azure.mint(ACTION_GROUP_TOKEN)
     const answers = []
@@ -138,7 +138,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     for (const answer of answers) assert.deepEqual(answer, answers[0])
   })
 
-  it('are not fetched from where a redirect leads', async (t) => {
+  it('keys are not fetched from the target of a redirect', async (t) => {
     const elsewhere = await startScriptedServer([])
     t.after(() => elsewhere.close())
     const redirecting = await startScriptedServer(
@@ -150,7 +150,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
     assert.deepEqual(elsewhere.received, [])
   })
 
-  it('are not taken from metadata of another issuer', async (t) => {
+  it('keys are not taken from metadata of another issuer', async (t) => {
     const host = await startConversation(t)
     // The sandbox's issuer under another name: its metadata says who it is, and that is not who was configured.
     const room = await startConversation(t, {

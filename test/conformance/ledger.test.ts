@@ -12,7 +12,7 @@ const times = <T>(count: number, make: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, make))
 
 describe('x-reconnect-outcome', { concurrency: 3 }, () => {
-  it('forwarded: ARM accepted it now; joined: an earlier one covers it, is due when that one is, and ARM is not asked again', async () => {
+  it('x-reconnect-outcome is forwarded when ARM accepted it now, joined when an earlier one covers it: due when that one is, and ARM is not asked again', async () => {
     const { room, backend, asked } = await fresh()
     const first = told(await room.reconnect({ backend }))
     const answer = await room.reconnect({ backend })
@@ -36,7 +36,7 @@ describe('x-reconnect-outcome', { concurrency: 3 }, () => {
     )
   })
 
-  it('dry-run: it joins nothing, and nothing joins it', async () => {
+  it('a dry run joins nothing, and nothing joins it', async () => {
     const { room, backend, asked } = await fresh()
     assert.equal(told(await room.reconnect({ backend, ...DRY_RUN })).outcome, 'dry-run')
     assert.equal(asked(), 0)
@@ -112,7 +112,7 @@ describe('x-reconnect-operation and Location', { concurrency: 3 }, () => {
 })
 
 describe('a request joins what is due no later than what it asks for', { concurrency: 3 }, () => {
-  it('a longer after joins', async () => {
+  it('a request with a longer after joins', async () => {
     const { room, backend, asked } = await fresh()
     const first = told(await room.reconnect({ backend, ...AFTER('PT5M') }))
     assert.deepEqual(
@@ -122,7 +122,7 @@ describe('a request joins what is due no later than what it asks for', { concurr
     assert.equal(asked(), 1)
   })
 
-  it('the same after a moment later joins', async () => {
+  it('a request with the same after, a moment later, joins', async () => {
     const { room, backend } = await fresh()
     await room.reconnect({ backend, ...AFTER('PT5M') })
     assert.equal(told(await room.reconnect({ backend, ...AFTER('PT5M') })).outcome, 'joined')
@@ -133,14 +133,14 @@ describe('a request joins what is due no later than what it asks for', { concurr
     )
   })
 
-  it('absent, after counts as two minutes', async () => {
+  it('an absent after counts as two minutes', async () => {
     const { room, backend } = await fresh()
     await room.reconnect({ backend })
     assert.equal(told(await room.reconnect({ backend, ...AFTER('PT2M') })).outcome, 'joined')
     assert.equal(told(await room.reconnect({ backend, ...AFTER('PT1M55S') })).outcome, 'forwarded')
   })
 
-  it('a shorter after is forwarded, and becomes the one that counts', async () => {
+  it('a request with a shorter after is forwarded, and becomes the one that counts', async () => {
     const { room, backend, asked } = await fresh()
     const long = told(await room.reconnect({ backend, ...AFTER('PT10M') }))
     const short = told(await room.reconnect({ backend, ...AFTER('PT5M') }))
@@ -152,7 +152,7 @@ describe('a request joins what is due no later than what it asks for', { concurr
     )
   })
 
-  it('what is due has been: the next one is forwarded', async () => {
+  it('a request after the due time is forwarded', async () => {
     const { room, backend, asked } = await fresh()
     const { due } = told(await room.reconnect({ backend, ...AFTER('PT3S') }))
     assert.equal(told(await room.reconnect({ backend, ...AFTER('PT3S') })).outcome, 'joined')
@@ -161,7 +161,7 @@ describe('a request joins what is due no later than what it asks for', { concurr
     assert.equal(asked(), 2)
   })
 
-  it('two spellings of one backend are one', async () => {
+  it('two spellings of one backend are one backend', async () => {
     const { room, backend, asked } = await fresh()
     const first = told(await room.reconnect({ backend }))
     for (const spelled of [backend.toUpperCase(), backend.toLowerCase()]) {
@@ -209,7 +209,7 @@ describe('a storm on one backend', () => {
 })
 
 describe('while a request is in flight', { concurrency: 3 }, () => {
-  it('others wait for its result, then join it', async () => {
+  it('requests that come while another is in flight wait for its result, then join it', async () => {
     const { room, backend, asked } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 700, scope: backend, times: 1 })
     const first = room.reconnect({ backend })
@@ -219,7 +219,7 @@ describe('while a request is in flight', { concurrency: 3 }, () => {
     assert.deepEqual([...new Set(waiting.map((answer) => told(answer).due))], [told(await first).due])
   })
 
-  it('if it failed, the next takes over, and the others join that', async () => {
+  it('if the request in flight fails, the next takes over, and the others join that one', async () => {
     const { room, backend, asked } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: '404', scope: backend, times: 1 })
     assert.deepEqual(
@@ -260,7 +260,7 @@ describe('a failure never makes the next request join', { concurrency: 3 }, () =
     ['redirect-307', 2],
     ['hang', 2],
   ] as const) {
-    it(`${kind}: the next one is forwarded`, async () => {
+    it(`after ${kind} of ARM the next request is forwarded`, async () => {
       const { room, backend } = await (kind === 'hang' ? hasty : fresh)()
       const { faults } = room.sandbox.azure
       for (let index = 0; index < often; index += 1) faults.add({ target: 'arm', kind, scope: backend })
@@ -271,7 +271,7 @@ describe('a failure never makes the next request join', { concurrency: 3 }, () =
     })
   }
 
-  it('what was scheduled before still is: a shorter after that ARM refused leaves the longer one to be joined', async () => {
+  it('a shorter after that ARM refused leaves the longer one, which was scheduled before, to be joined', async () => {
     const { room, backend, asked } = await fresh()
     const first = told(await room.reconnect({ backend, ...AFTER('PT10M') }))
     room.sandbox.azure.faults.add({ target: 'arm', kind: '409', scope: backend, times: 1 })
@@ -286,7 +286,7 @@ describe('a failure never makes the next request join', { concurrency: 3 }, () =
 })
 
 describe('x-reconnect-force: true', { concurrency: 3 }, () => {
-  it('needs the action force, also where a reconnect is scheduled that could be joined', async (t) => {
+  it('force needs its action, also where a reconnect is scheduled that could be joined', async (t) => {
     const room = await startConversation(t)
     assert.equal(told(await room.reconnect({ as: 'tool' })).outcome, 'forwarded')
     assert.equal(told(await room.reconnect({ as: 'tool' })).outcome, 'joined')
@@ -294,7 +294,7 @@ describe('x-reconnect-force: true', { concurrency: 3 }, () => {
     assert.equal(room.reached().arm, 1)
   })
 
-  it('does not join, and becomes the one that counts', async () => {
+  it('a forced request does not join, and becomes the one that counts', async () => {
     const { room, backend, asked } = await fresh()
     const first = told(await room.reconnect({ backend, ...AFTER('PT5M') }))
     const forced = told(await room.reconnect({ backend, ...AFTER('PT5M'), ...FORCE }))
@@ -303,7 +303,7 @@ describe('x-reconnect-force: true', { concurrency: 3 }, () => {
     assert.deepEqual([told(next).due, (await room.decision(next))['joined']], [forced.due, forced.operation])
   })
 
-  it('waits for what is in flight: force means not to join, not to overtake', async () => {
+  it('a forced request waits for the one in flight: it does not join, and does not overtake', async () => {
     const { room, backend, asked } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 700, scope: backend, times: 1 })
     const first = room.reconnect({ backend })
@@ -316,7 +316,7 @@ describe('x-reconnect-force: true', { concurrency: 3 }, () => {
 })
 
 describe('across instances', { concurrency: 2 }, () => {
-  it('what one has forwarded the other joins', async (t) => {
+  it('what one instance has forwarded, the other joins', async (t) => {
     const [one, other] = await startTwo(t)
     const first = told(await one.reconnect())
     const second = await other.reconnect()
@@ -327,7 +327,7 @@ describe('across instances', { concurrency: 2 }, () => {
     assert.deepEqual([one.reached().arm, other.reached().arm], [1, 0])
   })
 
-  it('a storm on both costs ARM one call in all', async (t) => {
+  it('a storm on two instances costs ARM one call in all', async (t) => {
     const [one, other] = await startTwo(t)
     const answers = (await Promise.all([times(50, () => one.reconnect()), times(50, () => other.reconnect())])).flat()
     assert.deepEqual(outcomesOf(answers), { forwarded: 1, joined: 99 })
@@ -343,7 +343,7 @@ describe('across instances', { concurrency: 2 }, () => {
     assert.equal(told(await one.reconnect()).outcome, 'joined', 'and the first learns of it')
   })
 
-  it('what was scheduled before a failure of one is what the other joins', async (t) => {
+  it('what was scheduled before a failure of one instance is what the other joins', async (t) => {
     const [one, other] = await startTwo(t)
     const first = told(await one.reconnect(AFTER('PT10M')))
     one.sandbox.azure.faults.set([{ target: 'arm', kind: '409', times: 1 }])
@@ -351,7 +351,7 @@ describe('across instances', { concurrency: 2 }, () => {
     assert.deepEqual([told(await other.reconnect(AFTER('PT15M'))).due, other.reached().arm], [first.due, 0])
   })
 
-  it('a shorter after of one is what the other joins, whatever it remembers', async (t) => {
+  it('a shorter after of one instance is what the other joins, although it remembers a longer one', async (t) => {
     const [one, other] = await startTwo(t)
     await one.reconnect(AFTER('PT10M'))
     const short = told(await other.reconnect(AFTER('PT5M')))

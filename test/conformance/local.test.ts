@@ -89,7 +89,7 @@ describe('the addresses and credentials of a running sandbox', () => {
     assert.equal(info.audience, `api://${API_CLIENT_ID}`)
   })
 
-  it('are all on the loopback address, where no other machine can connect', async () => {
+  it('all addresses of the sandbox are on the loopback address, where no other machine can connect', async () => {
     const origins = [info.proxy, info.proxyTls, info.arm, info.issuer, info.identityEndpoint, info.control]
     for (const origin of origins) assert.equal(new URL(origin).hostname, '127.0.0.1')
     const addresses = Object.values(networkInterfaces())

@@ -85,7 +85,7 @@ beforeEach(() => {
 })
 
 describe('backend.reconnect of the official SDK', () => {
-  it('without after: resolves as with ARM, and ARM received what the SDK would have sent it', async () => {
+  it('the SDK without after resolves as with ARM, and ARM received what the SDK would have sent it', async () => {
     const backend = fresh()
     assert.deepEqual(
       await throughUs().backend.reconnect('rg-apim', 'apim-prod', backend),
@@ -99,7 +99,7 @@ describe('backend.reconnect of the official SDK', () => {
     assert.deepEqual(operator.asked[0], [`${API_AUDIENCE}/.default`])
   })
 
-  it('with after: forwarded as given', async () => {
+  it('the SDK’s after is forwarded as given', async () => {
     await throughUs().backend.reconnect('rg-apim', 'apim-prod', 'payments', { parameters: { after: 'PT5M' } })
     assert.deepEqual(
       azure.journal.effects().map(({ backend, after: given }) => [backend, given]),
@@ -107,14 +107,14 @@ describe('backend.reconnect of the official SDK', () => {
     )
   })
 
-  it('with a backend id of every character that one may have', async () => {
+  it('the SDK reaches a backend id of every character that one may have', async () => {
     const backend = RECONNECTABLE_BACKENDS[3] as string
     await throughUs().backend.reconnect('rg-apim', 'apim-prod', backend.slice(backend.lastIndexOf('/') + 1))
     assert.equal(azure.journal.effects()[0]?.backend, backend)
   })
 
   for (const apiVersion of ['2021-08-01', '2022-08-01', '2024-05-01']) {
-    it(`with apiVersion ${apiVersion}`, async () => {
+    it(`the SDK with apiVersion ${apiVersion} is served`, async () => {
       await throughUs({ apiVersion }).backend.reconnect('rg-apim', 'apim-prod', fresh())
       assert.deepEqual(
         azure.journal.requests().map(({ query }) => query['api-version']),
@@ -123,7 +123,7 @@ describe('backend.reconnect of the official SDK', () => {
     })
   }
 
-  it('a 202 ends it: one request, nothing polled', async () => {
+  it('a 202 ends the call of the SDK: one request, nothing polled', async () => {
     const seen: [number, string | undefined, string | undefined][] = []
     const before = room.decisions().length
     await throughUs().backend.reconnect('rg-apim', 'apim-prod', fresh(), {
@@ -135,7 +135,7 @@ describe('backend.reconnect of the official SDK', () => {
     assert.equal(room.decisions().length, before + 1)
   })
 
-  it('its x-ms-client-request-id travels to ARM and comes back', async () => {
+  it('the SDK’s x-ms-client-request-id travels to ARM and comes back', async () => {
     const ids: (string | undefined)[] = []
     await throughUs().backend.reconnect('rg-apim', 'apim-prod', fresh(), {
       onResponse: ({ request, headers }) =>
@@ -145,7 +145,7 @@ describe('backend.reconnect of the official SDK', () => {
     assert.equal(ids[0], ids[1])
   })
 
-  it('a dry run is a custom header away', async () => {
+  it('a dry run with the SDK is a custom header', async () => {
     await throughUs().backend.reconnect('rg-apim', 'apim-prod', 'orders', {
       requestOptions: { customHeaders: { 'x-reconnect-dry-run': 'true' } },
     })
@@ -159,42 +159,42 @@ describe('an error of ARM arrives as the RestError that ARM itself causes', () =
     (client) =>
       client.backend.reconnect(...names)
   const orders = reconnect('rg-apim', 'apim-prod', 'orders')
-  const cases: [string, Call, Omit<Fault, 'target'>?][] = [
-    ['404, no such backend', reconnect('rg-apim', 'apim-prod', 'nowhere')],
-    ['404, no such service', reconnect('rg-apim', 'apim-none', 'orders')],
-    [
-      '404, no such resource group',
-      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'gone'),
-      { kind: '404', code: 'ResourceGroupNotFound', message: "Resource group 'rg-apim' could not be found." },
-    ],
-    ['400, not in this pricing tier', reconnect('rg-apim', 'apim-serverless', 'orders')],
-    ['400, being activated', reconnect('rg-apim', 'apim-new', 'orders')],
-    [
-      '400 with details',
-      orders,
-      {
+  const cases: { what: string; call: Call; fault?: Omit<Fault, 'target'> }[] = [
+    { what: '404, no such backend', call: reconnect('rg-apim', 'apim-prod', 'nowhere') },
+    { what: '404, no such service', call: reconnect('rg-apim', 'apim-none', 'orders') },
+    {
+      what: '404, no such resource group',
+      call: (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'gone'),
+      fault: { kind: '404', code: 'ResourceGroupNotFound', message: "Resource group 'rg-apim' could not be found." },
+    },
+    { what: '400, not in this pricing tier', call: reconnect('rg-apim', 'apim-serverless', 'orders') },
+    { what: '400, being activated', call: reconnect('rg-apim', 'apim-new', 'orders') },
+    {
+      what: '400 with details',
+      call: orders,
+      fault: {
         kind: '400',
         code: 'ValidationError',
         message: 'One or more fields contain incorrect values:',
         details: [{ code: 'ValidationError', target: 'after', message: 'no' }],
       },
-    ],
-    ['409', orders, { kind: '409' }],
-    ['409 with Retry-After', orders, { kind: '409', retryAfter: '5' }],
-    ['412', orders, { kind: '412' }],
-    [
-      '422',
-      orders,
-      {
+    },
+    { what: '409', call: orders, fault: { kind: '409' } },
+    { what: '409 with Retry-After', call: orders, fault: { kind: '409', retryAfter: '5' } },
+    { what: '412', call: orders, fault: { kind: '412' } },
+    {
+      what: '422',
+      call: orders,
+      fault: {
         kind: '422',
         code: 'ManagementApiRequestFailed',
         message: 'no',
         details: [{ code: 'x', message: 'y', details: null }],
       },
-    ],
-    ['429', orders, { kind: '429', retryAfter: '600' }],
+    },
+    { what: '429', call: orders, fault: { kind: '429', retryAfter: '600' } },
   ]
-  for (const [what, call, fault] of cases) {
+  for (const { what, call, fault } of cases) {
     it(what, async () => {
       if (fault !== undefined) azure.faults.set([{ ...fault, target: 'arm' }])
       // The SDK's own retries would wait for the 429's ten minutes, here as with ARM.
@@ -213,49 +213,56 @@ describe('an error of ARM arrives as the RestError that ARM itself causes', () =
 })
 
 describe('an error of ours arrives as a RestError in the same manner', () => {
-  const codes: [string, number, string, Call, ReturnType<typeof credentialWith>?, Options?][] = [
-    [
-      'no grant',
-      403,
-      'AuthorizationFailed',
-      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders'),
-      credentialWith(info.tokens.stranger),
-    ],
-    [
-      'a bad token',
-      401,
-      'AuthenticationFailed',
-      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders'),
-      credentialWith('x.y.z'),
-    ],
-    [
-      'a version without the operation',
-      400,
-      'InvalidApiVersionParameter',
-      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders'),
-      operator,
-      { apiVersion: '2016-07-07' },
-    ],
-    [
-      'an after of more than a day',
-      400,
-      'InvalidDuration',
-      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders', { parameters: { after: 'PT25H' } }),
-    ],
-    [
-      'a backend id that is none',
-      400,
-      'InvalidResourceId',
-      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'b'.repeat(81)),
-    ],
-    [
-      'a backend id with a slash',
-      400,
-      'InvalidResourceId',
-      (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'a/b'),
-    ],
+  const codes: {
+    what: string
+    statusCode: number
+    code: string
+    call: Call
+    credential?: ReturnType<typeof credentialWith>
+    options?: Options
+  }[] = [
+    {
+      what: 'no grant',
+      statusCode: 403,
+      code: 'AuthorizationFailed',
+      call: (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders'),
+      credential: credentialWith(info.tokens.stranger),
+    },
+    {
+      what: 'a bad token',
+      statusCode: 401,
+      code: 'AuthenticationFailed',
+      call: (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders'),
+      credential: credentialWith('x.y.z'),
+    },
+    {
+      what: 'a version without the operation',
+      statusCode: 400,
+      code: 'InvalidApiVersionParameter',
+      call: (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders'),
+      credential: operator,
+      options: { apiVersion: '2016-07-07' },
+    },
+    {
+      what: 'an after of more than a day',
+      statusCode: 400,
+      code: 'InvalidDuration',
+      call: (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'orders', { parameters: { after: 'PT25H' } }),
+    },
+    {
+      what: 'a backend id that is none',
+      statusCode: 400,
+      code: 'InvalidResourceId',
+      call: (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'b'.repeat(81)),
+    },
+    {
+      what: 'a backend id with a slash',
+      statusCode: 400,
+      code: 'InvalidResourceId',
+      call: (client) => client.backend.reconnect('rg-apim', 'apim-prod', 'a/b'),
+    },
   ]
-  for (const [what, statusCode, code, call, credential = operator, options = {}] of codes) {
+  for (const { what, statusCode, code, call, credential = operator, options = {} } of codes) {
     it(`${what}: ${statusCode} ${code}`, async () => {
       const error = await errorOf(call(throughUs(options, credential)))
       assert.deepEqual(

@@ -74,7 +74,7 @@ function settled({ id, requestedAt, updatedAt, due, ...rest }: Shown, answer: He
 describe('an operation is written for every authorized request', { concurrency: 3 }, () => {
   const HTTP = { trigger: { kind: 'http' } }
 
-  it('forwarded: with what ARM said, and these members and no others', async () => {
+  it('a forwarded operation has what ARM said, and these members and no others', async () => {
     const { room, backend } = await fresh()
     const answer = await room.reconnect({ backend, ...AFTER('PT5M') })
     const { arm, ...rest } = settled(await operationOf(room, answer), answer) as { arm: Record<string, unknown> }
@@ -87,7 +87,7 @@ describe('an operation is written for every authorized request', { concurrency: 
     assert.match(String(arm['requestId']), GUID)
   })
 
-  it('joined: names the one that covers it', async () => {
+  it('a joined operation names the one that covers it', async () => {
     const { room, backend } = await fresh()
     const first = told(await room.reconnect({ backend }))
     const answer = await room.reconnect({ backend })
@@ -101,7 +101,7 @@ describe('an operation is written for every authorized request', { concurrency: 
     })
   })
 
-  it('dry-run', async () => {
+  it('a dry run is an operation', async () => {
     const { room, backend } = await fresh()
     const answer = await room.reconnect({ backend, ...DRY_RUN })
     assert.deepEqual(settled(await operationOf(room, answer), answer), {
@@ -113,7 +113,7 @@ describe('an operation is written for every authorized request', { concurrency: 
     })
   })
 
-  it('failed: with the code and message that the caller was told', async () => {
+  it('a failed operation has the code and message that the caller got', async () => {
     const { room, backend } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: '409', scope: backend, times: 1 })
     const answer = await room.reconnect({ backend })
@@ -130,7 +130,7 @@ describe('an operation is written for every authorized request', { concurrency: 
     assert.equal(arm.status, 409)
   })
 
-  it('failed, and ambiguous: it is not known whether ARM accepted it', async () => {
+  it('a failed operation is ambiguous when it is not known whether ARM accepted it', async () => {
     const { room, backend } = await fresh()
     for (let index = 0; index < 2; index += 1)
       room.sandbox.azure.faults.add({ target: 'arm', kind: 'reset-after', scope: backend, times: 1 })
@@ -142,7 +142,7 @@ describe('an operation is written for every authorized request', { concurrency: 
     )
   })
 
-  it('forwarded, and ambiguous: ARM was asked twice, and may have accepted twice', async () => {
+  it('a forwarded operation is ambiguous when ARM was asked twice, and may have accepted twice', async () => {
     const { room, backend } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'reset-after', scope: backend, times: 1 })
     const answer = await room.reconnect({ backend })
@@ -150,13 +150,13 @@ describe('an operation is written for every authorized request', { concurrency: 
     assert.deepEqual({ state, ambiguous, attempts }, { state: 'forwarded', ambiguous: true, attempts: 2 })
   })
 
-  it('of an application: without a name', async (t) => {
+  it('an operation of an application has no name of a caller', async (t) => {
     const room = await startConversation(t)
     const answer = await room.reconnect({ as: 'tool' })
     assert.deepEqual((await operationOf(room, answer))['caller'], { kind: 'app', id: TOOL.clientId })
   })
 
-  it('RECONNECT_MODE=off: failed, as the caller was told', async (t) => {
+  it('an operation under RECONNECT_MODE=off is failed, as the answer said', async (t) => {
     const room = await startConversation(t, { env: { RECONNECT_MODE: 'off' } })
     const answer = await room.reconnect()
     assert.equal(answer.status, 503)
@@ -171,12 +171,12 @@ describe('an operation is written for every authorized request', { concurrency: 
     })
   })
 
-  it('RECONNECT_MODE=dry-run', async (t) => {
+  it('an operation under RECONNECT_MODE=dry-run is a dry run', async (t) => {
     const room = await startConversation(t, { env: { RECONNECT_MODE: 'dry-run' } })
     assert.equal((await operationOf(room, await room.reconnect()))['state'], 'dry-run')
   })
 
-  it('and for no other: nothing is written for who is refused, or for what is not understood', async (t) => {
+  it('no operation is written for a request that is refused or not understood', async (t) => {
     const room = await startConversation(t)
     const refused: readonly ReconnectRequest[] = [
       { as: null },
@@ -200,7 +200,7 @@ describe('an operation is written for every authorized request', { concurrency: 
 })
 
 describe('GET /operations/{operationId}', { concurrency: 3 }, () => {
-  it('202 with Retry-After while it is accepted, 200 once it is final', async () => {
+  it('GET of an operation is 202 with Retry-After while it is accepted, 200 once it is final', async () => {
     const { room, backend } = await fresh()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 800, scope: backend, times: 1 })
     const reconnect = room.reconnect({ backend })
@@ -215,7 +215,7 @@ describe('GET /operations/{operationId}', { concurrency: 3 }, () => {
     assert.equal(late.json().requestedAt, early.json().requestedAt)
   })
 
-  it('is the same seen from another instance', async (t) => {
+  it('GET of an operation is the same on another instance', async (t) => {
     const [one, other] = await startTwo(t)
     const { operation } = told(await one.reconnect())
     assert.equal(
@@ -224,7 +224,7 @@ describe('GET /operations/{operationId}', { concurrency: 3 }, () => {
     )
   })
 
-  it('404 alike for what is not there, what is no id, and what the caller may not read', async (t) => {
+  it('GET of an operation is the same 404 for one that does not exist, for no id, and for one that the caller may not read', async (t) => {
     const room = await startConversation(t)
     const { operation } = told(await room.reconnect())
     const unknown = `${operation.slice(0, -4)}AAAA`
@@ -244,7 +244,7 @@ describe('GET /operations/{operationId}', { concurrency: 3 }, () => {
     assert.equal((await read(room, `/operations/${operation}`)).status, 200)
   })
 
-  it('needs a credential, as the list does; one message for every cause', async (t) => {
+  it('GET of operations needs a credential; one message for every cause', async (t) => {
     const room = await startConversation(t)
     const { operation } = told(await room.reconnect())
     for (const path of ['/operations', `/operations/${operation}`]) {
@@ -278,7 +278,7 @@ describe('GET /operations', async () => {
   const all = await listed(room, made.length)
   const at = (index: number): string => (all.find(({ id }) => id === ids[index]) as Shown).requestedAt
 
-  it('newest first, the same as one by one', async () => {
+  it('the list has operations newest first, the same as one by one', async () => {
     assert.deepEqual(
       all.map(({ id }) => id),
       ids.toReversed(),
@@ -315,7 +315,7 @@ describe('GET /operations', async () => {
     ['a verdict that none has', { effect: 'recovered' }, []],
   ]
   for (const [title, filters, expected] of cases) {
-    it(`filters: ${title}`, async () => {
+    it(`the list filters by ${title}`, async () => {
       const { value, nextLink } = await list(room, filters)
       assert.deepEqual(
         value.map(({ id }) => ids.indexOf(id)),
@@ -325,7 +325,7 @@ describe('GET /operations', async () => {
     })
   }
 
-  it('shows only what the caller may read: strangers nothing, nor who may reconnect and not read', async () => {
+  it('the list shows only what the caller may read: nothing to strangers, or to callers with reconnect and without read', async () => {
     for (const as of ['stranger', 'tool'] as const) {
       for (const filters of [{}, { backend: orders }, { service: orders.slice(0, orders.indexOf('/backends/')) }]) {
         assert.deepEqual(await list(room, filters, as), { value: [] }, 'no error, no number, no nextLink')
@@ -355,7 +355,7 @@ describe('GET /operations', async () => {
     ['$skiptoken', ['', 'x', Buffer.from("2026-11/' or true").toString('base64url')]],
   ]
   for (const [parameter, values] of bad) {
-    it(`bad ${parameter}: 400 with its name as target`, async () => {
+    it(`a bad ${parameter} of the list is 400 with its name as target`, async () => {
       for (const value of values) {
         const answer = await read(room, `/operations?${new URLSearchParams({ [parameter]: value }).toString()}`)
         assert.deepEqual(
@@ -375,7 +375,7 @@ describe('GET /operations', async () => {
 describe('paging', { concurrency: 2 }, () => {
   const COUNT = 60
 
-  it('leads through nextLink to the end, without loss or repetition, newest first', async (t) => {
+  it('nextLink leads to the end, without loss or repetition, newest first', async (t) => {
     const room = await startConversation(t)
     const backends = room.sandbox.info.backends
     await Promise.all(
@@ -413,7 +413,7 @@ describe('paging', { concurrency: 2 }, () => {
     assert.equal((await list(room)).value.length, 50, 'the default')
   })
 
-  it('what comes in meanwhile does not move the pages', async (t) => {
+  it('operations that come meanwhile do not move the pages', async (t) => {
     const room = await startConversation(t)
     for (let index = 0; index < 4; index += 1) await room.reconnect(DRY_RUN)
     const before = (await listed(room, 4)).map(({ id }) => id)

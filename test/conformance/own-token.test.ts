@@ -5,7 +5,7 @@ import { assertAccepted, assertRefused, startConversation } from './conversation
 import { alert, isFinal, operationWhen } from './senders.ts'
 
 describe('a 401 of ARM', { concurrency: 2 }, () => {
-  it('for a person: one more POST with a new token, and the answer is 202', async (t) => {
+  it('a 401 of ARM costs a person’s request one more POST with a new token, and the answer is 202', async (t) => {
     const room = await startConversation(t)
     const backend = room.freshBackend()
     room.sandbox.azure.faults.add({ target: 'arm', kind: '401', scope: backend, times: 1 })
@@ -16,7 +16,7 @@ describe('a 401 of ARM', { concurrency: 2 }, () => {
     assert.equal(room.sandbox.azure.identityCounts.tokens, 2)
   })
 
-  it('for a token that the identity endpoint made wrong: the next one is right', async (t) => {
+  it('a 401 for a wrong token of the identity endpoint: the next token is right', async (t) => {
     const room = await startConversation(t)
     room.sandbox.azure.faults.add({ target: 'identity', kind: 'garbage-token', times: 1 })
     const backend = room.freshBackend()
@@ -27,7 +27,7 @@ describe('a 401 of ARM', { concurrency: 2 }, () => {
     assert.equal(room.sandbox.azure.identityCounts.tokens, 2)
   })
 
-  it('in a delivery: one more POST in the same delivery, and the alert is forwarded', async (t) => {
+  it('a 401 in a delivery costs one more POST in the same delivery, and the alert is forwarded', async (t) => {
     const room = await startConversation(t)
     const backend = room.freshBackend()
     room.sandbox.azure.faults.add({ target: 'arm', kind: '401', scope: backend, times: 1 })
@@ -37,7 +37,7 @@ describe('a 401 of ARM', { concurrency: 2 }, () => {
     assert.deepEqual([operation.state, operation['attempts'], room.armReceived(backend).length], ['forwarded', 2, 2])
   })
 
-  it('that persists: 502, after two POSTs', async (t) => {
+  it('a 401 that persists is a 502, after two POSTs', async (t) => {
     const room = await startConversation(t)
     const backend = room.freshBackend()
     room.sandbox.azure.faults.add({ target: 'arm', kind: '401', scope: backend })

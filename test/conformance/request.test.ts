@@ -40,19 +40,19 @@ async function assertNotSent(
 }
 
 describe('api-version', () => {
-  it('is optional: 2024-05-01 is what ARM then receives', async () => {
+  it('api-version is optional: ARM then receives 2024-05-01', async () => {
     assertAccepted(await room.reconnectFresh())
     assert.deepEqual(sent().query, { 'api-version': '2024-05-01' })
   })
 
   for (const version of VERSIONS) {
-    it(`${version} is forwarded as given`, async () => {
+    it(`api-version ${version} is forwarded as given`, async () => {
       assertAccepted(await room.reconnectFresh({ query: `?api-version=${version}` }))
       assert.deepEqual(sent().query, { 'api-version': version })
     })
   }
 
-  it('is found under any letter case of its name, and nothing else of the query travels', async () => {
+  it('api-version is found under any letter case of its name, and nothing else of the query travels', async () => {
     assertAccepted(await room.reconnectFresh({ query: '?API-Version=2022-08-01&$filter=x&code=secret' }))
     assert.deepEqual(sent().query, { 'api-version': '2022-08-01' })
   })
@@ -67,7 +67,7 @@ describe('api-version', () => {
     '2024-05-01&API-VERSION=2024-05-01',
     '2024-05-0%D9%A1',
   ]) {
-    it(`is refused as '${query}', and the answer lists what is supported`, async () => {
+    it(`api-version in '${query}' is refused, and the answer lists what is supported`, async () => {
       await assertNotSent(
         { query: `?api-version=${query}` },
         400,
@@ -98,13 +98,13 @@ describe('body', () => {
     ['the literal null, as NSwag sends it', { body: 'null', headers: { 'content-type': 'application/json' } }],
   ]
   for (const [what, reconnect] of empty) {
-    it(`may be ${what}: nothing of it travels, ARM's default counts`, async () => {
+    it(`a body may be ${what}: nothing of it travels, ARM's default counts`, async () => {
       assertAccepted(await room.reconnectFresh(reconnect))
       assert.equal(sent().body, '')
     })
   }
 
-  it('has other members ignored, as ARM ignores them: only after travels', async () => {
+  it('other members of a body are ignored, as ARM ignores them: only after travels', async () => {
     assertAccepted(await room.reconnectFresh({ body: { id: 'x', properties: { after: 'PT5M', force: true } } }))
     assert.deepEqual(JSON.parse(sent().body), { properties: { after: 'PT5M' } })
   })
@@ -115,7 +115,7 @@ describe('body', () => {
     { properties: { After: 'PT9M' } },
     { after: 'PT9M', properties: { after: 'PT5M' } },
   ]) {
-    it(`with an after where ARM would not find it is refused, and the right form is shown: ${JSON.stringify(body)}`, async () => {
+    it(`a body with an after where ARM would not find it is refused, and the right form is shown: ${JSON.stringify(body)}`, async () => {
       await assertNotSent({ body }, 400, 'InvalidRequestContent', 'body_malformed')
       const { message } = assertRefused(await room.reconnect({ body }), 400, 'InvalidRequestContent')
       assert.ok(message.includes('{"properties":{"after":"PT5M"}}'), message)
@@ -133,7 +133,7 @@ describe('body', () => {
     ['two documents', '{}{}'],
     ['20,000 nested arrays', '['.repeat(20_000)],
   ] as const) {
-    it(`is refused when it is ${what}`, () =>
+    it(`a body is refused when it is ${what}`, () =>
       assertNotSent(
         { body, headers: { 'content-type': 'application/json' } },
         400,
@@ -142,7 +142,7 @@ describe('body', () => {
       ))
   }
 
-  it('that is nested deep but valid is no trouble', async () => {
+  it('a body that is nested deep and valid is accepted', async () => {
     assertAccepted(
       await room.reconnectFresh({
         body: `{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
@@ -152,7 +152,7 @@ describe('body', () => {
   })
 
   for (const type of ['application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON;charset="UTF-8"']) {
-    it(`may be called ${type}`, async () => {
+    it(`a body may have the media type ${type}`, async () => {
       assertAccepted(
         await room.reconnectFresh({
           body: '{"properties":{"after":"PT5M"}}',
@@ -175,20 +175,20 @@ describe('body', () => {
     { 'content-type': 'application/json', 'content-encoding': 'identity, br' },
   ]
   for (const headers of unsupported) {
-    it(`is refused with ${JSON.stringify(headers)}`, () =>
+    it(`a body is refused with ${JSON.stringify(headers)}`, () =>
       assertNotSent({ body: '{}', headers: headers ?? {} }, 415, 'UnsupportedMediaType', 'media_type_unsupported'))
   }
 })
 
 describe('after as a query parameter', () => {
   for (const query of ['?after=PT5M', '?AFTER=PT5M', '?api-version=2024-05-01&after=']) {
-    it(`is refused rather than lost: ${query}`, () =>
+    it(`after as a query parameter is refused rather than lost: ${query}`, () =>
       assertNotSent({ query }, 400, 'InvalidQueryParameterValue', 'parameter_invalid', 'after'))
   }
 })
 
 describe('x-reconnect-reason', () => {
-  it('may have 200 printable ASCII characters', async () =>
+  it('x-reconnect-reason may have 200 printable ASCII characters', async () =>
     assertAccepted(await room.reconnectFresh({ headers: { 'x-reconnect-reason': 'x'.repeat(200) } })))
 
   for (const [what, reason] of [
@@ -197,7 +197,7 @@ describe('x-reconnect-reason', () => {
     ['another script', Buffer.from('é').toString('latin1')],
     ['a tab', 'a\tb'],
   ] as const) {
-    it(`is refused with ${what}`, () =>
+    it(`x-reconnect-reason is refused with ${what}`, () =>
       assertNotSent(
         { headers: { 'x-reconnect-reason': reason } },
         400,
@@ -226,7 +226,7 @@ describe('64 KiB', () => {
       assertNotSent(ofSize(bytes), 413, 'RequestEntityTooLarge', 'body_too_large'))
   }
 
-  it('counts bytes, not characters', () =>
+  it('the limit of a body counts bytes, not characters', () =>
     assertNotSent(
       { body: `{"x":"${'é'.repeat(LIMIT_BYTES / 2)}"}`, headers: { 'content-type': 'application/json' } },
       413,
@@ -266,7 +266,7 @@ describe('64 KiB', () => {
 
 describe('after', () => {
   for (const given of ['PT2M', 'PT5M', 'PT3S', 'PT1S', 'PT24H', 'P1D', 'PT86400S', 'PT1H30M15S', 'PT0H5M', 'PT0.5S']) {
-    it(`${given} is forwarded exactly as given`, async () => {
+    it(`after ${given} is forwarded exactly as given`, async () => {
       const answer = await room.reconnectFresh({ body: { properties: { after: given } } })
       assertAccepted(answer)
       assert.deepEqual([sent().body, azure.journal.effects()[0]?.after], [`{"properties":{"after":"${given}"}}`, given])
@@ -307,7 +307,7 @@ describe('after', () => {
     ['P1Y', 'too_long'],
   ]
   for (const [given, fault] of refused) {
-    it(`${JSON.stringify(given).slice(0, 40)} is refused: ${fault}`, async () => {
+    it(`after ${JSON.stringify(given).slice(0, 40)} is refused: ${fault}`, async () => {
       const answer = await room.reconnect({ body: { properties: { after: given } } })
       assert.equal(assertRefused(answer, 400, 'InvalidDuration').target, 'properties.after')
       const { reason, detail } = await room.decision(answer)
@@ -317,7 +317,7 @@ describe('after', () => {
 })
 
 describe('x-ms-client-request-id and x-ms-correlation-request-id', () => {
-  it('travel to ARM and come back where they are GUIDs', async () => {
+  it('request ids that are GUIDs travel to ARM and come back', async () => {
     const [clientRequestId, correlationId] = [randomUUID(), randomUUID().toUpperCase()]
     const answer = await room.reconnectFresh({
       headers: { 'x-ms-client-request-id': clientRequestId, 'x-ms-correlation-request-id': correlationId },
@@ -335,7 +335,7 @@ describe('x-ms-client-request-id and x-ms-correlation-request-id', () => {
     assert.deepEqual([decision['clientRequestId'], decision['armCorrelationId']], [clientRequestId, correlationId])
   })
 
-  it('come back with an error too', async () => {
+  it('request ids come back with an error too', async () => {
     const clientRequestId = randomUUID()
     const answer = await room.reconnect({ as: null, headers: { 'x-ms-client-request-id': clientRequestId } })
     assertRefused(answer, 401, 'AuthenticationFailed')
@@ -343,7 +343,7 @@ describe('x-ms-client-request-id and x-ms-correlation-request-id', () => {
   })
 
   for (const given of ['not-a-guid', `{${randomUUID()}}`, `${randomUUID()},${randomUUID()}`, 'x'.repeat(300)]) {
-    it(`go nowhere where they are none: ${given.slice(0, 12)}…`, async () => {
+    it(`request ids that are no GUIDs go nowhere: ${given.slice(0, 12)}…`, async () => {
       const answer = await room.reconnectFresh({
         headers: { 'x-ms-client-request-id': given, 'x-ms-correlation-request-id': given },
       })

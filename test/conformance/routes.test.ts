@@ -10,7 +10,7 @@ const [ORDERS] = info.backends as [string]
 const SECRETS_AND_IDS = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-|eyJ|127\.0\.0\.1|apim-prod|rg-apim/i
 
 describe('routes', () => {
-  it('are these functions and no others, without route prefix; beside them the queues', () => {
+  it('the routes are these functions and no others, without route prefix; beside them the queues', () => {
     assert.deepEqual(
       room.sandbox.app.functions.toSorted((left, right) => (left.name < right.name ? -1 : 1)),
       [
@@ -31,7 +31,7 @@ describe('routes', () => {
     )
   })
 
-  it('match paths without regard to case, as in ARM', async () => {
+  it('routes match paths without regard to case, as in ARM', async () => {
     assertAccepted(await room.reconnect({ path: `${room.freshBackend().toUpperCase()}/RECONNECT` }))
     assertAccepted(await room.reconnect({ path: `${room.freshBackend().toLowerCase()}/reconnect` }))
     assert.equal((await room.get('/OPERATIONS', { authorization: `Bearer ${info.tokens.operator}` })).status, 200)
@@ -40,7 +40,7 @@ describe('routes', () => {
   })
 
   for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']) {
-    it(`answer ${method} on the reconnect route with 404 for every caller, and reach nothing`, async () => {
+    it(`${method} on the reconnect route is a 404 for every caller, and reaches nothing`, async () => {
       const before = room.reached()
       for (const as of ['operator', null] as const)
         assert.deepEqual([(await room.reconnect({ method, as })).status], [404])
@@ -59,13 +59,13 @@ describe('routes', () => {
     '/subscriptions',
     '/openapi.json/..%2f',
   ]) {
-    it(`do not include GET ${path}`, async () => {
+    it(`GET ${path} is no route`, async () => {
       const answer = await room.get(path)
       assert.deepEqual([answer.text, answer.status], ['', path === '/' ? 204 : 404])
     })
   }
 
-  it('are anonymous to the platform: a function key neither helps nor harms', async () => {
+  it('routes are anonymous to the platform: a function key changes nothing', async () => {
     assert.equal(
       (await room.reconnect({ as: null, headers: { 'x-functions-key': 'x' }, query: '?code=x' })).status,
       401,
@@ -137,49 +137,54 @@ describe('every answer may not be stored or sniffed, is no redirect and carries 
     'access-control-request-method': 'POST',
     'access-control-request-headers': 'authorization',
   }
-  const all: [string, number, string, Parameters<typeof call>[2]][] = [
-    [
-      'a 202',
-      202,
-      `${ORDERS}/reconnect`,
-      { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } },
-    ],
-    [
-      'a 202 after a slash too many',
-      202,
-      `${ORDERS}/reconnect/`,
-      { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } },
-    ],
-    ['a 401', 401, `${ORDERS}/reconnect`, { method: 'POST', headers: page }],
-    [
-      'a 403',
-      403,
-      `${ORDERS}/reconnect`,
-      { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.stranger}` } },
-    ],
-    ['operations', 200, '/operations', { headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } }],
-    ['operations, without a token', 401, '/operations', { headers: page }],
-    [
-      'an operation that is none',
-      404,
-      '/operations/x',
-      { headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } },
-    ],
-    ['a preflight', 404, `${ORDERS}/reconnect`, { method: 'OPTIONS', headers: page }],
-    ['the host’s own 404', 404, '/no/such/route', { headers: page }],
-    [
-      'the host’s own 404 for a path with empty segments',
-      404,
-      `${ORDERS.replace('/resourceGroups', '//resourceGroups')}/reconnect`,
-      { method: 'POST', headers: page },
-    ],
-    ['the start page, which is switched off', 204, '/', { headers: page }],
-    ['liveness', 200, '/health/live', { headers: page }],
-    ['readiness', 200, '/health/ready', { headers: page }],
-    ['the description', 200, '/openapi.json', { headers: page }],
+  const all: { what: string; status: number; path: string; request: Parameters<typeof call>[2] }[] = [
+    {
+      what: 'a 202',
+      status: 202,
+      path: `${ORDERS}/reconnect`,
+      request: { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } },
+    },
+    {
+      what: 'a 202 after a slash too many',
+      status: 202,
+      path: `${ORDERS}/reconnect/`,
+      request: { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } },
+    },
+    { what: 'a 401', status: 401, path: `${ORDERS}/reconnect`, request: { method: 'POST', headers: page } },
+    {
+      what: 'a 403',
+      status: 403,
+      path: `${ORDERS}/reconnect`,
+      request: { method: 'POST', headers: { ...page, authorization: `Bearer ${info.tokens.stranger}` } },
+    },
+    {
+      what: 'operations',
+      status: 200,
+      path: '/operations',
+      request: { headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } },
+    },
+    { what: 'operations, without a token', status: 401, path: '/operations', request: { headers: page } },
+    {
+      what: 'an operation that is none',
+      status: 404,
+      path: '/operations/x',
+      request: { headers: { ...page, authorization: `Bearer ${info.tokens.operator}` } },
+    },
+    { what: 'a preflight', status: 404, path: `${ORDERS}/reconnect`, request: { method: 'OPTIONS', headers: page } },
+    { what: 'the host’s own 404', status: 404, path: '/no/such/route', request: { headers: page } },
+    {
+      what: 'the host’s own 404 for a path with empty segments',
+      status: 404,
+      path: `${ORDERS.replace('/resourceGroups', '//resourceGroups')}/reconnect`,
+      request: { method: 'POST', headers: page },
+    },
+    { what: 'the start page, which is switched off', status: 204, path: '/', request: { headers: page } },
+    { what: 'liveness', status: 200, path: '/health/live', request: { headers: page } },
+    { what: 'readiness', status: 200, path: '/health/ready', request: { headers: page } },
+    { what: 'the description', status: 200, path: '/openapi.json', request: { headers: page } },
   ]
-  for (const [what, status, path, request] of all) {
-    it(`${what}, over http and over TLS`, async () => {
+  for (const { what, status, path, request } of all) {
+    it(`the answer of ${what} has these headers, over http and over TLS`, async () => {
       for (const origin of [info.proxy, info.proxyTls]) {
         const answer = await call(origin, path, { ...request, ca: azure.caCertificate })
         assert.equal(answer.status, status)

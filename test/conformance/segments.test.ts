@@ -147,28 +147,32 @@ for (const [part, segment] of SEGMENTS) {
 
 describe('the grammar of each segment', () => {
   afterEach(assertNothingReached)
-  const refused: [string, Parts, Refusal][] = [
-    ['a subscription that is no GUID', { subscription: 'production' }, 'subscriptionId'],
-    ['a GUID in braces', { subscription: `%7b${SUBSCRIPTION_ID}%7d` }, 'subscriptionId'],
-    ['a GUID without hyphens', { subscription: SUBSCRIPTION_ID.replaceAll('-', '') }, 'subscriptionId'],
-    ['a GUID and something', { subscription: `${SUBSCRIPTION_ID}0` }, 'subscriptionId'],
-    ['a resource group of 91 characters', { group: 'g'.repeat(91) }, 'resourceGroupName'],
-    ['a resource group that ends in a dot', { group: 'rg-apim.' }, 'resourceGroupName'],
-    ['a resource group of three dots', { group: '...' }, 'resourceGroupName'],
-    ['a resource group in another script', { group: 'rg-%c3%a9' }, 'resourceGroupName'],
-    ['a service of 51 characters', { service: 's'.repeat(51) }, 'serviceName'],
-    ['a service that starts with a digit', { service: '1apim' }, 'serviceName'],
-    ['a service that starts with a hyphen', { service: '-apim' }, 'serviceName'],
-    ['a service that ends in a hyphen', { service: 'apim-' }, 'serviceName'],
-    ['a service with a dot', { service: 'apim.prod' }, 'serviceName'],
-    ['a service with an underscore', { service: 'apim_prod' }, 'serviceName'],
-    ['a backend of 81 characters', { backend: 'b'.repeat(81) }, 'backendId'],
+  const refused: { what: string; parts: Parts; segment: Refusal }[] = [
+    { what: 'a subscription that is no GUID', parts: { subscription: 'production' }, segment: 'subscriptionId' },
+    { what: 'a GUID in braces', parts: { subscription: `%7b${SUBSCRIPTION_ID}%7d` }, segment: 'subscriptionId' },
+    {
+      what: 'a GUID without hyphens',
+      parts: { subscription: SUBSCRIPTION_ID.replaceAll('-', '') },
+      segment: 'subscriptionId',
+    },
+    { what: 'a GUID and something', parts: { subscription: `${SUBSCRIPTION_ID}0` }, segment: 'subscriptionId' },
+    { what: 'a resource group of 91 characters', parts: { group: 'g'.repeat(91) }, segment: 'resourceGroupName' },
+    { what: 'a resource group that ends in a dot', parts: { group: 'rg-apim.' }, segment: 'resourceGroupName' },
+    { what: 'a resource group of three dots', parts: { group: '...' }, segment: 'resourceGroupName' },
+    { what: 'a resource group in another script', parts: { group: 'rg-%c3%a9' }, segment: 'resourceGroupName' },
+    { what: 'a service of 51 characters', parts: { service: 's'.repeat(51) }, segment: 'serviceName' },
+    { what: 'a service that starts with a digit', parts: { service: '1apim' }, segment: 'serviceName' },
+    { what: 'a service that starts with a hyphen', parts: { service: '-apim' }, segment: 'serviceName' },
+    { what: 'a service that ends in a hyphen', parts: { service: 'apim-' }, segment: 'serviceName' },
+    { what: 'a service with a dot', parts: { service: 'apim.prod' }, segment: 'serviceName' },
+    { what: 'a service with an underscore', parts: { service: 'apim_prod' }, segment: 'serviceName' },
+    { what: 'a backend of 81 characters', parts: { backend: 'b'.repeat(81) }, segment: 'backendId' },
   ]
-  for (const [what, parts, segment] of refused) {
-    it(`does not admit ${what}`, () => assertNeverSent(target(parts), segment))
+  for (const { what, parts, segment } of refused) {
+    it(`a path with ${what} is refused`, () => assertNeverSent(target(parts), segment))
   }
 
-  it('names the segment and what is expected, and does not repeat what was sent', async () => {
+  it('the refusal of a segment names it and what is expected, and does not repeat what was sent', async () => {
     const answer = await sendTarget(target({ backend: 'marker%20here' }))
     assert.match(answer.text, /The 'backendId' in the path is invalid: expected 1 to 80 printable ASCII/)
     assert.doesNotMatch(answer.text, /marker/)
@@ -188,7 +192,7 @@ describe('what is authorized is what would be sent, after any change of the path
   }
 
   // The tool may reconnect `orders` and nothing else.
-  it('climbing from a granted backend to another is asking for the other', async () => {
+  it('a path that climbs from a granted backend to another asks for the other', async () => {
     await asTool(target({ backend: 'orders/../payments' }), 403, PAYMENTS)
     await asTool(target({ backend: 'orders/%2e%2e/payments' }), 403, PAYMENTS)
     await asTool(
@@ -203,7 +207,7 @@ describe('what is authorized is what would be sent, after any change of the path
       await asTool(target({ backend }), 404)
   })
 
-  it('names that are only nearly the granted one are other names', async () => {
+  it('names that are nearly the granted one are other names', async () => {
     for (const id of ['orders.', 'orders~', 'order', 'orders-eu', 'orders;x', "orders'", 'orders,orders'])
       await asTool(target({ backend: id }), 403, sibling(ORDERS, id))
     await asTool(target({ service: 'apim-pro' }), 403, ORDERS.replace('apim-prod', 'apim-pro'))
@@ -253,13 +257,13 @@ describe('what is authorized is what would be sent, after any change of the path
 })
 
 describe('what is well formed is sent as it was spelled', () => {
-  it('this file would notice: a request that passes reaches the identity endpoint and ARM', async () => {
+  it('a request that passes reaches the identity endpoint and ARM: this file would see it', async () => {
     assertNothingReached()
     assert.equal((await sendTarget(target({}), 'tool')).status, 202)
     assert.deepEqual(room.reached(), { arm: 1, identity: 1 })
   })
 
-  it('case games win nothing and lose nothing: one grant covers every ASCII spelling, ARM sees the spelling that was sent', async () => {
+  it('one grant covers every ASCII spelling, and ARM sees the spelling that was sent', async () => {
     const path = target({ group: 'RG-Apim', service: 'APIM-PROD', backend: 'OrDeRs' })
     // Sooner than what the test before this one has asked for under another spelling, which it would join.
     const sooner = '{"properties":{"after":"PT1M"}}'
@@ -287,7 +291,7 @@ describe('what is well formed is sent as it was spelled', () => {
     }
   })
 
-  it('the longest and the oddest names are for ARM to judge', async () => {
+  it('the longest and the most unusual names are sent: ARM decides', async () => {
     for (const parts of [
       { backend: 'b'.repeat(80) },
       { backend: '...' },

@@ -46,7 +46,7 @@ async function ready(room: Conversation): Promise<{ status: number; storage: unk
 
 /** Nearly all of it is waiting. */
 describe('storage is away', { concurrency: 4 }, () => {
-  it('and hangs, with a second to go: reading and dry runs end within the deadline too', async (t) => {
+  it('reading and dry runs end when storage hangs and the deadline is one second', async (t) => {
     const { room, storage } = await aScene(t, { RECONNECT_DEADLINE_SECONDS: '1' })
     await storage.become('hang')
     const [list, dryRun] = await Promise.all([
@@ -59,7 +59,7 @@ describe('storage is away', { concurrency: 4 }, () => {
   })
 
   for (const mood of AWAY) {
-    it(`from the beginning (${mood}): 202 forwarded, not-recorded, no Location, and later ones join within the process`, async (t) => {
+    it(`storage that is away from the beginning (${mood}): 202 forwarded, not-recorded, no Location, and later requests join within the process`, async (t) => {
       const { room, storage, asked } = await aScene(t)
       await storage.become(mood)
       const answer = await room.reconnect()
@@ -79,7 +79,7 @@ describe('storage is away', { concurrency: 4 }, () => {
         assert.equal(storage.calls(), calls, 'the next request does not wait for storage')
     })
 
-    it(`with little time (${mood}): the whole request ends within the deadline, and is forwarded`, async (t) => {
+    it(`storage that is away, and a deadline of two seconds (${mood}): the request ends, and is forwarded`, async (t) => {
       const { room, storage, asked } = await aScene(t, { RECONNECT_DEADLINE_SECONDS: '2' })
       await storage.become(mood)
       const answer = await room.reconnect()
@@ -88,7 +88,7 @@ describe('storage is away', { concurrency: 4 }, () => {
       assert.ok(answer.tookMs < DEFAULT_DEADLINE_MS, `took ${answer.tookMs} ms with a deadline of 2 s`)
     })
 
-    it(`in the middle (${mood}), while ARM is asked: 202 within the deadline, one call to ARM`, async (t) => {
+    it(`storage that goes away while ARM is asked (${mood}): 202, one call to ARM`, async (t) => {
       const { room, storage, asked } = await aScene(t, { RECONNECT_DEADLINE_SECONDS: '4' })
       room.sandbox.azure.faults.set([{ target: 'arm', kind: 'slow', delayMs: 1_000, times: 1 }])
       const reconnect = room.reconnect()
@@ -103,7 +103,7 @@ describe('storage is away', { concurrency: 4 }, () => {
   }
 
   for (const mood of AWAY) {
-    it(`a storm meanwhile (${mood}) costs ARM one call, and ends within the deadline`, async (t) => {
+    it(`a storm while storage is away (${mood}) costs ARM one call, and storage a few`, async (t) => {
       const { room, storage, asked } = await aScene(t, { RECONNECT_DEADLINE_SECONDS: '5' })
       await storage.become(mood)
       const answers = await Promise.all(Array.from({ length: 200 }, () => room.reconnect()))
@@ -123,7 +123,7 @@ describe('storage is away', { concurrency: 4 }, () => {
     assert.ok(storage.calls() - before < FEW_CALLS, `${storage.calls() - before} calls`)
   })
 
-  it('one call to ARM per due time within the process: a shorter after and force are forwarded, the same is not', async (t) => {
+  it('without storage a process asks ARM once per due time: a shorter after and force are forwarded, the same is not', async (t) => {
     const { room, storage, asked } = await aScene(t)
     await storage.become('refuse')
     assertNotRecorded(await room.reconnect(AFTER('PT10M')), 'forwarded')
@@ -135,7 +135,7 @@ describe('storage is away', { concurrency: 4 }, () => {
     assert.equal(asked(), 3)
   })
 
-  it('a failure is answered as ever, and no request joins it', async (t) => {
+  it('a failure while storage is away is answered as ever, and no request joins it', async (t) => {
     const { room, storage, asked } = await aScene(t)
     await storage.become('refuse')
     room.sandbox.azure.faults.set([{ target: 'arm', kind: '409', times: 1 }])
@@ -146,7 +146,7 @@ describe('storage is away', { concurrency: 4 }, () => {
     assert.equal(asked(), 2)
   })
 
-  it('permission is asked for as ever', async (t) => {
+  it('permission is needed while storage is away, as ever', async (t) => {
     const { room, storage, asked } = await aScene(t)
     await storage.become('refuse')
     assertRefused(await room.reconnect({ as: 'stranger' }), 403, 'AuthorizationFailed')
@@ -155,7 +155,7 @@ describe('storage is away', { concurrency: 4 }, () => {
     assert.equal(asked(), 0)
   })
 
-  it('after-below-minimum and not-recorded are both said', async (t) => {
+  it('both warnings, after-below-minimum and not-recorded, are in one answer', async (t) => {
     const { room, storage } = await aScene(t)
     await storage.become('refuse')
     const { headers } = await room.reconnect(AFTER('PT3S'))
@@ -198,7 +198,7 @@ describe('storage is away', { concurrency: 4 }, () => {
 
 describe('storage is back again', { concurrency: 4 }, () => {
   for (const mood of AWAY) {
-    it(`and operations are recorded again (${mood})`, async (t) => {
+    it(`operations are recorded again when storage is back (${mood})`, async (t) => {
       const { room, storage, asked } = await aScene(t)
       const before = told(await room.reconnect(AFTER('PT10M')))
       await storage.become(mood)

@@ -8,11 +8,15 @@ import { PROJECT_ROOT } from '../../sandbox/create-sandbox.ts'
 const FOLDER = import.meta.dirname
 const readme = readFileSync(join(FOLDER, 'README.md'), 'utf8')
 const rows = readme.split('\n').filter((line) => line.startsWith('| '))
-const sources = new Map(
-  readdirSync(FOLDER)
+const sourcesOf = (folder: string, prefix: string): readonly (readonly [string, string])[] =>
+  readdirSync(folder)
     .filter((name) => name.endsWith('.test.ts') && name !== 'table.test.ts')
-    .map((name) => [name, readFileSync(join(FOLDER, name), 'utf8')]),
-)
+    .map((name) => [`${prefix}${name}`, readFileSync(join(folder, name), 'utf8')])
+/** This folder's by their names, those of test/regressions by their paths. */
+const sources = new Map([
+  ...sourcesOf(FOLDER, ''),
+  ...sourcesOf(join(PROJECT_ROOT, 'test/regressions'), 'test/regressions/'),
+])
 
 /** Titles of tests and suites as they are in the source, templates included. */
 function titlesOf(source: string, keyword: 'describe' | '(?:describe|it)'): readonly string[] {
@@ -21,10 +25,10 @@ function titlesOf(source: string, keyword: 'describe' | '(?:describe|it)'): read
   )
 }
 
-/** `file.test.ts` “title”, “title” */
+/** `file.test.ts` “title”, “title”: a file of this folder, or a path of test/regressions. */
 const named = rows.flatMap((row) =>
-  [...row.matchAll(/`([\w-]+\.test\.ts)` (“[^”]+”(?:, “[^”]+”)*)/g)].flatMap(([, file = '', titles = '']) =>
-    [...titles.matchAll(/“([^”]+)”/g)].map(([, title = '']) => ({ file, title })),
+  [...row.matchAll(/`((?:test\/regressions\/)?[\w-]+\.test\.ts)` (“[^”]+”(?:, “[^”]+”)*)/g)].flatMap(
+    ([, file = '', titles = '']) => [...titles.matchAll(/“([^”]+)”/g)].map(([, title = '']) => ({ file, title })),
   ),
 )
 

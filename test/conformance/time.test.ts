@@ -161,7 +161,7 @@ describe('time', { concurrency: true }, () => {
       '2026-11-23T00:00:00Z',
       undefined,
     ]) {
-      it(`at most three times, a second apart, when it throttles with Retry-After ${retryAfter === undefined ? 'absent' : `'${retryAfter}'`}`, async () => {
+      it(`ARM is asked at most three times, a second apart, when it throttles with Retry-After ${retryAfter === undefined ? 'absent' : `'${retryAfter}'`}`, async () => {
         const backend = faulty(patient, { kind: '429', ...(retryAfter !== undefined && { retryAfter }) })
         const answer = await patient.reconnect({ backend })
         assertRefused(answer, 429, 'SubscriptionRequestsThrottled')
@@ -174,7 +174,7 @@ describe('time', { concurrency: true }, () => {
     }
 
     for (const kind of ['500', '502', '503', '504', '408', 'reset-before', 'reset-after']) {
-      it(`at most twice after an outcome that is not known: ${kind}`, async () => {
+      it(`ARM is asked at most twice after an outcome that is not known: ${kind}`, async () => {
         const backend = faulty(patient, { kind })
         const answer = await patient.reconnect({ backend })
         const { attempts, ambiguous } = await patient.decision(answer)
@@ -184,7 +184,7 @@ describe('time', { concurrency: true }, () => {
       })
     }
 
-    it('no third time when a throttled attempt is followed by one whose outcome is not known, and that by another', async () => {
+    it('ARM is not asked a fourth time when a throttled attempt is followed by two whose outcome is not known', async () => {
       const backend = sibling(patient.sandbox.info.backends[0] as string, 'mixed')
       const { faults } = patient.sandbox.azure
       for (const kind of ['429', '500', '500', '500']) faults.add({ target: 'arm', kind, scope: backend, times: 1 })
@@ -192,7 +192,7 @@ describe('time', { concurrency: true }, () => {
       assert.equal(patient.armReceived(backend).length, 3)
     })
 
-    it('again only when the date that it named has come', async () => {
+    it('ARM is asked again only when the date that it named has come', async () => {
       const backend = patient.sandbox.info.backends[1] as string
       // HTTP dates have whole seconds: at least one, less than three from now.
       const at = Math.ceil(Date.now() / 1_000) * 1_000 + 1_000
@@ -208,7 +208,7 @@ describe('time', { concurrency: true }, () => {
       assert.ok(Date.parse(second?.at ?? '') >= at)
     })
 
-    it('as long as it takes: an answer that comes late but in time is a 202', async () => {
+    it('an answer of ARM that comes late, and in time, is a 202', async () => {
       const backend = patient.sandbox.info.backends[2] as string
       patient.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 2_500, scope: backend })
       const answer = await patient.reconnect({ backend })
@@ -225,7 +225,7 @@ describe('time', { concurrency: true }, () => {
       ['close', /./],
     ]
     for (const [kind, detail] of cases) {
-      it(`fails (${kind}): 503 with Retry-After within the deadline, nothing was sent, its words go to the log only`, async (t) => {
+      it(`the identity endpoint fails (${kind}): 503 with Retry-After, nothing was sent, its words go to the log only`, async (t) => {
         const own = await warmedUp(await startConversation(t, short))
         own.sandbox.azure.faults.set([{ target: 'identity', kind }])
         const answer = await own.reconnect()
@@ -244,7 +244,7 @@ describe('time', { concurrency: true }, () => {
       })
     }
 
-    it('is asked once for fifty cold requests at the same time', async (t) => {
+    it('the identity endpoint is asked once for fifty cold requests at the same time', async (t) => {
       const own = await startConversation(t)
       const answers = await Promise.all(Array.from({ length: 50 }, () => own.reconnectFresh()))
       for (const answer of answers) assertAccepted(answer)
@@ -253,7 +253,7 @@ describe('time', { concurrency: true }, () => {
   })
 
   describe('a token that was accepted before', () => {
-    it('is refused once it has expired, tolerance included: what is remembered of it does not outlive it', async () => {
+    it('a token is refused once it has expired, tolerance included: the cached token does not live longer', async () => {
       // 60 seconds of tolerance, of which 4 are left.
       const token = await patient.sandbox.azure.mint({ kind: 'operator', expiresInSeconds: -56 })
       assertAccepted(await patient.reconnectFresh({ as: { token } }))
