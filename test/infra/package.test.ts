@@ -64,7 +64,7 @@ describe('deploy/', () => {
     for (let folder = appRoot; folder !== dirname(folder); folder = dirname(folder))
       assert.equal(existsSync(join(folder, 'node_modules')), false, folder)
     const room = await startConversation(t, { appRoot })
-    assertAccepted(await room.knock())
+    assertAccepted(await room.reconnect())
     assert.equal((await room.get('/health/ready')).status, 200)
   })
 })

@@ -212,13 +212,13 @@ describe('the alert rules', () => {
       return operationWhen(room, alerts[0]?.operation ?? '', isFinal)
     }
     // Daily work: forwarded, refused, resolved, rejected by ARM.
-    await room.knock({ backend: first })
-    await room.knock({ as: 'stranger' })
+    await room.reconnect({ backend: first })
+    await room.reconnect({ as: 'stranger' })
     await alert(room, 'alertmanager', room.freshBackend(), { firing: false })
     room.sandbox.azure.faults.add({ target: 'arm', kind: '404', scope: first, times: 1 })
-    await room.knock({ backend: first, headers: { 'x-reconnect-force': 'true' } })
+    await room.reconnect({ backend: first, headers: { 'x-reconnect-force': 'true' } })
     // Our identity lacks the role.
-    await room.knock({
+    await room.reconnect({
       backend: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-locked/providers/Microsoft.ApiManagement/service/apim-locked/backends/orders`,
     })
     // One reconnect too many, and one that never gets through.
