@@ -6,7 +6,7 @@ const WEBHOOK_GRANTS = Object.keys(SANDBOX_WEBHOOKS).map((name) => ({
   principal: `webhook:${name}`,
   scope: `/subscriptions/${SUBSCRIPTION_ID}/resourceGroups/rg-apim`,
 }))
-const OPERATOR = { principal: `role:${OPERATOR_ROLE}`, actions: ['reconnect', 'read', 'force'] }
+const OPERATOR = { principal: `role:${OPERATOR_ROLE}`, actions: ['reconnect', 'read', 'force', 'pause'] }
 
 /**
  * Grants of the sandbox's callers. Operators: everything in two resource groups (in `rg-locked` ARM then refuses our own identity). The

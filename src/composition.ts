@@ -11,15 +11,23 @@ import { describeFailure, type Challenge } from './http/failure-reply.ts'
 import { createAuthenticator, type Authenticator } from './identity/authenticator.ts'
 import { createWebhookAuthenticator, type WebhookAuthenticator } from './identity/webhook-authenticator.ts'
 import { createOwnTokens } from './managed-identity/own-tokens.ts'
+import { createBackendDirectory } from './operations/backend-directory.ts'
+import { createBackendIndex } from './operations/backend-index.ts'
+import { createDeliveryLog } from './operations/delivery-log.ts'
 import { createExpiry } from './operations/expire.ts'
 import { createHistory } from './operations/history.ts'
 import { createHistoryCopies } from './operations/history-copies.ts'
 import { createJoinCounter } from './operations/join-counter.ts'
 import { createOperationLog } from './operations/operation-log.ts'
 import { createPageTokens } from './operations/page-token.ts'
+import { createPauses } from './operations/pauses.ts'
+import { createTidy } from './operations/tidy.ts'
 import { createGrantIndex } from './policy/grant-index.ts'
 import type { DeliveryPorts } from './reconnect/deliver.ts'
 import type { ApiVersions } from './reconnect/parse-command.ts'
+import type { BackendPorts } from './reconnect/list-backends.ts'
+import type { DeliveryListPorts } from './reconnect/list-deliveries.ts'
+import type { PausePorts } from './reconnect/manage-pauses.ts'
 import type { ReadPorts } from './reconnect/read-operations.ts'
 import type { AlertPorts } from './reconnect/receive-alerts.ts'
 import type { ReconnectPorts } from './reconnect/reconnect.ts'
@@ -28,8 +36,9 @@ import { createDeadline } from './shared/deadline.ts'
 import { consoleLog } from './shared/log.ts'
 import { once } from './shared/once.ts'
 import { err, ok, type Result } from './shared/result.ts'
-import { createOperationId, isOperationOf, parseOperationId } from './storage/keys.ts'
+import { createOperationId, createPauseId, isOperationOf, parseOperationId, parsePauseId } from './storage/keys.ts'
 import { queueNames } from './storage/names.ts'
+import { createOperatorTableStore } from './storage/operator-table-store.ts'
 import { createStorageProbe } from './storage/readiness.ts'
 import { createTableStore } from './storage/table-store.ts'
 
@@ -40,6 +49,9 @@ export interface App {
   readonly alertPorts: Omit<AlertPorts, 'audit'>
   readonly deliveryPorts: Omit<DeliveryPorts, 'audit'>
   readonly readPorts: ReadPorts
+  readonly backendPorts: BackendPorts
+  readonly deliveryListPorts: DeliveryListPorts
+  readonly pausePorts: PausePorts
   readonly webhooks: WebhookAuthenticator
   readonly authenticator: Authenticator
   readonly apiVersions: ApiVersions
@@ -47,6 +59,7 @@ export interface App {
   readonly publicUrl: string | undefined
   readonly deadlineMs: number
   readonly parseOperationId: typeof parseOperationId
+  readonly parsePauseId: typeof parsePauseId
   readonly isOperationOf: typeof isOperationOf
   /** For /health/ready: whether tables and queues take writes. */
   readonly storageAnswers: () => Promise<boolean>
@@ -88,12 +101,17 @@ function compose(): Result<App, readonly ConfigProblem[]> {
     return sdk.openQueues(storage, queueNames(storagePrefix), ownTokens.storageCredential)
   })
   const store = createTableStore({ open: openTables, clock })
+  const lists = createOperatorTableStore({ open: openTables, clock })
   const queue = createDeliveryQueue({ open: openQueues, clock })
   const breaker = createSlotBreaker(clock)
   const copies = createHistoryCopies(store, clock, log)
   const expire = createExpiry(store, clock, log)
+  const tidy = createTidy(lists, clock, log)
+  const noteBackend = createBackendIndex(lists, clock, log)
   const copy: typeof copies.write = (operation) => {
     expire()
+    tidy()
+    noteBackend(operation)
     copies.write(operation)
   }
 
@@ -105,18 +123,24 @@ function compose(): Result<App, readonly ConfigProblem[]> {
   const countJoined = createJoinCounter(store, clock, log, randomBytes(4).toString('hex'))
   const batches = createAlertBatches({ store, breaker, clock, deliverWithinMs: deliverWithin.ms, copy, countJoined })
 
+  const byName = new Map(policy.webhooks.map((webhook) => [webhook.name, webhook]))
+  const pauses = createPauses(lists, clock)
+  const deliveries = createDeliveryLog({ store: lists, webhooks: byName, clock, log })
+  const tokens = createPageTokens(store)
   const grants = createGrantIndex(policy.grants)
   const authenticator = createAuthenticator({ entra, appServiceAuthentication, clock, log })
   const { authenticate } = authenticator
   const apiVersion = config.value.arm.defaultApiVersion
   const shared = { grants, mode, clock, operations, describe: describeFailure }
+  const callerPorts = { authenticate, grants, clock }
   return ok({
     clock,
     reconnectPorts: { ...shared, authenticate, coordinator, createOperationId, forward: arm.forward },
-    alertPorts: { ...shared, batches, createOperationId, enqueue: queue.accept, apiVersion },
+    alertPorts: { ...shared, pauses, deliveries, batches, createOperationId, enqueue: queue.accept, apiVersion },
     deliveryPorts: {
       ...shared,
-      webhooks: new Set(webhooks.map(({ name }) => name)),
+      pauses,
+      webhooks: byName,
       coordinator,
       enqueue: queue.retry,
       forward: arm.forward,
@@ -126,7 +150,14 @@ function compose(): Result<App, readonly ConfigProblem[]> {
       apiVersion,
       random: Math.random,
     },
-    readPorts: { authenticate, grants, history: createHistory(store, createPageTokens(store), clock.now), clock },
+    readPorts: { ...callerPorts, history: createHistory(store, tokens, clock.now) },
+    backendPorts: {
+      ...callerPorts,
+      pauses,
+      directory: createBackendDirectory({ store, list: lists, tokens, now: clock.now }),
+    },
+    deliveryListPorts: { ...callerPorts, deliveries, webhooks: byName },
+    pausePorts: { ...callerPorts, pauses, webhooks: byName, createPauseId },
     webhooks: createWebhookAuthenticator({ webhooks, authenticate, clock }),
     authenticator,
     apiVersions: { supported: config.value.arm.apiVersions, fallback: apiVersion },
@@ -134,6 +165,7 @@ function compose(): Result<App, readonly ConfigProblem[]> {
     publicUrl,
     deadlineMs,
     parseOperationId,
+    parsePauseId,
     isOperationOf,
     // An app without webhooks needs no queue service.
     storageAnswers: createStorageProbe(webhooks.length === 0 ? [store.probe] : [store.probe, queue.create], clock),

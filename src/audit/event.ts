@@ -31,6 +31,28 @@ export interface AuditEvent {
   readonly armCorrelationId?: string
   readonly tries?: number
   readonly delayMs?: number
+  /** The pause that decided. */
+  readonly pauseId?: string
+  /** Pauses could not be read, so this was decided as if there were none. */
+  readonly pausesUnread?: true
   readonly durationMs: number
   readonly due?: string
+}
+
+/** A pause of automation begins, or is ended before its time (contract, section 11). That it ends by itself has no event: nothing happens then. */
+export interface PauseEvent {
+  readonly event: 'reconnect.pause'
+  readonly outcome: 'created' | 'deleted'
+  readonly pauseId: string
+  readonly scope: string
+  readonly webhook?: string
+  readonly until: string
+  /** The words of its creator. */
+  readonly reason: string
+  readonly createdAt: string
+  readonly createdBy: { readonly kind: string; readonly id: string; readonly name?: string }
+  readonly correlationId: string
+  readonly clientRequestId?: string
+  readonly caller: { readonly kind: string; readonly id: string; readonly name?: string }
+  readonly durationMs: number
 }

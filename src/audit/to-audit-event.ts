@@ -1,7 +1,8 @@
 import type { DecisionFacts } from '../domain/decision.ts'
 import { detailOf, faultOf } from '../domain/failure.ts'
 import { toRfc3339 } from '../domain/operation.ts'
-import type { AuditEvent } from './event.ts'
+import type { PauseFacts } from '../domain/pause.ts'
+import type { AuditEvent, PauseEvent } from './event.ts'
 
 /** The one builder of audit events: pure. Of a payload it holds the sender's id of the alert and the rule's name, nothing else. */
 export function toAuditEvent(facts: DecisionFacts): AuditEvent {
@@ -35,8 +36,30 @@ export function toAuditEvent(facts: DecisionFacts): AuditEvent {
     ...known('armCorrelationId', sent?.arm?.correlationId),
     ...known('tries', facts.tries),
     ...known('delayMs', facts.delayMs === undefined ? undefined : Math.round(facts.delayMs)),
+    ...known('pauseId', facts.pauseId),
+    ...(facts.pausesUnread === true ? { pausesUnread: true } : {}),
     durationMs: Math.round(facts.durationMs),
     ...known('due', due),
+  }
+}
+
+export function toPauseEvent(facts: PauseFacts): PauseEvent {
+  const { pause, caller, outcome, correlationId, clientRequestId, durationMs } = facts
+  const { id, scope, webhook, until, reason, createdAt, createdBy } = pause
+  return {
+    event: 'reconnect.pause',
+    outcome,
+    pauseId: id,
+    scope: scope.resourceId,
+    ...known('webhook', webhook),
+    until,
+    reason,
+    createdAt,
+    createdBy,
+    correlationId,
+    ...known('clientRequestId', clientRequestId),
+    caller: { kind: caller.kind, id: caller.id, ...known('name', caller.name) },
+    durationMs: Math.round(durationMs),
   }
 }
 

@@ -1,21 +1,26 @@
 import type { InvocationContext } from '@azure/functions'
 import type { Outcome } from '../domain/decision.ts'
-import type { AuditEvent } from './event.ts'
+import type { AuditEvent, PauseEvent } from './event.ts'
 import { printable } from './redact.ts'
 
 /** An operator must look at the backend, or at the rule. */
 const ERRORS: ReadonlySet<Outcome> = new Set(['exhausted', 'abandoned'])
 const WARNINGS: ReadonlySet<Outcome> = new Set(['failed', 'deferred'])
 /** Decisions of the operator: not a fault to be woken for. */
-const INTENDED: ReadonlySet<string | undefined> = new Set(['switched_off'])
+const INTENDED: ReadonlySet<string | undefined> = new Set(['switched_off', 'paused'])
 
 /**
  * Writes the event as one line of JSON to the function's log, where Application Insights finds it as a trace. Only members of
- * {@link AuditEvent} exist, so no token, key or payload can get in. Every text in it is made printable here, whatever its source.
+ * {@link AuditEvent} and {@link PauseEvent} exist, so no token, key or payload can get in. Every text in it is made printable here, whatever
+ * its source.
  */
-export function writeAudit(context: Pick<InvocationContext, 'info' | 'warn' | 'error'>, event: AuditEvent): void {
+export function writeAudit(
+  context: Pick<InvocationContext, 'info' | 'warn' | 'error'>,
+  event: AuditEvent | PauseEvent,
+): void {
   const line = JSON.stringify(event, (_, value: unknown) => (typeof value === 'string' ? printable(value) : value))
-  if (ERRORS.has(event.outcome) || (event.fault === 'us' && !INTENDED.has(event.reason))) context.error(line)
+  if (event.event === 'reconnect.pause') context.info(line)
+  else if (ERRORS.has(event.outcome) || (event.fault === 'us' && !INTENDED.has(event.reason))) context.error(line)
   else if (WARNINGS.has(event.outcome)) context.warn(line)
   else context.info(line)
 }

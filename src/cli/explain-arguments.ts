@@ -1,14 +1,13 @@
 import { parseArgs } from 'node:util'
 import { parseBackendResourceId, type Backend } from '../domain/backend-id.ts'
 import { parsePrincipal, PRINCIPAL_EXPECTATION, type Caller, type Principal } from '../domain/caller.ts'
-import type { Action } from '../domain/failure.ts'
+import { ACTIONS, type Action } from '../domain/failure.ts'
 import { SEGMENT_EXPECTATION } from '../domain/segments.ts'
 import { quoteText } from '../shared/escape-text.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 
 const RESOURCE_ID =
   '/subscriptions/<guid>/resourceGroups/<group>/providers/Microsoft.ApiManagement/service/<service>/backends/<backend>'
-const ACTIONS: readonly Action[] = ['reconnect', 'read', 'force', 'pause']
 const ACTIONS_TEXT = 'reconnect, read, force or pause'
 const CALLER_KINDS: readonly Caller['kind'][] = ['app', 'user', 'webhook']
 const MAX_SHOWN_CHARS = 200

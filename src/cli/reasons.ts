@@ -68,6 +68,15 @@ export const REASONS: Readonly<Record<Reason, Advice>> = {
     'There is no such operation, or the caller may not read it.',
     'Operations are kept for 90 days. Reading needs the action `read`.',
   ),
+  webhook_not_found: advice(
+    'There is no such webhook, or the caller may read nothing of it.',
+    'Compare the name with the policy. Reading needs the action `read` on what the webhook is granted.',
+  ),
+  pause_not_found: advice(
+    'There is no such pause, it has ended, or the caller may not read it.',
+    'GET /pauses lists the pauses that last.',
+  ),
+  pause_limit: advice('So many pauses last that no other one is taken.', 'End one, or use one with a wider scope.'),
   segment_invalid: advice('A part of the resource id is not valid.', 'The detail names the part.'),
   api_version_invalid: advice('The api-version is not supported.', 'Leave it out, or see RECONNECT_API_VERSIONS.'),
   duration_invalid: advice(
@@ -107,6 +116,10 @@ export const REASONS: Readonly<Record<Reason, Advice>> = {
   storage_unavailable: advice(
     'The storage account did not answer, so nothing could be read or stored.',
     'Check AzureWebJobsStorage, the role assignments on it, and its firewall.',
+  ),
+  paused: advice(
+    'A pause covers the backend, so automation waits. People and tools can still reconnect it.',
+    'Nothing: the pause ends by itself. DELETE /pauses/{pauseId} ends it earlier.',
   ),
   loop_guard: advice(
     'Alerts had this backend reconnected as often as limits.perBackend allows.',

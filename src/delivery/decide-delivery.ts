@@ -1,4 +1,4 @@
-import type { ArmFailure, AvailabilityFailure } from '../domain/failure.ts'
+import type { ArmFailure, AvailabilityFailure, DeliveryFailure } from '../domain/failure.ts'
 
 /** What becomes of a delivery that ARM did not accept. */
 export type DeliveryDecision =
@@ -6,7 +6,9 @@ export type DeliveryDecision =
 
 /** Everything that a delivery can meet under its lease, short of its end. */
 export type DeliveryTrouble =
-  ArmFailure | Extract<AvailabilityFailure, { reason: 'switched_off' | 'write_budget_spent' }>
+  | ArmFailure
+  | Extract<AvailabilityFailure, { reason: 'switched_off' | 'write_budget_spent' }>
+  | Extract<DeliveryFailure, { reason: 'paused' }>
 
 export interface DeliverySituation {
   readonly acceptedAtEpochMs: number
@@ -14,7 +16,7 @@ export interface DeliverySituation {
   readonly deliverWithinMs: number
   /** Attempts before this one. */
   readonly tries: number
-  /** What ARM asked to wait, or how long the write budget lasts. */
+  /** What ARM asked to wait, how long the write budget lasts, or how long a pause. */
   readonly retryAfterMs?: number
   /** 0 ≤ random < 1: spreads those that failed together. */
   readonly random: number
@@ -65,6 +67,7 @@ function isFinal(trouble: DeliveryTrouble): boolean {
     case 'deadline_exceeded':
     case 'identity_unavailable':
     case 'switched_off':
+    case 'paused':
     case 'write_budget_spent':
       return false
   }

@@ -2,6 +2,7 @@ import type { Caller } from './caller.ts'
 import type { RecordedFailure } from './failure.ts'
 import type { Mode } from './mode.ts'
 import type { Operation, OperationId, SentFacts } from './operation.ts'
+import type { PauseId } from './pause.ts'
 import type { Trigger } from './trigger.ts'
 
 /** How a request, an alert, a handshake or a delivery ended: the one vocabulary (docs/glossary.md). */
@@ -63,6 +64,10 @@ export interface DecisionFacts {
   readonly tries?: number
   /** Of a delivery that is put off: how long its message waits. */
   readonly delayMs?: number
+  /** The pause that decided. */
+  readonly pauseId?: PauseId
+  /** Pauses could not be read: it was decided as if there were none. */
+  readonly pausesUnread?: boolean
   readonly durationMs: number
   readonly dueEpochMs?: number
 }

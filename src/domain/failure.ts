@@ -24,6 +24,10 @@ export type RequestFailure =
   | { readonly reason: 'parameter_invalid'; readonly parameter: string; readonly expectation: string }
   /** There is none, or the caller may not read it: from outside the two are one. */
   | { readonly reason: 'operation_not_found' }
+  | { readonly reason: 'webhook_not_found' }
+  | { readonly reason: 'pause_not_found' }
+  /** So many pauses last at the moment that no other one is taken. */
+  | { readonly reason: 'pause_limit'; readonly limit: number }
   | { readonly reason: 'segment_invalid'; readonly segment: SegmentName | 'resourceId' }
   | { readonly reason: 'api_version_invalid'; readonly supported: readonly string[] }
   | { readonly reason: 'duration_invalid'; readonly fault: DurationFault }
@@ -88,8 +92,9 @@ export interface AuthorizationFailure {
   readonly scope: string
 }
 
-/** What a grant can allow. */
-export type Action = 'reconnect' | 'read' | 'force' | 'pause'
+/** What a grant can allow (contract, section 8). */
+export const ACTIONS = ['reconnect', 'read', 'force', 'pause'] as const
+export type Action = (typeof ACTIONS)[number]
 
 export type AvailabilityFailure =
   | { readonly reason: 'switched_off' }
@@ -101,8 +106,10 @@ export type AvailabilityFailure =
   /** Operations cannot be read or stored. (Reconnects of people and tools go on.) */
   | { readonly reason: 'storage_unavailable'; readonly detail: string }
 
-/** Why an accepted alert came to an end without a reconnect of its own. */
+/** Why an accepted alert waits, or came to an end without a reconnect of its own. */
 export type DeliveryFailure =
+  /** A pause covers the backend. The delivery waits until the pause ends. */
+  | { readonly reason: 'paused'; readonly until: string }
   /** Alerts have had this backend reconnected as often as they may: the reconnects do not help. */
   | { readonly reason: 'loop_guard'; readonly count: number; readonly window: string }
   /** `deliverWithin` has passed; `detail` is the last trouble. */
@@ -162,21 +169,8 @@ export interface Defect {
 export type Fault = 'caller' | 'dependency' | 'us'
 export type Reason = RecordedFailure['reason']
 
-/** Whose fault a failure is: audit, log level and alerting read this. The compiler asks for every new reason. */
-const FAULTS: Readonly<Record<Reason, Fault>> = {
-  body_too_large: 'caller',
-  length_required: 'caller',
-  media_type_unsupported: 'caller',
-  body_malformed: 'caller',
-  header_invalid: 'caller',
-  parameter_invalid: 'caller',
-  operation_not_found: 'caller',
-  segment_invalid: 'caller',
-  api_version_invalid: 'caller',
-  duration_invalid: 'caller',
-  payload_invalid: 'caller',
-  too_many_alerts: 'caller',
-  target_invalid: 'caller',
+/** A credential is the caller's. */
+const CREDENTIAL_FAULTS: Readonly<Record<CredentialFault, 'caller'>> = {
   credential_missing: 'caller',
   credential_malformed: 'caller',
   token_too_large: 'caller',
@@ -198,6 +192,27 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
   webhook_signature: 'caller',
   webhook_timestamp: 'caller',
   webhook_sender: 'caller',
+}
+
+/** Whose fault a failure is: audit, log level and alerting read this. The compiler asks for every new reason. */
+const FAULTS: Readonly<Record<Reason, Fault>> = {
+  body_too_large: 'caller',
+  length_required: 'caller',
+  media_type_unsupported: 'caller',
+  body_malformed: 'caller',
+  header_invalid: 'caller',
+  parameter_invalid: 'caller',
+  operation_not_found: 'caller',
+  webhook_not_found: 'caller',
+  pause_not_found: 'caller',
+  pause_limit: 'caller',
+  segment_invalid: 'caller',
+  api_version_invalid: 'caller',
+  duration_invalid: 'caller',
+  payload_invalid: 'caller',
+  too_many_alerts: 'caller',
+  target_invalid: 'caller',
+  ...CREDENTIAL_FAULTS,
   keys_unavailable: 'dependency',
   not_granted: 'caller',
   switched_off: 'us',
@@ -205,7 +220,8 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
   in_flight_elsewhere: 'dependency',
   write_budget_spent: 'dependency',
   storage_unavailable: 'dependency',
-  // Somebody has to look at the backend, or at the rule.
+  paused: 'us',
+  // An operator has to look at the backend, or at the rule.
   loop_guard: 'us',
   delivery_expired: 'us',
   delivery_poisoned: 'us',
@@ -224,6 +240,11 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
   defect: 'us',
 }
 
+/** Whether the caller, or the sender, could not be believed. */
+export function isCredentialFault(failure: RecordedFailure): failure is CredentialRefused {
+  return Object.hasOwn(CREDENTIAL_FAULTS, failure.reason)
+}
+
 export function faultOf(failure: RecordedFailure): Fault {
   return FAULTS[failure.reason]
 }
@@ -236,5 +257,6 @@ export function detailOf(failure: RecordedFailure): string | undefined {
   if ('segment' in failure) return failure.segment
   if ('header' in failure) return failure.header
   if ('parameter' in failure) return failure.parameter
+  if ('until' in failure) return `until ${failure.until}`
   return 'fault' in failure ? failure.fault : undefined
 }

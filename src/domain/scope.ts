@@ -65,6 +65,17 @@ export function scopeKeysCovering(backend: Backend): readonly [string, string, s
   return [key, service, group, subscription]
 }
 
+/** The keys of the scopes that cover a scope: itself first, its subscription last. */
+export function scopeKeysAt({ key }: Scope): readonly string[] {
+  const words = key.split('/')
+  return SCOPE_WORDS.filter((count) => count <= words.length).map((count) => words.slice(0, count).join('/'))
+}
+
+/** Whether `outer` is `inner`, or a scope above it. */
+export function isWithin(inner: Scope, outer: Scope): boolean {
+  return scopeKeysAt(inner).includes(outer.key)
+}
+
 /** Undefined if the text is not the resource id of an API Management service. */
 export function parseServiceScope(text: string): Scope | undefined {
   const scope = parseScope(text)
@@ -73,3 +84,5 @@ export function parseServiceScope(text: string): Scope | undefined {
 
 /** Segments of `/subscriptions/{}/resourceGroups/{}/providers/Microsoft.ApiManagement/service/{}`, with the empty one before the first `/`. */
 const SERVICE_SCOPE_WORDS = 9
+/** The same for a backend, a service, a resource group and a subscription. */
+const SCOPE_WORDS = [11, SERVICE_SCOPE_WORDS, 5, 3]

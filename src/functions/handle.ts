@@ -5,12 +5,18 @@ import { toFailureReply } from '../http/failure-reply.ts'
 import { MessageComesBack } from '../reconnect/deliver.ts'
 import { describeError } from '../shared/describe-error.ts'
 import { alertReceive } from './alert-receive.ts'
+import { backendList } from './backend-list.ts'
 import { backendReconnect } from './backend-reconnect.ts'
+import { deliveryList } from './delivery-list.ts'
+import { grantList } from './grant-list.ts'
 import { healthLive } from './health-live.ts'
 import { healthReady } from './health-ready.ts'
 import { openapiGet } from './openapi-get.ts'
 import { operationGet } from './operation-get.ts'
 import { operationList } from './operation-list.ts'
+import { pauseCreate } from './pause-create.ts'
+import { pauseDelete } from './pause-delete.ts'
+import { pauseList } from './pause-list.ts'
 import { reconnectAbandon } from './reconnect-abandon.ts'
 import { reconnectDeliver } from './reconnect-deliver.ts'
 import type { FunctionName, Handle, HandleMessage, QueueFunctionName } from './routes.ts'
@@ -20,6 +26,12 @@ const HANDLES: Readonly<Record<FunctionName, Handle>> = {
   'alert-receive': alertReceive,
   'operation-list': operationList,
   'operation-get': operationGet,
+  'grant-list': grantList,
+  'backend-list': backendList,
+  'delivery-list': deliveryList,
+  'pause-list': pauseList,
+  'pause-create': pauseCreate,
+  'pause-delete': pauseDelete,
   'health-live': healthLive,
   'health-ready': healthReady,
   'openapi-get': openapiGet,

@@ -1,10 +1,11 @@
 import type { HttpRequest, InvocationContext } from '@azure/functions'
-import { toAuditEvent } from '../audit/to-audit-event.ts'
+import { toAuditEvent, toPauseEvent } from '../audit/to-audit-event.ts'
 import { writeAudit } from '../audit/write-audit.ts'
 import { composition, type App } from '../composition.ts'
 import { parseMessage } from '../delivery/message.ts'
 import type { DecisionFacts } from '../domain/decision.ts'
 import type { Failure } from '../domain/failure.ts'
+import type { PauseFacts } from '../domain/pause.ts'
 import type { Trigger } from '../domain/trigger.ts'
 import { toFailureReply } from '../http/failure-reply.ts'
 import type { Reply } from '../http/reply.ts'
@@ -21,6 +22,7 @@ export interface Invocation {
   readonly ids: RequestIds
   readonly deadline: Deadline
   readonly audit: (facts: DecisionFacts) => void
+  readonly auditPause: (facts: PauseFacts) => void
 }
 
 export interface InvocationOptions {
@@ -41,7 +43,7 @@ export function httpFunction(options: InvocationOptions, story: (invocation: Inv
     }
     const deadline = createDeadline(app.value.clock, options.deadlineMs(app.value))
     try {
-      return await story({ app: app.value, request, ids, deadline, audit })
+      return await story({ app: app.value, request, ids, deadline, audit, auditPause: auditPauseTo(context) })
     } finally {
       deadline.dispose()
     }
@@ -77,6 +79,10 @@ function putOff(message: unknown, context: InvocationContext): never {
     durationMs: 0,
   })
   throw new MessageComesBack('the configuration of this app is invalid')
+}
+
+function auditPauseTo(context: InvocationContext): (facts: PauseFacts) => void {
+  return (facts) => writeAudit(context, toPauseEvent(facts))
 }
 
 export function auditTo(context: InvocationContext): (facts: DecisionFacts) => void {

@@ -1,4 +1,5 @@
-import { parseOperationQuery, toNextLink } from '../http/operation-query.ts'
+import { parseOperationQuery } from '../http/operation-query.ts'
+import { toNextLink } from '../http/query-parameters.ts'
 import { json } from '../http/reply.ts'
 import { readCredentials } from '../http/request-credentials.ts'
 import { listOperations } from '../reconnect/read-operations.ts'

@@ -1,11 +1,14 @@
 import { toFailureReply } from '../http/failure-reply.ts'
 import type { Reply } from '../http/reply.ts'
-import type { Reading } from '../reconnect/read-operations.ts'
+import type { Reading } from '../reconnect/reading.ts'
 import { outcomeOf } from '../reconnect/reconnect.ts'
 import { httpFunction, type Invocation } from './invocation.ts'
 import type { Handle } from './routes.ts'
 
-/** A GET that needs a caller. A read that succeeds is no decision and has no audit event; every other one has (contract, section 9). */
+/**
+ * A request of an authenticated caller about what this app keeps. A read that succeeds is no decision and has no audit event; a change writes
+ * its own. Everything that fails has one (contract, section 9).
+ */
 export function readFunction<T>(
   read: (invocation: Invocation) => Promise<Reading<T>>,
   toReply: (value: T, invocation: Invocation) => Reply,

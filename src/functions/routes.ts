@@ -6,6 +6,12 @@ export type FunctionName =
   | 'alert-receive'
   | 'operation-list'
   | 'operation-get'
+  | 'grant-list'
+  | 'backend-list'
+  | 'delivery-list'
+  | 'pause-list'
+  | 'pause-create'
+  | 'pause-delete'
   | 'health-live'
   | 'health-ready'
   | 'openapi-get'
@@ -32,6 +38,12 @@ export const ROUTES: readonly Route[] = [
   { name: 'alert-receive', methods: ['POST', 'OPTIONS'], route: 'alerts/{webhook}' },
   { name: 'operation-list', methods: ['GET'], route: 'operations' },
   { name: 'operation-get', methods: ['GET'], route: 'operations/{operationId}' },
+  { name: 'grant-list', methods: ['GET'], route: 'grants' },
+  { name: 'backend-list', methods: ['GET'], route: 'backends' },
+  { name: 'delivery-list', methods: ['GET'], route: 'webhooks/{webhook}/deliveries' },
+  { name: 'pause-list', methods: ['GET'], route: 'pauses' },
+  { name: 'pause-create', methods: ['POST'], route: 'pauses' },
+  { name: 'pause-delete', methods: ['DELETE'], route: 'pauses/{pauseId}' },
   { name: 'health-live', methods: ['GET'], route: 'health/live' },
   { name: 'health-ready', methods: ['GET'], route: 'health/ready' },
   { name: 'openapi-get', methods: ['GET'], route: 'openapi.json' },

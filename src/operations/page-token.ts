@@ -21,10 +21,10 @@ export interface PageTokens {
 const KEY_BYTES = 32
 const IV_BYTES = 12
 const TAG_BYTES = 16
-const MAX_TOKEN_CHARS = 256
+const MAX_TOKEN_CHARS = 512
 /** As `keys.ts` writes them: a partition, and a row in it. */
-const PARTITION = /^(?:[0-9a-f]{32}|[0-9]{4}-[0-9]{2})$/
-const ROW = /^(?:op-)?[0-9a-f]{12}-[0-9a-f]{16,32}$/
+const PARTITION = /^(?:[0-9a-f]{32}|[0-9]{4}-[0-9]{2}|list-[a-z]{1,16})$/
+const ROW = /^(?:(?:op-)?[0-9a-f]{12}-[0-9a-f]{16,32}|[0-9a-f-]{36}(?:![0-9a-z._-]{1,64}){3})$/
 
 export function createPageTokens(store: Pick<AppStore, 'sharedSecret'>): PageTokens {
   let known: Buffer | undefined

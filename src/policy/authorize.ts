@@ -2,7 +2,8 @@ import { err, ok, type Result } from '../shared/result.ts'
 import type { Backend } from '../domain/backend-id.ts'
 import type { Caller } from '../domain/caller.ts'
 import type { ReconnectCommand } from '../domain/command.ts'
-import type { Action, AuthorizationFailure } from '../domain/failure.ts'
+import { ACTIONS, type Action, type AuthorizationFailure } from '../domain/failure.ts'
+import type { Scope } from '../domain/scope.ts'
 import type { GrantIndex } from './grant-index.ts'
 
 declare const authorized: unique symbol
@@ -31,4 +32,14 @@ export function authorize(
 /** Whether a grant gives one of the caller's principals `action` at a scope that covers `backend`. */
 export function isGranted(caller: Caller, action: Action, backend: Backend, grants: GrantIndex): boolean {
   return grants.find(caller.principals, action, backend) !== undefined
+}
+
+/** Whether the caller may `action` on everything in a scope: a grant at the scope or above it says so. */
+export function isScopeGranted(caller: Caller, action: Action, scope: Scope, grants: GrantIndex): boolean {
+  return grants.covers(caller.principals, action, scope)
+}
+
+/** Everything that the caller may do with a backend, in the order of the contract. */
+export function actionsOn(caller: Caller, backend: Backend, grants: GrantIndex): readonly Action[] {
+  return ACTIONS.filter((action) => isGranted(caller, action, backend, grants))
 }

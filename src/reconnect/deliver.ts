@@ -8,11 +8,14 @@ import { advance, type StoredOperation, type Transition } from '../domain/operat
 import type { QueuedAlert, SentOutcome } from '../domain/queued-alert.ts'
 import { authorize, type AuthorizedReconnect } from '../policy/authorize.ts'
 import type { GrantIndex } from '../policy/grant-index.ts'
+import type { Webhook } from '../policy/policy-document.ts'
+import { modeOfWebhook } from '../policy/webhook-mode.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { describeError } from '../shared/describe-error.ts'
 import { within } from '../shared/within.ts'
 import { mayHaveActed } from './may-have-acted.ts'
+import { toPauseFacts } from './pause-facts.ts'
 import type {
   Coordinator,
   DescribeFailure,
@@ -22,14 +25,17 @@ import type {
   Lease,
   LeaseEnd,
   OperationLog,
+  PauseFound,
+  Pauses,
   RateLimiter,
   RowEnd,
 } from './ports.ts'
 
 export interface DeliveryPorts {
   readonly grants: GrantIndex
-  /** Names of the webhooks that the policy has now. */
-  readonly webhooks: ReadonlySet<string>
+  /** The webhooks that the policy has now, by name. */
+  readonly webhooks: ReadonlyMap<string, Pick<Webhook, 'mode'>>
+  readonly pauses: Pick<Pauses, 'find'>
   readonly mode: Mode
   readonly coordinator: Coordinator
   readonly operations: OperationLog
@@ -68,7 +74,7 @@ const GRACE_MS = 24 * 3_600_000
 
 /**
  * Brings an accepted alert to its end, or to a later attempt:
- * authorize again → acquire the lease → expired? → mode → write budget → forward → complete, or store the next message and release.
+ * authorize again → acquire the lease → expired? → mode → pause → write budget → forward → complete, or store the next message and release.
  * Returns when the message may be deleted: its end or its successor is stored (invariant 6). Throws {@link MessageComesBack} otherwise.
  * May be called twice with the same message, late, and beside itself in another instance.
  */
@@ -149,10 +155,17 @@ async function sendUnder(
   story: Story,
   ports: DeliveryPorts,
 ): Promise<void> {
-  const { clock, mode, deliverWithin, rateLimiter } = ports
+  const { clock, deliverWithin, rateLimiter } = ports
   const { subscriptionId } = alert.backend
+  const mode = modeOf(alert, ports)
   if (clock.now() >= alert.acceptedAtEpochMs + deliverWithin.ms) return story.expire(lease)
   if (mode === 'off') return story.retryLater(lease, { reason: 'switched_off' })
+  const found = await ports.pauses.find(alert.backend, alert.trigger.webhook)
+  story.heed(found)
+  if (found.kind === 'paused') {
+    const { until, untilEpochMs } = found.pause
+    return story.retryLater(lease, { reason: 'paused', until }, undefined, Math.max(0, untilEpochMs - clock.now()))
+  }
   if (mode === 'dry-run')
     return story.end(lease, { to: 'dry-run', dueEpochMs: clock.now() + afterMsOf(alert) }, undefined)
 
@@ -183,6 +196,11 @@ async function recordSent(alert: QueuedAlert, sent: SentOutcome, story: Story, p
   }
 }
 
+/** The policy of the moment decides, also about alerts that were accepted before the webhook was set to `dry-run`. */
+function modeOf({ trigger }: QueuedAlert, { mode, webhooks }: DeliveryPorts): Mode {
+  return modeOfWebhook(mode, webhooks.get(trigger.webhook) ?? {})
+}
+
 /** The policy of the moment decides, also about webhooks that it no longer has (contract, section 5). */
 function permitFor({ trigger, backend, after }: QueuedAlert, { webhooks, grants, apiVersion }: DeliveryPorts) {
   const caller = webhookCaller(trigger.webhook)
@@ -207,6 +225,8 @@ interface Story {
   /** A defect is told like every other end, and ends nothing: the message comes back. */
   reportDefects(work: () => Promise<void>): Promise<void>
   audit(facts: Facts): void
+  /** What is known of pauses: the event names the pause that decides, or says that they could not be read. */
+  heed(found: PauseFound): void
   duplicate(operation: StoredOperation | undefined): void
   /** Ends the operation without a lease: nothing was sent for it here. */
   finish(change: Transition, failure?: RecordedFailure): Promise<void>
@@ -225,12 +245,16 @@ function tell(alert: QueuedAlert, ports: DeliveryPorts): Story {
   const { operations, enqueue, describe, clock, deliverWithin } = ports
   const startedAtEpochMs = clock.now()
   const { trigger, tries, generation, correlationId } = alert
+  let heeded: Pick<DecisionFacts, 'pauseId' | 'pausesUnread'> = {}
 
   const story: Story = {
+    heed: (found) => (heeded = toPauseFacts(found)),
+
     audit: (facts) =>
       ports.audit({
         ...facts,
-        mode: ports.mode,
+        ...heeded,
+        mode: modeOf(alert, ports),
         correlationId,
         caller: webhookCaller(trigger.webhook),
         trigger,

@@ -3,17 +3,37 @@ import { parsePayload } from '../alerts/parse-payload.ts'
 import { readAlerts, type AlertFormat } from '../alerts/read-alerts.ts'
 import type { DecisionFacts } from '../domain/decision.ts'
 import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
-import type { AuthenticationFailure, Failure, RequestFailure } from '../domain/failure.ts'
+import {
+  detailOf,
+  faultOf,
+  isCredentialFault,
+  type AuthenticationFailure,
+  type Failure,
+  type RequestFailure,
+} from '../domain/failure.ts'
 import type { Mode } from '../domain/mode.ts'
 import { advance, startOperation, type Operation, type OperationId } from '../domain/operation.ts'
+import { foldAscii } from '../domain/segments.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
+import { UNACTED_OUTCOMES } from '../domain/unacted-delivery.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { GrantIndex } from '../policy/grant-index.ts'
+import { modeOfWebhook } from '../policy/webhook-mode.ts'
 import type { Clock } from '../shared/clock.ts'
 import { describeError } from '../shared/describe-error.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 import { areAllDenied, judgeAlert } from './judge-alert.ts'
-import type { AlertBatches, DescribeFailure, Enqueue, OperationLog, RequestIds, VerifiedPost } from './ports.ts'
+import { toPauseFacts } from './pause-facts.ts'
+import type {
+  AlertBatches,
+  DeliveryLog,
+  DescribeFailure,
+  Enqueue,
+  OperationLog,
+  Pauses,
+  RequestIds,
+  VerifiedPost,
+} from './ports.ts'
 import { outcomeOf } from './reconnect.ts'
 
 /** A sender's request as plain facts. What must not be looked at before the sender has proved itself comes as a function. */
@@ -31,6 +51,8 @@ export interface AlertPorts {
   readonly mode: Mode
   readonly operations: OperationLog
   readonly batches: AlertBatches
+  readonly pauses: Pick<Pauses, 'find'>
+  readonly deliveries: Pick<DeliveryLog, 'note'>
   readonly createOperationId: (backendKey: string, epochMs: number) => OperationId
   readonly enqueue: Enqueue
   readonly describe: DescribeFailure
@@ -57,7 +79,7 @@ export type Received =
 const AT_ONCE = 64
 
 /** Everything of an event but what is the same for the whole request. */
-type Facts = Omit<DecisionFacts, 'correlationId' | 'clientRequestId' | 'mode' | 'durationMs'>
+type Facts = Omit<DecisionFacts, 'correlationId' | 'clientRequestId' | 'durationMs'>
 
 /**
  * Accepts what a sender posts. A payload that is refused, empty or a handshake ends in one audit event; otherwise each alert ends in one of its
@@ -72,6 +94,7 @@ export async function receiveAlerts(post: AlertPost, ports: AlertPorts): Promise
   const read = await readPost(post).catch((error: unknown) => err(defect(error)))
   if (!read.ok) {
     audit({ trigger, outcome: outcomeOf(read.error), failure: read.error })
+    noteRefused(post.webhookName, read.error, ports)
     return read
   }
   const { reading, verified } = read.value
@@ -85,7 +108,10 @@ export async function receiveAlerts(post: AlertPost, ports: AlertPorts): Promise
     const one = await accept(alert, verified, post.ids, ports).catch((error: unknown): Taken => ({
       facts: { outcome: 'failed', failure: defect(error) },
     }))
-    audit({ caller: verified.caller, trigger: toTrigger(alert, verified), ...one.facts })
+    const mode = modeOfWebhook(ports.mode, verified.webhook)
+    const ofAlert = toTrigger(alert, verified)
+    audit({ caller: verified.caller, trigger: ofAlert, mode, ...one.facts })
+    noteUnacted(ofAlert, one.answer, ports)
     return one
   })
   const lost = taken.find(({ answer }) => answer === undefined)
@@ -159,13 +185,47 @@ async function accept(
   }
   const { permit } = judged
   const trigger = toTrigger(alert, { webhook })
-  switch (ports.mode) {
-    case 'on':
-      return store(permit, trigger, ids, ports)
-    case 'dry-run':
-    case 'off':
-      return note(permit, trigger, ports.mode, ports)
+  const mode = modeOfWebhook(ports.mode, webhook)
+  // Nothing acts while it is off: a pause decides nothing then.
+  if (mode === 'off') return note(permit, trigger, mode, ports)
+  const { backend } = permit.command
+  const found = await ports.pauses.find(backend, webhook.name)
+  const heeded = toPauseFacts(found)
+  if (found.kind === 'paused') {
+    const reason = `Automation is paused for this backend until ${found.pause.until}.`
+    return {
+      answer: { backend: backend.resourceId, outcome: 'paused', reason },
+      facts: { outcome: 'paused', backend: backend.resourceId, ...heeded },
+    }
   }
+  const taken = await (mode === 'on' ? store(permit, trigger, ids, ports) : note(permit, trigger, mode, ports))
+  return { ...taken, facts: { ...taken.facts, ...heeded } }
+}
+
+/** For the list of deliveries that did not act (contract, section 11). Trouble of this app is none of them. */
+function noteRefused(webhookInPath: string, failure: Failure, { deliveries }: AlertPorts): void {
+  const detail = detailOf(failure)
+  const reason = detail === undefined ? failure.reason : `${failure.reason}: ${detail}`
+  if (faultOf(failure) !== 'caller') return
+  const outcome = isCredentialFault(failure) ? 'unauthenticated' : 'malformed'
+  deliveries.note(foldAscii(webhookInPath), { outcome, reason })
+}
+
+function noteUnacted(
+  { webhook, alertId, alertRule }: AlertTrigger,
+  answer: AlertAnswer | undefined,
+  { deliveries }: AlertPorts,
+): void {
+  const outcome = UNACTED_OUTCOMES.find((unacted) => unacted === answer?.outcome)
+  if (answer === undefined || outcome === undefined) return
+  const { backend, reason } = answer
+  deliveries.note(webhook, {
+    outcome,
+    ...(reason === undefined ? {} : { reason }),
+    ...(alertRule === undefined ? {} : { alertRule }),
+    ...(alertId === undefined ? {} : { alertId }),
+    ...(backend === null ? {} : { backend }),
+  })
 }
 
 /** Joins an operation that covers the alert too, or stores one. */

@@ -1,5 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
+import type { Backend } from '../domain/backend-id.ts'
 import type { OperationId } from '../domain/operation.ts'
+import type { PauseId } from '../domain/pause.ts'
+import type { Scope } from '../domain/scope.ts'
+import { foldAscii } from '../domain/segments.ts'
 
 /**
  * Table keys refuse `/ \ # ?` and control characters, so a resource id cannot be one. A backend's partition is a hash of its folded id.
@@ -72,4 +76,48 @@ export function invertedTime(epochMs: number): string {
 /** `2026-11`, in UTC. */
 export function monthOf(epochMs: number): string {
   return new Date(epochMs).toISOString().slice(0, 7)
+}
+
+/** Stands between the segments of {@link backendRowKeyOf}, and sorts before each of their characters. */
+const SEPARATOR = '!'
+/** Sorts behind each of their characters. */
+const AFTER_ALL = '~'
+const MAX_SEGMENT_CHARS = 60
+
+/** Where a backend is in the list of backends. Below one scope the keys are one range, whatever the backends are called. */
+export function backendRowKeyOf({ subscriptionId, resourceGroupName, serviceName, backendId }: Backend): string {
+  return toRowKey([subscriptionId, resourceGroupName, serviceName, backendId])
+}
+
+/** The row keys of the backends in a scope: from the first one on, and before the second one. */
+export function backendRangeOf({ key }: Scope): { readonly from: string; readonly to: string } {
+  const [, , subscriptionId, , group, , , , service, , backend] = key.split('/')
+  const prefix = toRowKey([subscriptionId, group, service, backend].filter((segment) => segment !== undefined))
+  return backend === undefined
+    ? { from: `${prefix}${SEPARATOR}`, to: `${prefix}${SEPARATOR}${AFTER_ALL}` }
+    : { from: prefix, to: `${prefix}${SEPARATOR}` }
+}
+
+function toRowKey(segments: readonly string[]): string {
+  return segments.map(toKeySegment).join(SEPARATOR)
+}
+
+/** Letters, digits, dots and hyphens stay; everything else becomes `_` and two hexadecimal digits. A long one ends in a hash. */
+function toKeySegment(segment: string): string {
+  const text = foldAscii(segment)
+  const escaped = text.replace(/[^0-9a-z.-]/g, (one) => `_${one.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  if (escaped.length <= MAX_SEGMENT_CHARS) return escaped
+  return `${escaped.slice(0, 36)}__${createHash('sha256').update(text).digest('hex').slice(0, 24)}`
+}
+
+/** 16 random bytes. */
+const PAUSE_ID = /^[A-Za-z0-9_-]{22}$/
+
+export function createPauseId(): PauseId {
+  return randomBytes(RANDOM_BYTES).toString('base64url') as PauseId
+}
+
+/** Undefined for what cannot be an id of this app. */
+export function parsePauseId(text: string): PauseId | undefined {
+  return PAUSE_ID.test(text) ? (text as PauseId) : undefined
 }

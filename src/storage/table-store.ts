@@ -1,6 +1,4 @@
-import type { TableClient, TransactionAction } from '@azure/data-tables'
-import { boundedCall } from '../shared/bounded-call.ts'
-import type { Clock } from '../shared/clock.ts'
+import type { TransactionAction } from '@azure/data-tables'
 import { fromSlotRow, SLOT_ROW_KEY, toOperationRow, toSlotRow, fromOperationRow, joinedColumn } from './rows.ts'
 import type { OperationRow } from './rows.ts'
 import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from './keys.ts'
@@ -13,55 +11,18 @@ import {
   type OperationRange,
   type Store,
 } from './store.ts'
-import type { Tables } from './tables.ts'
-
-/** One call for one row, which takes milliseconds. Slower is as good as away while a caller waits. */
-const CALL_LIMIT_MS = 1_000
-/** One call for many rows: storage may have to look at all rows of a partition. */
-const LIST_LIMIT_MS = 5_000
-
-export interface TableStoreOptions {
-  /** Opens the tables, once and within seconds. */
-  readonly open: () => Promise<Tables>
-  readonly clock: Clock
-}
-
-type Choose = (tables: Tables) => TableClient
-type Call<T> = (table: TableClient, options: CallOptions) => Promise<T>
-
-interface CallOptions {
-  readonly abortSignal: AbortSignal
-}
+import {
+  createTableCalls,
+  LIST_LIMIT_MS,
+  unlessMissing,
+  type Call,
+  type Choose,
+  type TableCallOptions,
+} from './table-calls.ts'
 
 /** Rows in Azure Table storage. A missing table is created when it is first missed. */
-export function createTableStore({ open, clock }: TableStoreOptions): Store {
-  async function bounded<T>(limitMs: number, call: (options: CallOptions) => Promise<T>): Promise<T> {
-    try {
-      return await boundedCall({ clock, limitMs }, (abortSignal) => call({ abortSignal }))
-    } catch (fault) {
-      throw new StorageFault(fault)
-    }
-  }
-
-  async function opened(): Promise<Tables> {
-    try {
-      return await open()
-    } catch (fault) {
-      throw new StorageFault(fault)
-    }
-  }
-
-  /** One call; once more where the table had to be created. Each step has a limit of its own, and so has opening. */
-  async function call<T>(choose: Choose, work: Call<T>, limitMs = CALL_LIMIT_MS): Promise<T> {
-    const table = choose(await opened())
-    try {
-      return await bounded(limitMs, (options) => work(table, options))
-    } catch (fault) {
-      if (!(fault instanceof StorageFault) || fault.code !== 'TableNotFound') throw fault
-      await bounded(LIST_LIMIT_MS, (options) => table.createTable(options))
-      return bounded(limitMs, (options) => work(table, options))
-    }
-  }
+export function createTableStore({ open, clock }: TableCallOptions): Store {
+  const call = createTableCalls({ open, clock })
 
   /** A single change needs no transaction. Both ways answer with the new ETags by row key. */
   async function writeOne({ row, mode, etag }: RowChange): Promise<Etags> {
@@ -269,16 +230,6 @@ function toCommitted({ slot, operation }: Commit, etags: Etags): Committed {
     kind: 'written',
     ...(slotEtag === undefined ? {} : { slotEtag }),
     ...(operationEtag === undefined ? {} : { operationEtag }),
-  }
-}
-
-/** Undefined where there is no such row. */
-async function unlessMissing<T>(read: Promise<T>): Promise<T | undefined> {
-  try {
-    return await read
-  } catch (fault) {
-    if (fault instanceof StorageFault && fault.status === 404) return undefined
-    throw fault
   }
 }
 

@@ -15,16 +15,22 @@ describe('routes', () => {
       room.sandbox.app.functions.toSorted((left, right) => (left.name < right.name ? -1 : 1)),
       [
         { name: 'alert-receive', trigger: 'POST,OPTIONS /alerts/{webhook}' },
+        { name: 'backend-list', trigger: 'GET /backends' },
         {
           name: 'backend-reconnect',
           trigger:
             'POST /subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ApiManagement/service/{serviceName}/backends/{backendId}/reconnect',
         },
+        { name: 'delivery-list', trigger: 'GET /webhooks/{webhook}/deliveries' },
+        { name: 'grant-list', trigger: 'GET /grants' },
         { name: 'health-live', trigger: 'GET /health/live' },
         { name: 'health-ready', trigger: 'GET /health/ready' },
         { name: 'openapi-get', trigger: 'GET /openapi.json' },
         { name: 'operation-get', trigger: 'GET /operations/{operationId}' },
         { name: 'operation-list', trigger: 'GET /operations' },
+        { name: 'pause-create', trigger: 'POST /pauses' },
+        { name: 'pause-delete', trigger: 'DELETE /pauses/{pauseId}' },
+        { name: 'pause-list', trigger: 'GET /pauses' },
         { name: 'reconnect-abandon', trigger: 'queue reconnects-poison' },
         { name: 'reconnect-deliver', trigger: 'queue reconnects' },
       ],

@@ -24,6 +24,7 @@ import { createOperationId } from '../../src/storage/keys.ts'
 import type { Store } from '../../src/storage/store.ts'
 import { A_LIMIT, aBackend, aDuration, aPrincipal, IDS, PARTS } from './builders.ts'
 import { START_EPOCH_MS } from './fake-clock.ts'
+import { NO_DELIVERIES, NO_PAUSES } from './no-pauses.ts'
 import { createSimulatedQueue, type QueueWeather, type SimulatedQueue } from './simulated-queue.ts'
 import { createSimulatedStore, FAIR, type SimulatedStore, type StoreWeather } from './simulated-store.ts'
 import { createSimulation, type Simulation } from './simulation.ts'
@@ -196,16 +197,26 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       message: more.error?.message ?? reason,
     })
     const audit = (facts: DecisionFacts): void => void (dead() || events.push(facts))
-    const common = { grants, mode: 'on', operations, describe, clock, audit, apiVersion: '2024-05-01' } as const
+    const common = {
+      grants,
+      mode: 'on',
+      operations,
+      pauses: NO_PAUSES,
+      describe,
+      clock,
+      audit,
+      apiVersion: '2024-05-01',
+    } as const
     const alertPorts: AlertPorts = {
       ...common,
+      deliveries: NO_DELIVERIES,
       createOperationId,
       enqueue: messages.accept,
       batches: createAlertBatches({ store, breaker, clock, deliverWithinMs: deliverWithin.ms, copy, countJoined }),
     }
     const deliveryPorts: DeliveryPorts = {
       ...common,
-      webhooks: new Set(['w']),
+      webhooks: new Map([['w', {}]]),
       coordinator,
       enqueue: messages.retry,
       forward: createForward(clock),

@@ -5,6 +5,11 @@ type Recorded<R extends DeliveryFailure['reason']> = Pick<Row<FailureOf<R>>, 'co
 
 /** No caller waits for an answer to these, so they have no status. They are recorded with the operation. */
 export const DELIVERY_ROWS: { readonly [R in DeliveryFailure['reason']]: Recorded<R> } = {
+  paused: {
+    code: 'ReconnectPaused',
+    text: ({ until }) =>
+      `Automation is paused for this backend until ${until}. The delivery waits until then, at most for deliverWithin.`,
+  },
   loop_guard: {
     code: 'ReconnectLimitExceeded',
     text: ({ count, window }) =>

@@ -49,6 +49,21 @@ export const REQUEST_ROWS: Rows<RequestFailure['reason'] | TargetFailure['reason
     code: 'OperationNotFound',
     text: () => 'There is no such operation, or the caller may not read it.',
   },
+  webhook_not_found: {
+    status: 404,
+    code: 'WebhookNotFound',
+    text: () => 'There is no such webhook, or the caller may read nothing of it.',
+  },
+  pause_not_found: {
+    status: 404,
+    code: 'PauseNotFound',
+    text: () => 'There is no such pause, it has ended, or the caller may not read it.',
+  },
+  pause_limit: {
+    status: 409,
+    code: 'PauseLimitReached',
+    text: ({ limit }) => `${limit} pauses last at the moment, which is the most that this app takes. End one first.`,
+  },
   segment_invalid: {
     status: 400,
     code: 'InvalidResourceId',

@@ -1,7 +1,7 @@
 import { BACKENDS, DELIVERIES, GRANTS, NEW_PAUSE, PAUSE, SERVICE_ID } from './examples.ts'
 import { filter } from './operations.ts'
 import { jsonOf, parameterRef, schemaRef, TEXT, type Json } from './parts.ts'
-import { answer, errorResponse, failureResponses, READING } from './responses.ts'
+import { answer, failureResponses, READING } from './responses.ts'
 
 /** Contract, section 11: what the caller may do, what goes on, and pauses. */
 const read = (
@@ -19,7 +19,6 @@ const read = (
   parameters,
   responses,
 })
-const notFound = (description: string): Json => errorResponse(404, description)
 
 export function grantListOperation(): Json {
   return read(
@@ -28,7 +27,14 @@ export function grantListOperation(): Json {
     'What may I do, and why not that: only what applies to the caller.',
     {
       200: answer('The caller and what it may do.', jsonOf(schemaRef('Grants'), GRANTS)),
-      ...failureResponses(['credential_missing', 'keys_unavailable', 'configuration_invalid', 'defect']),
+      ...failureResponses([
+        'parameter_invalid',
+        'credential_missing',
+        'keys_unavailable',
+        'configuration_invalid',
+        'storage_unavailable',
+        'defect',
+      ]),
     },
   )
 }
@@ -50,11 +56,10 @@ export function deliveryListOperation(): Json {
   return read(
     'delivery-list',
     'List the deliveries of a webhook that did not act',
-    'The last 100 of the last 7 days, newest first, without payloads.',
+    'The last 100 of the last 7 days, newest first, without payloads. Entries that name a backend are shown to callers that may read it, the others to callers that may read everything that the webhook is granted.',
     {
       200: answer('The deliveries.', jsonOf(schemaRef('Deliveries'), DELIVERIES)),
-      404: notFound('There is no such webhook, or the caller may read nothing of it.'),
-      ...failureResponses(READING),
+      ...failureResponses(['parameter_invalid', 'webhook_not_found', ...READING]),
     },
     [parameterRef('webhook')],
   )
@@ -63,7 +68,7 @@ export function deliveryListOperation(): Json {
 export function pauseListOperation(): Json {
   return read('pause-list', 'List pauses', 'Pauses that last, on scopes that the caller may read.', {
     200: answer('The pauses.', jsonOf(schemaRef('Pauses'), { value: [PAUSE] })),
-    ...failureResponses(READING),
+    ...failureResponses(['parameter_invalid', ...READING]),
   })
 }
 
@@ -77,6 +82,8 @@ export function pauseCreateOperation(): Json {
         201: answer('The pause.', jsonOf(schemaRef('Pause'), PAUSE), ['location', 'x-ms-correlation-request-id']),
         ...failureResponses([
           'body_malformed',
+          'parameter_invalid',
+          'pause_limit',
           'body_too_large',
           'length_required',
           'media_type_unsupported',
@@ -93,11 +100,10 @@ export function pauseDeleteOperation(): Json {
   return read(
     'pause-delete',
     'End a pause',
-    'Needs the action `pause` on its scope.',
+    'Needs the action `pause` on its scope. Effective on every instance within 10 seconds.',
     {
       204: answer('It has ended.', undefined, ['x-ms-correlation-request-id']),
-      404: notFound('There is no such pause, or the caller may not read it.'),
-      ...failureResponses(['not_granted', ...READING]),
+      ...failureResponses(['parameter_invalid', 'not_granted', 'pause_not_found', ...READING]),
     },
     [{ name: 'pauseId', in: 'path', required: true, description: 'Id of the pause.', schema: TEXT, example: PAUSE.id }],
   )

@@ -1,6 +1,9 @@
 import { MAX_AFTER_MS } from '../../domain/duration.ts'
 import { EFFECT_VERDICTS } from '../../domain/effect.ts'
+import { ACTIONS } from '../../domain/failure.ts'
 import { OPERATION_STATES } from '../../domain/operation.ts'
+import { MAX_PAUSE_REASON_CHARS } from '../../domain/pause.ts'
+import { UNACTED_OUTCOMES } from '../../domain/unacted-delivery.ts'
 import { COUNT, DURATION, object, pageOf, schemaRef, TEXT, TIME, type Json } from './parts.ts'
 
 const RESOURCE_ID = { type: 'string', description: 'Resource id of a backend.' }
@@ -121,7 +124,7 @@ const DELIVERY = object(['at', 'outcome'], {
   at: TIME,
   outcome: {
     type: 'string',
-    enum: ['unmatched', 'invalid', 'denied', 'resolved', 'unauthenticated', 'malformed', 'paused'],
+    enum: UNACTED_OUTCOMES,
   },
   reason: TEXT,
   alertRule: TEXT,
@@ -134,7 +137,7 @@ const NEW_PAUSE = {
   scope: { type: 'string', description: 'From a subscription down to one backend; it covers everything below it.' },
   webhook: { type: 'string', description: 'Only alerts of this webhook. Absent: of all webhooks.' },
   until: { ...TIME, description: 'When it ends by itself: at most 24 hours ahead.' },
-  reason: { type: 'string', minLength: 1 },
+  reason: { type: 'string', minLength: 1, maxLength: MAX_PAUSE_REASON_CHARS, description: 'Printable characters.' },
 }
 
 /** Bodies of requests and answers, for `components`. A name is left out of the document where nothing refers to it. */
@@ -168,7 +171,7 @@ export const SCHEMAS: Json = {
     { description: "Azure Resource Manager's envelope." },
   ),
   Health: HEALTH,
-  Action: { type: 'string', enum: ['reconnect', 'read', 'force', 'pause'] },
+  Action: { type: 'string', enum: ACTIONS },
   Grant: object(['scope', 'actions'], { scope: TEXT, actions: { type: 'array', items: schemaRef('Action') } }),
   Grants: object(['caller', 'principals', 'grants'], {
     caller: schemaRef('Caller'),

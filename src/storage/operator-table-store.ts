@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto'
+import type { TransactionAction } from '@azure/data-tables'
+import { invertedTime } from './keys.ts'
+import {
+  BACKENDS,
+  deliveriesOf,
+  fromBackendRow,
+  fromDeliveryRow,
+  fromPauseRow,
+  LISTS,
+  PAUSES,
+  toBackendRow,
+  toDeliveryRow,
+  toPauseRow,
+  toText,
+} from './operator-rows.ts'
+import type { OperatorStore } from './operator-store.ts'
+import { MAX_BATCH, StorageFault } from './store.ts'
+import { CALL_LIMIT_MS, createTableCalls, LIST_LIMIT_MS, unlessMissing, type Call, type Choose } from './table-calls.ts'
+import type { TableCallOptions } from './table-calls.ts'
+
+/** Rows behind the kept ones that one call looks at. */
+const TRIM_ROWS = 2 * MAX_BATCH
+
+const table: Choose = (tables) => tables.backends
+
+type Row = Record<string, unknown> & { readonly partitionKey: string; readonly rowKey: string; readonly etag: string }
+interface Page {
+  readonly rows: readonly Row[]
+  readonly more: boolean
+  /** Storage's own clock. */
+  readonly date?: string
+}
+
+/** The lists of operators, in the table of the backends: no other table is needed for them. */
+export function createOperatorTableStore(options: TableCallOptions): OperatorStore {
+  const call = createTableCalls(options)
+
+  /** Storage may answer with a short or an empty page although there is more ("Query timeout and pagination"): pages are read on up to `top` rows. */
+  function list(filter: string, top: number, limitMs = LIST_LIMIT_MS): Promise<Page> {
+    const read: Call<Page> = async (client, limits) => {
+      let date: string | undefined
+      const onResponse = (answer: { headers: { get(name: string): string | undefined } }): void => {
+        date = answer.headers.get('date') ?? date
+      }
+      const pages = client
+        .listEntities({ ...limits, onResponse, queryOptions: { filter } })
+        .byPage({ maxPageSize: top })
+      const rows: Row[] = []
+      let more = false
+      for await (const page of pages) {
+        rows.push(...(page as unknown as readonly Row[]))
+        more = (page as { continuationToken?: string }).continuationToken !== undefined
+        if (rows.length >= top) break
+      }
+      const told = date === undefined ? {} : { date }
+      return { rows: rows.slice(0, top), more: more || rows.length > top, ...told }
+    }
+    return call(table, read, limitMs)
+  }
+
+  /** All of one partition, together or not at all. */
+  async function write(actions: TransactionAction[]): Promise<void> {
+    if (actions.length > 0) await call(table, (client, limits) => client.submitTransaction(actions, limits))
+  }
+
+  /** One row at a time, and only in the version that was read. */
+  async function remove({ partitionKey, rowKey, etag }: Row): Promise<void> {
+    const removal = call(table, (client, limits) => client.deleteEntity(partitionKey, rowKey, { ...limits, etag }))
+    await removal.catch((fault: unknown) => {
+      if (!(fault instanceof StorageFault) || (fault.status !== 404 && fault.status !== 412)) throw fault
+    })
+  }
+
+  return {
+    async listPauses(afterEpochMs, top) {
+      const filter = `PartitionKey eq '${PAUSES}' and until gt '${toText(afterEpochMs)}'`
+      const { rows } = await list(filter, top, CALL_LIMIT_MS)
+      return rows.map(fromPauseRow).filter((pause) => pause !== undefined)
+    },
+
+    async readPause(id) {
+      const row = await unlessMissing(call(table, (client, limits) => client.getEntity(PAUSES, id, limits)))
+      return row === undefined ? undefined : fromPauseRow(row)
+    },
+
+    async writePause(pause) {
+      await call(table, (client, limits) => client.createEntity(toPauseRow(pause), limits))
+    },
+
+    async removePause(id) {
+      const removal = call(table, (client, limits) => client.deleteEntity(PAUSES, id, limits).then(() => true))
+      return (await unlessMissing(removal)) ?? false
+    },
+
+    writeBackends: (backends) => write(backends.map((seen) => replacing(toBackendRow(seen)))),
+
+    async listBackends({ from, after, to, top }) {
+      const lowest = after === undefined || after < from ? `RowKey ge '${from}'` : `RowKey gt '${after}'`
+      const { rows, more } = await list(`PartitionKey eq '${BACKENDS}' and ${lowest} and RowKey lt '${to}'`, top)
+      return { rows: rows.flatMap(fromBackendRow), more }
+    },
+
+    writeDeliveries(webhook, deliveries) {
+      const random = randomBytes(8).toString('hex')
+      // Of one millisecond the later ones come first, as the newest do.
+      const mark = (index: number): string => `${String(999 - index).padStart(3, '0')}-${random}`
+      return write(deliveries.map((delivery, index) => replacing(toDeliveryRow(webhook, delivery, mark(index)))))
+    },
+
+    async listDeliveries(webhook, sinceEpochMs, top) {
+      const { rows } = await list(
+        `PartitionKey eq '${deliveriesOf(webhook)}' and RowKey lt '${invertedTime(sinceEpochMs)}~'`,
+        top,
+      )
+      return rows.flatMap(fromDeliveryRow)
+    },
+
+    async trimDeliveries(webhook, keep) {
+      const partitionKey = deliveriesOf(webhook)
+      const { rows } = await list(`PartitionKey eq '${partitionKey}'`, keep + TRIM_ROWS)
+      const old = rows.slice(keep, keep + MAX_BATCH)
+      // Another instance may have removed one of them: then the next run removes the others.
+      await write(old.map(({ rowKey }) => ['delete', { partitionKey, rowKey }]))
+    },
+
+    async removeExpired(nowEpochMs, top, mayRemove) {
+      const { rows, date } = await list(
+        `PartitionKey ge '${LISTS.from}' and PartitionKey lt '${LISTS.to}' and expires lt '${toText(nowEpochMs)}'`,
+        top,
+      )
+      const storageEpochMs = Date.parse(date ?? '')
+      if (rows.length === 0 || !mayRemove(Number.isNaN(storageEpochMs) ? undefined : storageEpochMs)) return 0
+      for (const row of rows) await remove(row)
+      return rows.length
+    },
+  }
+}
+
+function replacing(row: { readonly partitionKey: string; readonly rowKey: string }): TransactionAction {
+  return ['upsert', { ...row }, 'Replace']
+}

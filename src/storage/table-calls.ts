@@ -1,0 +1,65 @@
+import type { TableClient } from '@azure/data-tables'
+import { boundedCall } from '../shared/bounded-call.ts'
+import type { Clock } from '../shared/clock.ts'
+import { StorageFault } from './store.ts'
+import type { Tables } from './tables.ts'
+
+/** One call for one row, which takes milliseconds. Slower is as good as away while a caller waits. */
+export const CALL_LIMIT_MS = 1_000
+/** One call for many rows: storage may have to look at all rows of a partition. */
+export const LIST_LIMIT_MS = 5_000
+
+export interface TableCallOptions {
+  /** Opens the tables, once and within seconds. */
+  readonly open: () => Promise<Tables>
+  readonly clock: Clock
+}
+
+export type Choose = (tables: Tables) => TableClient
+export type Call<T> = (table: TableClient, options: CallOptions) => Promise<T>
+
+export interface CallOptions {
+  readonly abortSignal: AbortSignal
+}
+
+/** One call; once more where the table had to be created. Each step has a limit of its own, and so has opening. Rejects with a StorageFault. */
+export type CallTable = <T>(choose: Choose, work: Call<T>, limitMs?: number) => Promise<T>
+
+export function createTableCalls({ open, clock }: TableCallOptions): CallTable {
+  async function bounded<T>(limitMs: number, call: (options: CallOptions) => Promise<T>): Promise<T> {
+    try {
+      return await boundedCall({ clock, limitMs }, (abortSignal) => call({ abortSignal }))
+    } catch (fault) {
+      throw new StorageFault(fault)
+    }
+  }
+
+  async function opened(): Promise<Tables> {
+    try {
+      return await open()
+    } catch (fault) {
+      throw new StorageFault(fault)
+    }
+  }
+
+  return async (choose, work, limitMs = CALL_LIMIT_MS) => {
+    const table = choose(await opened())
+    try {
+      return await bounded(limitMs, (options) => work(table, options))
+    } catch (fault) {
+      if (!(fault instanceof StorageFault) || fault.code !== 'TableNotFound') throw fault
+      await bounded(LIST_LIMIT_MS, (options) => table.createTable(options))
+      return bounded(limitMs, (options) => work(table, options))
+    }
+  }
+}
+
+/** Undefined where there is no such row. */
+export async function unlessMissing<T>(read: Promise<T>): Promise<T | undefined> {
+  try {
+    return await read
+  } catch (fault) {
+    if (fault instanceof StorageFault && fault.status === 404) return undefined
+    throw fault
+  }
+}
