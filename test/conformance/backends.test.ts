@@ -41,14 +41,14 @@ describe('the list', { concurrency: 4 }, () => {
 
   it('has the backends with operations in the scopes of the caller, a while after the first operation', async () => {
     const backend = room.freshBackend()
-    await room.knock({ backend })
+    await room.reconnect({ backend })
     const shown = await listWhen<Shown>(room, '/backends', has(backend), { as: await inRole(room, 'Prod.Reader') })
     assert.deepEqual(shown.find(({ id }) => id === backend)?.actions, ['read'])
   })
 
   it('has nothing of other scopes', async () => {
     const backend = room.freshBackend()
-    await room.knock({ backend })
+    await room.reconnect({ backend })
     await listWhen<Shown>(room, '/backends', has(backend))
     for (const as of [await inRole(room, 'Dev.Reader'), 'stranger'] as const)
       assert.deepEqual(await allOf<Shown>(room, '/backends', { as }), [])
@@ -56,7 +56,7 @@ describe('the list', { concurrency: 4 }, () => {
 
   it('has what the caller may do with each', async () => {
     const backend = room.freshBackend()
-    await room.knock({ backend })
+    await room.reconnect({ backend })
     const shown = await listWhen<Shown>(room, '/backends', has(backend), {
       as: await inRole(room, 'Prod.Reader', 'Prod.Reconnect'),
     })
@@ -65,10 +65,10 @@ describe('the list', { concurrency: 4 }, () => {
 
   it('has what is scheduled and the last operation, with read only', async () => {
     const backend = room.freshBackend()
-    const answer = await room.knock({ backend, body: { properties: { after: 'PT10M' } } })
+    const answer = await room.reconnect({ backend, body: { properties: { after: 'PT10M' } } })
     const operation = answer.headers['x-reconnect-operation']
     const due = answer.headers['x-reconnect-due']
-    const joined = await room.knock({ backend, body: { properties: { after: 'PT1H' } } })
+    const joined = await room.reconnect({ backend, body: { properties: { after: 'PT1H' } } })
     const byId = ({ id }: Shown): boolean => id === backend
     const shown = (await listWhen<Shown>(room, '/backends', has(backend))).find(byId)
     assert.deepEqual(shown?.scheduled, { operation, due })
@@ -79,14 +79,14 @@ describe('the list', { concurrency: 4 }, () => {
 
   it('does not show as scheduled what was due', async () => {
     const backend = room.freshBackend()
-    await room.knock({ backend, body: { properties: { after: 'PT1S' } } })
+    await room.reconnect({ backend, body: { properties: { after: 'PT1S' } } })
     await listWhen<Shown>(room, '/backends', (shown) => shown.some(({ id, scheduled }) => id === backend && !scheduled))
   })
 
   it('has who waits for ARM', async () => {
     const backend = room.freshBackend()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'hang', scope: backend })
-    const waiting = room.knock({ backend })
+    const waiting = room.reconnect({ backend })
     const shown = await listWhen<Shown>(room, '/backends', (value) =>
       value.some(({ id, inFlight }) => id === backend && inFlight !== undefined),
     )
@@ -98,7 +98,7 @@ describe('the list', { concurrency: 4 }, () => {
   it('has the pause that covers alerts for the backend, with read only', async () => {
     const own = sibling(room.freshBackend(), 'paused-one')
     room.sandbox.azure.addBackend(own)
-    await room.knock({ backend: own })
+    await room.reconnect({ backend: own })
     const { id } = (await pause(room, { scope: own })).json() as { id: string }
     await listWhen<Shown>(room, '/backends', (value) => value.some((one) => one.id === own && one.paused?.id === id), {
       as: await inRole(room, 'Prod.Reader'),
@@ -126,8 +126,8 @@ describe('the parameters', { concurrency: 4 }, () => {
   it('service narrows to one API Management service, in any letter case', async () => {
     const backend = room.freshBackend()
     const dev = `${DEV}/backends/orders`
-    await room.knock({ backend })
-    await room.knock({ backend: dev })
+    await room.reconnect({ backend })
+    await room.reconnect({ backend: dev })
     await listWhen<Shown>(room, '/backends', (shown) => has(backend)(shown) && has(dev)(shown))
     const ofDev = await allOf<Shown>(room, `/backends?service=${DEV.toUpperCase()}`)
     assert.deepEqual([has(backend)(ofDev), has(dev)(ofDev)], [false, true])
@@ -155,7 +155,7 @@ describe('the parameters', { concurrency: 4 }, () => {
   }
 
   it('a nextLink of /operations is none of /backends, nor the other way round', async () => {
-    for (let index = 0; index < 2; index += 1) await room.knockAnew()
+    for (let index = 0; index < 2; index += 1) await room.reconnectFresh()
     const { nextLink } = (await ask(room, '/operations', { query: '?top=1' })).json() as { nextLink: string }
     const token = new URL(nextLink, 'http://app').searchParams.get('$skiptoken')
     assertRefused(await ask(room, '/backends', { query: `?$skiptoken=${token}` }), 400, 'InvalidQueryParameterValue')
@@ -176,7 +176,7 @@ async function counted(t: TestContext) {
 async function useMany(own: Conversation, count: number): Promise<readonly string[]> {
   const backends = Array.from({ length: count }, () => own.freshBackend())
   for (let index = 0; index < count; index += 10)
-    await Promise.all(backends.slice(index, index + 10).map((backend) => own.knock({ backend })))
+    await Promise.all(backends.slice(index, index + 10).map((backend) => own.reconnect({ backend })))
   return backends
 }
 
@@ -210,7 +210,7 @@ describe('many backends', () => {
     const fault = storage.add({ service: 'table' }, { kind: 'busy' })
     assertRefused(await ask(own, '/backends'), 503, 'ServiceUnavailable')
     const backend = own.freshBackend()
-    assert.equal((await own.knock({ backend })).status, 202)
+    assert.equal((await own.reconnect({ backend })).status, 202)
     fault.lift()
     await listWhen<Shown>(own, '/backends', () => true)
   })
@@ -219,7 +219,7 @@ describe('many backends', () => {
     const { storage, own } = await counted(t)
     const fault = storage.add({ service: 'table', contains: 'list-backends', write: true }, { kind: 'busy' })
     const backend = own.freshBackend()
-    assert.equal((await own.knock({ backend })).headers['x-reconnect-outcome'], 'forwarded')
+    assert.equal((await own.reconnect({ backend })).headers['x-reconnect-outcome'], 'forwarded')
     await new Promise((resolve) => setTimeout(resolve, 1_500))
     assert.deepEqual(await allOf<Shown>(own, '/backends'), [])
     fault.lift()

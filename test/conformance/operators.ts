@@ -3,7 +3,7 @@ import { SUBSCRIPTION_ID } from '../../sandbox/azure/resources.ts'
 import type { SandboxOptions } from '../../sandbox/create-sandbox.ts'
 import { SANDBOX_WEBHOOKS, WEBHOOK_SECRETS } from '../../sandbox/webhooks.ts'
 import { sandboxPolicy } from '../support/sandbox-policy.ts'
-import type { Conversation, Decision, Heard, Knock } from './conversation.ts'
+import type { Conversation, Decision, Heard, ReconnectRequest } from './conversation.ts'
 import { eventually } from './senders.ts'
 
 /** Scopes of the simulated Azure, from the widest to the narrowest. */
@@ -39,11 +39,11 @@ export async function inRole(
   return { token: await sandbox.azure.mint({ kind: 'stranger', roles }) }
 }
 
-type Ask = Omit<Knock, 'path' | 'backend'>
+type Ask = Omit<ReconnectRequest, 'path' | 'backend'>
 
 /** GET, unless the request says otherwise; the description and the manners are checked of every answer. */
 export function ask(room: Conversation, path: string, request: Ask = {}): Promise<Heard> {
-  return room.knock({ method: 'GET', path, ...request })
+  return room.reconnect({ method: 'GET', path, ...request })
 }
 
 /** The entries of a list. */
@@ -78,7 +78,12 @@ export interface PauseBody {
 /** For an hour, unless the body says otherwise. */
 export function pause(room: Conversation, body: PauseBody, request: Ask = {}): Promise<Heard> {
   const until = new Date(Date.now() + 3_600_000).toISOString()
-  return room.knock({ method: 'POST', path: '/pauses', body: { until, reason: 'maintenance', ...body }, ...request })
+  return room.reconnect({
+    method: 'POST',
+    path: '/pauses',
+    body: { until, reason: 'maintenance', ...body },
+    ...request,
+  })
 }
 
 /** Events of pauses, oldest first. */

@@ -265,9 +265,9 @@ describe('while a pause lasts', { concurrency: 4 }, () => {
     const backend = room.freshBackend()
     bodyOf(await pause(room, { scope: backend }))
     assert.equal((await alert(room, 'alertmanager', backend)).alerts[0]?.outcome, 'paused')
-    assertAccepted(await room.knock({ backend }))
+    assertAccepted(await room.reconnect({ backend }))
     assertAccepted(
-      await room.knock({ backend, as: await inRole(room, 'Reconnect'), headers: { 'x-reconnect-force': 'true' } }),
+      await room.reconnect({ backend, as: await inRole(room, 'Reconnect'), headers: { 'x-reconnect-force': 'true' } }),
     )
   })
 

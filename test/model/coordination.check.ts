@@ -19,7 +19,7 @@ function explore(switches: Readonly<Record<string, number>>): string | undefined
   try {
     cpSync(MODEL, join(folder, 'lease.pml'))
     const flags = Object.entries(switches).map(([name, value]) => `-D${name}=${value}`)
-    const options = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] } as const
+    const options = { cwd: folder, encoding: 'utf8' } as const
     execFileSync('spin', ['-a', ...flags, 'lease.pml'], options)
     execFileSync('gcc', ['-O0', '-w', '-DCOLLAPSE', '-DSAFETY', '-o', 'pan', 'pan.c'], options)
     const output = execFileSync('./pan', ['-m2000000'], options)

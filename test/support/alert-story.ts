@@ -65,6 +65,8 @@ export async function tellAlerts(story: AlertStory = {}): Promise<AlertTold> {
       { index: 0, principal: aPrincipal('webhook:w'), scope: scope.value, actions: ['reconnect'] },
     ]),
     mode: story.mode ?? 'on',
+    pauses: NO_PAUSES,
+    deliveries: NO_DELIVERIES,
     operations: {
       ...core.operations,
       async record(operation) {

@@ -52,7 +52,8 @@ export function createDeliveryRoom(options: DeliveryOptions = {}) {
   function portsFor(events: AuditEvent[]): DeliveryPorts {
     return {
       grants,
-      webhooks: new Set(webhooks),
+      webhooks: new Map(webhooks.map((name) => [name, {}])),
+      pauses: NO_PAUSES,
       mode,
       coordinator: core.coordinator,
       operations: core.operations,

@@ -35,6 +35,7 @@ const TROUBLES: {
   outcome_unknown: [{ reason: 'outcome_unknown', detail: '' }, 'retry'],
   deadline_exceeded: [{ reason: 'deadline_exceeded', detail: '' }, 'retry'],
   switched_off: [{ reason: 'switched_off' }, 'retry'],
+  paused: [{ reason: 'paused', until: '2026-11-23T01:00:00Z' }, 'retry'],
   write_budget_spent: [{ reason: 'write_budget_spent' }, 'retry'],
 }
 const retried = Object.values(TROUBLES)
