@@ -11,6 +11,7 @@ import type { VerifiedPost } from '../../src/reconnect/ports.ts'
 import { receiveAlerts, type AlertPorts, type Received } from '../../src/reconnect/receive-alerts.ts'
 import { err, ok, type Result } from '../../src/shared/result.ts'
 import { createOperationId } from '../../src/storage/keys.ts'
+import { NO_DELIVERIES, NO_PAUSES } from './no-pauses.ts'
 import { aBackend, aPrincipal, IDS } from './builders.ts'
 import { createCore, type Core } from './core.ts'
 

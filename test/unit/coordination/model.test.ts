@@ -46,6 +46,9 @@ interface Send {
   untilEpochMs: number
   /** Storage was away for this request, and its process goes on alone (contract, section 6). */
   readonly alone: boolean
+  readonly askedAtEpochMs: number
+  readonly afterMs: number
+  readonly force: boolean
 }
 
 interface Instance {
@@ -127,7 +130,14 @@ function createWorld(seed: number, climate: Climate): World {
         // As arm.ts does: what cannot be answered in time is not sent.
         if (deadline.remainingMs() < MIN_ATTEMPT_MS)
           return { result: err({ reason: 'deadline_exceeded', detail: '' }), attempts: 0, ambiguous: false }
-        sent = { fromEpochMs: simulation.now(), untilEpochMs: Number.POSITIVE_INFINITY, alone }
+        sent = {
+          fromEpochMs: simulation.now(),
+          untilEpochMs: Number.POSITIVE_INFINITY,
+          alone,
+          askedAtEpochMs,
+          afterMs: duration.ms,
+          force,
+        }
         world.sends.push(sent)
         const dice = world.calm ? 1 : random()
         await simulation.sleep(ARM_TAKES_MS + random() * 2_500)
@@ -182,6 +192,21 @@ function assertExclusive({ sends }: World, seed: number): void {
       next === undefined || next.fromEpochMs >= sent.untilEpochMs,
       `seed ${seed}: two requests were on their way to ARM at once`,
     )
+  }
+}
+
+/** Invariant 11: what is scheduled survives refusals. Nothing is sent while a recorded reconnect serves the request, unless it is forced. */
+function assertNeeded({ sends, ended, accepted }: World, seed: number): void {
+  const counted = ended
+    .filter((each) => outcomeOf(each) === 'forwarded' && each.decision.noted?.recorded === true)
+    .toSorted((a, b) => a.endedAtEpochMs - b.endedAtEpochMs)
+  for (const { askedAtEpochMs, fromEpochMs, afterMs, force, alone } of sends) {
+    if (force || alone) continue
+    const last = counted.findLast(({ endedAtEpochMs }) => endedAtEpochMs < fromEpochMs)
+    const due = accepted.get(last?.decision.noted?.operation.id ?? '')
+    if (last === undefined || due === undefined || last.endedAtEpochMs >= askedAtEpochMs) continue
+    const serves = due.earliestMs >= fromEpochMs + JOIN_MARGIN_MS && due.latestMs <= askedAtEpochMs + afterMs
+    assert.ok(!serves, `seed ${seed}: sent although a scheduled reconnect serves the request`)
   }
 }
 
@@ -241,6 +266,7 @@ async function runSchedule(seed: number, climate: Climate, requests: number, spr
   assertHonest(world, climate, seed)
   // Clocks that are a minute apart let a lease end too early (docs/decisions/006).
   if (climate.skewMs < LEASE_MARGIN_MS / 2) assertExclusive(world, seed)
+  if (climate.skewMs === 0) assertNeeded(world, seed)
   return world
 }
 
