@@ -67,6 +67,7 @@ describe('what is evaluated when', () => {
     assert.deepEqual([...evaluatedWith('src/index.ts')].toSorted(), [
       '@azure/functions',
       'node:module',
+      'src/config/storage-prefix.ts',
       'src/functions/routes.ts',
       'src/index.ts',
       'src/shared/once.ts',
@@ -76,7 +77,7 @@ describe('what is evaluated when', () => {
 
   test('the SDK is evaluated with the first reconnect and not before', () => {
     const evaluated = evaluatedWith('src/functions/handle.ts')
-    assert.ok(evaluated.has('src/arm/arm.ts') && evaluated.has('src/ledger/table-store.ts'))
+    assert.ok(evaluated.has('src/arm/arm.ts') && evaluated.has('src/storage/table-store.ts'))
     for (const name of [
       '@azure/arm-apimanagement',
       '@azure/core-rest-pipeline',
@@ -136,11 +137,30 @@ describe('the rules notice', () => {
       "import { ManagedIdentityCredential } from '@azure/identity'",
     ],
     ['jose outside identity', 'src/policy/x.ts', "import { jwtVerify } from 'jose/jwt/verify'"],
-    ['tables outside their file', 'src/ledger/x.ts', "import { TableClient } from '@azure/data-tables'"],
-    ['the ledger in the story', 'src/reconnect/x.ts', "import { createLedger } from '../ledger/ledger.ts'"],
-    ['a value of the history in http', 'src/http/x.ts', "import { createHistory } from '../ledger/history.ts'"],
-    ['the ledger itself in a function', 'src/functions/x.ts', "import { createLedger } from '../ledger/ledger.ts'"],
-    ['the door to the SDK in a room', 'src/ledger/x.ts', "const sdk = await import('../azure-sdk.ts')"],
+    ['tables outside their file', 'src/storage/x.ts', "import { TableClient } from '@azure/data-tables'"],
+    [
+      'the coordinator in the story',
+      'src/reconnect/x.ts',
+      "import { createCoordinator } from '../coordination/coordinator.ts'",
+    ],
+    ['the history in http', 'src/http/x.ts', "import { createHistory } from '../operations/history.ts'"],
+    ['keys of storage in a function', 'src/functions/x.ts', "import { parseOperationId } from '../storage/keys.ts'"],
+    [
+      'the table store in the coordination',
+      'src/coordination/x.ts',
+      "import { createTableStore } from '../storage/table-store.ts'",
+    ],
+    [
+      'the coordinator in storage',
+      'src/storage/x.ts',
+      "import { createCoordinator } from '../coordination/coordinator.ts'",
+    ],
+    [
+      'the operation log in the coordination',
+      'src/coordination/x.ts',
+      "import { createHistory } from '../operations/history.ts'",
+    ],
+    ['the door to the SDK in a room', 'src/storage/x.ts', "const sdk = await import('../azure-sdk.ts')"],
     ['the queue outside its file', 'src/delivery/x.ts', "import { QueueClient } from '@azure/storage-queue'"],
     [
       'the queue in the story',
@@ -167,8 +187,8 @@ describe('the rules notice', () => {
       "import type { AuthorizedReconnect } from '../policy/authorize.ts'",
     ],
     [
-      'types of the tables elsewhere in the ledger',
-      'src/ledger/x.ts',
+      'types of the tables elsewhere in storage',
+      'src/storage/x.ts',
       "import type { TableClient } from '@azure/data-tables'",
     ],
     ['types of a package elsewhere', 'src/http/x.ts', "import type { HttpRequest } from '@azure/functions'"],
