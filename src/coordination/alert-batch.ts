@@ -21,7 +21,7 @@ export interface AlertBatchesOptions {
   readonly countJoined: (id: OperationId) => void
 }
 
-/** Contract, section 5: a row is believed for so long. A slower answer counts as none. */
+/** Contract, section 5: a row counts as read for so long. A slower answer counts as none. */
 const FRESH_MS = 1_000
 /** An alert shares an operation that is still to be sent only while most of `deliverWithin` lies before it, and no longer than this. */
 const MAX_PENDING_MS = 300_000

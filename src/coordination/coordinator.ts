@@ -120,7 +120,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     }
   }
 
-  /** Storage cannot be asked: the other requests of this process wait for this one all the same. */
+  /** Storage cannot be asked: the other requests of this process still wait for this one. */
   function toProcessLease(operation: StoredOperation, key: string, leave: Leave): Lease {
     return {
       ownerToken: '',

@@ -99,7 +99,7 @@ export function createLeaseEnds({ store, clock, leaseMs, random }: LeaseEndsOpti
 
 type Step = { readonly kind: 'done'; readonly end: LeaseEnd } | { readonly kind: 'commit'; readonly commit: Commit }
 
-/** Pure: what is left to write, seen from slot and row as they stand. `to` undefined: the slot alone. */
+/** Pure: what is left to write, seen from slot and row. `to` undefined: the slot alone. */
 function decideEnd({ slot, row }: Held, to: StoredOperation | undefined, change: LeaseChange): Step {
   const next = change.next(slot.value)
   const isWritten = to !== undefined && row.value !== undefined && isSameVersion(row.value, to)

@@ -81,7 +81,7 @@ export interface LeasesOptions {
 export function createLeases({ store, breaker, clock, leaseMs, createToken, random }: LeasesOptions) {
   const ends = createLeaseEnds({ store, clock, leaseMs, random })
 
-  /** One call of the slot's path, within a share of the time left. What is given up may be applied all the same. */
+  /** One call of the slot's path, within a share of the time left. What is given up may still be applied. */
   async function timely<T>(call: Promise<T>, deadline: Deadline): Promise<T> {
     const limitMs = Math.max(MIN_CALL_MS, deadline.remainingMs() * CALL_SHARE)
     const answer = await within(call, limitMs, clock)

@@ -112,7 +112,7 @@ export function complete(slot: Slot, ownerToken: string, scheduled: Scheduled, s
 }
 
 /**
- * Refused or unknown: keep the previous schedule, record no new one (invariant 11). `send`: ARM may have acted on an alert all the same.
+ * Refused or unknown: keep the previous schedule, record no new one (invariant 11). `send`: ARM may still have acted on an alert.
  * Undefined: another one owns the slot now.
  */
 export function release(slot: Slot, ownerToken: string, send?: AlertSend): Slot | undefined {

@@ -11,7 +11,7 @@ import type { Queues } from './open-queue.ts'
 const ACCEPT: Patience = { limitMs: 1_500, tries: 2, tryAgainWithinMs: 2_000 }
 /** For a delivery, for which only its lease waits: one try. A second one after a time-out would double the message. */
 const RETRY: Patience = { limitMs: 8_000, tries: 1, tryAgainWithinMs: 0 }
-/** After the queue has failed, the next sender is told so at once for this long: a storm must not wait for one time-out after the other. */
+/** After the queue has failed, the next senders get the fault at once for this long: a storm must not wait for one time-out after the other. */
 const OPEN_MS = 1_000
 /** A message lives until it is delivered; the delivery reports one that is too old. */
 const FOR_EVER = -1

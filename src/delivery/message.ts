@@ -70,7 +70,7 @@ export interface MessageFault {
 
 /**
  * Reads what the trigger hands over: the message's JSON, as an object or as its text. Its target passes the same grammar as everything from
- * outside, because whoever can write to the queue can ask for what the webhooks are granted. Members of later versions are ignored.
+ * outside, because a writer of the queue can ask for what the webhooks are granted. Members of later versions are ignored.
  */
 export function parseMessage(value: unknown): Result<QueuedAlert, MessageFault> {
   const read = asObject(typeof value === 'string' ? parseJson(value) : value)

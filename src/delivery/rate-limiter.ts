@@ -14,7 +14,7 @@ const MAX_STOP_MS = 5 * 60_000
 const MAX_SUBSCRIPTIONS = 1_000
 
 interface Bucket {
-  /** Negative while calls wait that were taken in advance, or ARM has throttled. */
+  /** Negative while calls wait whose tokens were spent in advance, or ARM has throttled. */
   tokens: number
   atEpochMs: number
   /** When the latest delivery that was put off is to come again. */
@@ -48,7 +48,7 @@ export function createRateLimiter(clock: Clock): RateLimiter {
       const bucket = refilled(subscriptionId)
       const untilTokenMs = Math.max(0, ((1 - bucket.tokens) / REFILL_PER_SECOND) * 1_000)
       if (untilTokenMs <= maxWaitMs) {
-        // Taken in advance: those that wait and those that come meanwhile spend one budget.
+        // Spent in advance: those that wait and those that come meanwhile spend one budget.
         bucket.tokens -= 1
         return untilTokenMs
       }

@@ -18,7 +18,7 @@ export const OPERATION_STATES = [
 ] as const
 export type OperationState = (typeof OPERATION_STATES)[number]
 
-/** What was asked and what became of it, as `/operations` shows it (contract, section 7). */
+/** What was asked and how it ended, as `/operations` shows it (contract, section 7). */
 export interface Operation {
   readonly id: OperationId
   /** ARM resource id of the backend. */

@@ -23,7 +23,7 @@ export interface QueuedAlert {
 
 /** What is known of a reconnect that ARM accepted. */
 export interface SentOutcome {
-  /** Of the lease under which it was sent; the row names it too, so that nobody else can write such a message. */
+  /** Of the lease under which it was sent; the row names it too, so that no other writer of the queue can make such a message. */
   readonly ownerToken: string
   readonly dueEpochMs: number
   readonly attempts: number

@@ -14,7 +14,7 @@ interface Check {
 }
 
 /**
- * Whether requests can be judged. Names the check, never a value. Neither ARM nor the identity endpoint is asked: anybody may call
+ * Whether requests can be judged. Names the check, never a value. Neither ARM nor the identity endpoint is asked: any client may call
  * this, and it must not be a way to spend their budgets.
  */
 export const healthReady: Handle = async () => {

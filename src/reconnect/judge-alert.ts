@@ -45,7 +45,7 @@ export function judgeAlert(
   return permit.ok ? { kind: 'permitted', permit: permit.value } : { kind: 'denied', backend, failure: permit.error }
 }
 
-/** Whether there are alerts that fire, and all of them were denied: then the sender is told so with a status (contract, section 5). */
+/** Whether there are alerts that fire, and all of them were denied: then the status says it (contract, section 5). */
 export function areAllDenied(outcomes: readonly string[]): boolean {
   const firing = outcomes.filter((outcome) => outcome !== 'resolved')
   return firing.length > 0 && firing.every((outcome) => outcome === 'denied')

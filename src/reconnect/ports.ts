@@ -72,7 +72,7 @@ export type DeliveryTurn =
 export interface Lease {
   /** Proves to a later message of the queue that this holder sent. Empty: the lease is of this process alone. */
   readonly ownerToken: string
-  /** The operation as it stands under the lease. */
+  /** The operation as it was written with the lease. */
   readonly operation: StoredOperation
   /** ARM accepted. */
   complete(operation: StoredOperation, dueEpochMs: number): Promise<LeaseEnd>
@@ -193,11 +193,11 @@ export interface AlertBatches {
 
 export type Acceptance =
   | { readonly kind: 'accepted'; readonly operation: Operation; readonly recorded: boolean }
-  /** As the operation stands now. */
+  /** The operation as it was just read. */
   | { readonly kind: 'joined'; readonly operation: Operation }
   | { readonly kind: 'unavailable'; readonly detail: string }
 
-/** Stores a message for `reconnect-deliver`, visible after the delay. Ok: stored. An error: unknown; it may be stored all the same. */
+/** Stores a message for `reconnect-deliver`, visible after the delay. Ok: stored. An error: unknown; it may still be stored. */
 export type Enqueue = (alert: QueuedAlert, delayMs?: number) => Promise<Result<void, string>>
 
 /** ARM's write budget per subscription, as far as this process knows it. */

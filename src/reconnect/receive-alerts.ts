@@ -39,7 +39,7 @@ import { outcomeOf } from './reconnect.ts'
 /** A sender's request as plain facts. What must not be looked at before the sender has proved itself comes as a function. */
 export interface AlertPost {
   readonly ids: RequestIds
-  /** As it stands in the path: an unknown sender has not shown that there is a webhook of this name. */
+  /** As in the path: an unknown sender has not shown that there is a webhook of this name. */
   readonly webhookName: string
   readonly checkFraming: () => Result<void, RequestFailure>
   readonly verify: () => Promise<Result<VerifiedPost, AuthenticationFailure | RequestFailure>>

@@ -138,7 +138,7 @@ async function sendUnder(
     const written = result.ok
       ? lease.complete(operation, dueEpochMs)
       : lease.release(operation, { mayHaveActed: mayHaveActed(forwarded) })
-    // What storage does not take in time may be written all the same; the caller does not wait for it.
+    // A write that is not done in time may still be applied; the caller does not wait for it.
     const end = await within(written, remainingMs(request), clock)
     return {
       noted: { operation, recorded: end !== TIMED_OUT && end === 'recorded' },

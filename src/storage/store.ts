@@ -18,7 +18,7 @@ export type Committed =
   | { readonly kind: 'written'; readonly slotEtag?: string; readonly operationEtag?: string }
   | { readonly kind: 'conflict' }
 
-/** Storage failed, or did not answer in time. Unless it is a refusal, what was asked may have been done all the same. */
+/** Storage failed, or did not answer in time. Unless it is a refusal, what was asked may have been done. */
 export class StorageFault extends Error {
   override readonly name = 'StorageFault'
   /** HTTP status, where there was an answer. */

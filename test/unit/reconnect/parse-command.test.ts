@@ -9,7 +9,7 @@ const VERSIONS = { supported: ['2022-08-01', '2024-05-01'], fallback: '2024-05-0
 
 interface Change extends Partial<Omit<ReconnectFacts, 'body' | 'query'>> {
   readonly body?: string | Uint8Array
-  /** As it stands behind the question mark. */
+  /** Text behind the question mark. */
   readonly query?: string
 }
 
@@ -186,7 +186,7 @@ describe('the body', () => {
 
   test('a byte order mark is passed over', () => assert.equal(afterOf('\ufeff{"properties":{"after":"PT5M"}}'), 'PT5M'))
 
-  test('bytes that are no UTF-8 are malformed, not mended', () => {
+  test('bytes that are no UTF-8 are malformed, not repaired', () => {
     for (const bytes of [
       [0xff, 0xfe],
       [0xc0, 0x80],

@@ -52,7 +52,7 @@ describe('one operation', () => {
     assert.deepEqual((await there.read(there.mine.id)).result, ok(there.mine))
   })
 
-  it('does not exist for another caller; nor does one that nobody has made, or a text that is no id', async () => {
+  it('does not exist for another caller; nor does one that was never made, or a text that is no id', async () => {
     const there = room()
     for (const id of [there.hidden.id, anOperationId()])
       assert.deepEqual((await there.read(id)).result, err({ reason: 'operation_not_found' }))

@@ -267,7 +267,7 @@ describe('a refusal or failure of ARM', () => {
     ])
   })
 
-  test('keeps what was scheduled before, and never makes the next request believe in a new one', async () => {
+  test('keeps what was scheduled before, and the next request is forwarded', async () => {
     for (const forwarded of [UNAVAILABLE, NO_ANSWER, NOT_FOUND]) {
       const { core } = await tell({ forwarded })
       assert.deepEqual(core.slot(), {})
