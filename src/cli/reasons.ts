@@ -183,6 +183,8 @@ export const OUTCOME_TEXTS: Readonly<Record<string, string>> = {
   abandoned: 'it could not be delivered, and is not tried again',
   deferred: 'the delivery is tried again later',
   duplicate: 'another message of the same operation was faster; nothing is lost',
+  empty: 'the payload had no alerts; nothing is to be done',
+  handshake: 'the sender validated its subscription; no alert was received',
 }
 
 /** Those that end with a reconnect, or may still. */
