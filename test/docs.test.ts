@@ -88,6 +88,18 @@ describe('the commands of docs/', async () => {
     }
   }
 
+  it('docs/api.md: az rest reaches the sandbox', async (t) => {
+    if ((await bash('az version')).code !== 0) {
+      console.error(`DID NOT RUN: ${t.name}: az is not on this machine`)
+      t.skip('did not run: az is not on this machine')
+      return
+    }
+    const command = quoted(api.prose).find((text) => text.startsWith('az rest') && text.includes('--headers')) as string
+    const { code, stderr } = await bash(command, PROJECT_ROOT, { ...env, AZURE_CONFIG_DIR: folder })
+    assert.equal(code, 0, stderr)
+    assert.match(stderr, /Response status: 202/)
+  })
+
   it('the audit members that docs/operate.md lists are those that are written, and the others belong to rarer events', async () => {
     const [backend = ''] = info.backends.slice(1)
     const authorization = `Bearer ${info.tokens.operator}`
