@@ -81,7 +81,9 @@ describe('the commands of docs/', async () => {
       it(title, async (t) => {
         if (!isThere(text, t)) return
         const command = text.replaceAll(/(npm run -s alert -- .*)$/gm, `$1 --info ${infoFile}`)
-        const { code, stdout, stderr } = await bash(`set -eu\n${command}`, PROJECT_ROOT, env)
+        // A pause would make the alerts of the other commands wait: it is for a backend of its own.
+        const backend = text.includes('$APP/pauses') ? (info.backends.at(-1) as string) : env.BACKEND
+        const { code, stdout, stderr } = await bash(`set -eu\n${command}`, PROJECT_ROOT, { ...env, BACKEND: backend })
         assert.equal(code, 0, `${stdout}${stderr}`)
         if (status !== '') assert.match(stdout, new RegExp(`^HTTP/1\\.1 ${status} `), stdout)
       })
@@ -115,7 +117,7 @@ describe('the commands of docs/', async () => {
     })
     await call(info.proxy, `${backend}/reconnect`, { method: 'POST' })
     const listed = operate.table('member', 'meaning').flatMap(([names = '']) => quoted(names))
-    const RARER = ['joined', 'notRecorded', 'ambiguous', 'tries', 'delayMs']
+    const RARER = ['joined', 'notRecorded', 'ambiguous', 'pauseId', 'pausesUnread', 'tries', 'delayMs']
     const written = (): ReadonlySet<string> =>
       new Set(
         sandbox.logs
@@ -183,7 +185,7 @@ describe('docs/alerts', () => {
 
   it('explains every reason for which a sender is not authenticated', () => {
     const listed = alerts.table('`reason` of a 401', 'meaning').flatMap(([names = '']) => quoted(names))
-    const all = Object.keys(REASONS).filter((reason) => reason.startsWith('webhook_'))
+    const all = Object.keys(REASONS).filter((reason) => reason.startsWith('webhook_') && reason !== 'webhook_not_found')
     assert.deepEqual(listed.toSorted(), all.toSorted())
   })
 

@@ -48,7 +48,7 @@ describe('GET /grants', { concurrency: 4 }, () => {
     assert.deepEqual([answer.status, (answer.json() as { grants: unknown }).grants], [200, []])
   })
 
-  it('adds up what several principals may do at one scope, however it is spelled', async () => {
+  it('adds up what several principals may do at one scope, in any spelling of the scope', async () => {
     const answer = await ask(room, '/grants', { as: await inRole(room, 'A', 'B') })
     assert.deepEqual((answer.json() as { grants: unknown }).grants, [
       { scope: PROD, actions: ['reconnect', 'read'] },

@@ -71,7 +71,7 @@ describe('POST /pauses', { concurrency: 4 }, () => {
     ['an empty reason', { reason: '' }],
     ['a reason of two lines', { reason: 'a\nb' }],
     ['a reason without end', { reason: 'x'.repeat(201) }],
-    ['an unknown webhook', { webhook: 'nobody' }],
+    ['an unknown webhook', { webhook: 'unknown' }],
     ['a webhook that objects have by themselves', { webhook: 'constructor' }],
     ['an unknown member', { webhok: 'grafana' }],
   ] as const) {
@@ -116,7 +116,7 @@ describe('POST /pauses', { concurrency: 4 }, () => {
   })
 
   it('does not tell who may not pause which webhooks there are', async () => {
-    for (const webhook of ['grafana', 'nobody'])
+    for (const webhook of ['grafana', 'unknown'])
       assertRefused(await pause(room, { scope: PROD, webhook }, { as: 'stranger' }), 403, 'AuthorizationFailed')
   })
 })

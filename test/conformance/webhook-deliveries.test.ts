@@ -133,8 +133,8 @@ describe('who may read it', { concurrency: 4 }, () => {
 
   it('an unknown webhook, and one of which the caller may read nothing, are the same 404', async () => {
     const errors = await Promise.all([
-      ask(room, '/webhooks/nobody/deliveries'),
-      ask(room, '/webhooks/nobody/deliveries', { as: 'stranger' }),
+      ask(room, '/webhooks/unknown/deliveries'),
+      ask(room, '/webhooks/unknown/deliveries', { as: 'stranger' }),
       ask(room, LIST, { as: 'stranger' }),
       ask(room, LIST, { as: await inRole(room, 'Reconnect') }),
       ask(room, LIST, { as: await inRole(room, 'Locked.Reader') }),
@@ -156,7 +156,7 @@ describe('who may read it', { concurrency: 4 }, () => {
   })
 
   it('a token is needed, and nothing is said of the webhook before', async () => {
-    for (const webhook of ['alertmanager', 'nobody'])
+    for (const webhook of ['alertmanager', 'unknown'])
       assertRefused(await ask(room, `/webhooks/${webhook}/deliveries`, { as: null }), 401, 'AuthenticationFailed')
   })
 
@@ -206,7 +206,7 @@ describe('in a storm', { concurrency: 2 }, () => {
   it('an unknown webhook costs storage nothing', async (t) => {
     const storage = await startFaultyStorage(t, await storageAccount(t))
     const own = await startConversation(t, { ...withGrants(GRANTS), storage: storage.connectionString })
-    for (let index = 0; index < 20; index += 1) await post(own, `nobody-${index}`, { body: '{}' })
+    for (let index = 0; index < 20; index += 1) await post(own, `unknown-${index}`, { body: '{}' })
     await delay(1_500)
     assert.equal(storage.calls({ contains: 'list-deliveries' }).length, 0)
   })
