@@ -55,9 +55,10 @@ export function findPause(
     .toSorted((a, b) => b.untilEpochMs - a.untilEpochMs)[0]
 }
 
-/** As it is shown and stored. */
-export function toShownPause({ scope, untilEpochMs: _, ...pause }: Pause): object {
-  const { id, webhook, until, reason, createdAt, createdBy } = pause
+/** As it is shown and stored (contract, section 11). */
+export type ShownPause = Omit<Pause, 'scope' | 'untilEpochMs'> & { readonly scope: string }
+
+export function toShownPause({ id, scope, webhook, until, reason, createdAt, createdBy }: Pause): ShownPause {
   return {
     id,
     scope: scope.resourceId,

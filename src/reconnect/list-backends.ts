@@ -2,7 +2,7 @@ import { parseBackendResourceId, type Backend } from '../domain/backend-id.ts'
 import type { Caller } from '../domain/caller.ts'
 import type { Action, Failure } from '../domain/failure.ts'
 import { toRfc3339, type Operation } from '../domain/operation.ts'
-import { findPause, toShownPause, type Pause } from '../domain/pause.ts'
+import { findPause, toShownPause, type Pause, type ShownPause } from '../domain/pause.ts'
 import { isWithin, scopeKeysAt, scopeKeysCovering, type Scope } from '../domain/scope.ts'
 import type { Credentials } from '../identity/credentials.ts'
 import { actionsOn, isGranted } from '../policy/authorize.ts'
@@ -27,7 +27,7 @@ export interface ShownBackend {
   readonly actions: readonly Action[]
   readonly scheduled?: { readonly operation: string; readonly due: string }
   readonly inFlight?: { readonly operation: string }
-  readonly paused?: object
+  readonly paused?: ShownPause
   readonly last?: Operation
 }
 

@@ -1,5 +1,5 @@
 import { parseBackendResourceId } from '../domain/backend-id.ts'
-import { toShownPause, type Pause, type PauseId } from '../domain/pause.ts'
+import { toShownPause, type Pause, type PauseId, type ShownPause } from '../domain/pause.ts'
 import { parseScope } from '../domain/scope.ts'
 import type { UnactedDelivery } from '../domain/unacted-delivery.ts'
 import { escapeNonAscii } from '../shared/escape-text.ts'
@@ -42,7 +42,7 @@ export function toPauseRow(pause: Pause): Expiring<{ readonly until: string; rea
 export function fromPauseRow(row: Record<string, unknown>): Pause | undefined {
   const { pause, rowKey } = row
   if (typeof pause !== 'string' || typeof rowKey !== 'string') return undefined
-  const shown = JSON.parse(pause) as Omit<Pause, 'scope' | 'untilEpochMs'> & { readonly scope: string }
+  const shown = JSON.parse(pause) as ShownPause
   const scope = parseScope(shown.scope)
   if (!scope.ok) return undefined
   return { ...shown, id: rowKey as PauseId, scope: scope.value, untilEpochMs: Date.parse(shown.until) }

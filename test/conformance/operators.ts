@@ -47,6 +47,7 @@ export function ask(room: Conversation, path: string, request: Ask = {}): Promis
 }
 
 /** The entries of a list. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- read from outside: the test says what it expects
 export function valueOf<T = Readonly<Record<string, unknown>>>(answer: Heard): readonly T[] {
   assert.equal(answer.status, 200, answer.text)
   return (answer.json() as { value: readonly T[] }).value

@@ -225,7 +225,7 @@ describe('the audit', () => {
       ],
     )
     assert.deepEqual(events[0]?.['caller'], { kind: 'user', id: OPERATOR.objectId, name: OPERATOR.name })
-    assert.equal((events[1]?.['caller'] as { kind: string }).kind, 'app')
+    assert.equal((events[1]?.['caller'] as { kind: string } | undefined)?.kind, 'app')
     const ids = [created.correlationId, deleted.correlationId]
     assert.equal(room.decisions().filter((event) => ids.includes(String(event['correlationId']))).length, 0)
   })

@@ -142,7 +142,7 @@ describe('who may read it', { concurrency: 4 }, () => {
     ])
     const bodies = errors.map((answer) => JSON.stringify(assertRefused(answer, 404, 'WebhookNotFound')))
     assert.equal(new Set(bodies).size, 1)
-    assert.equal((await room.decision(errors[0] as (typeof errors)[0]))['outcome'], 'refused')
+    assert.equal((await room.decision(errors[0]))['outcome'], 'refused')
   })
 
   it('a webhook without such deliveries is an empty list to who may read of it', async () => {

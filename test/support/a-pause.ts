@@ -1,4 +1,4 @@
-import type { Pause, PauseId } from '../../src/domain/pause.ts'
+import type { Pause } from '../../src/domain/pause.ts'
 import { parseScope, type Scope } from '../../src/domain/scope.ts'
 import { createPauseId } from '../../src/storage/keys.ts'
 import { aBackend } from './builders.ts'
@@ -23,7 +23,7 @@ export function aPause({
   ...change
 }: Partial<Pause> = {}): Pause {
   return {
-    id: id as PauseId,
+    id,
     scope,
     until: new Date(untilEpochMs).toISOString(),
     untilEpochMs,

@@ -170,7 +170,7 @@ describe('storage cannot be read', () => {
     lists.wait = new Promise(() => undefined)
     const first = found()
     await clock.advance(1_999)
-    assert.equal(await Promise.race([first, 'waits']), 'waits')
+    assert.equal(await Promise.race([first, Promise.resolve('waits')]), 'waits')
     await clock.advance(1)
     assert.equal(await first, 'unknown')
 

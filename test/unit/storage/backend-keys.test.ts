@@ -13,14 +13,14 @@ const backends = fc
   .record({
     subscriptionId: fc.constantFrom('0b1f6471-1bf0-4dda-aec3-111122223333', '0B1F6471-1BF0-4DDA-AEC3-111122223334'),
     resourceGroupName: fc
-      .string({ unit: fc.constantFrom(...'aAb_-.(1'), minLength: 1, maxLength: 89 })
+      .string({ unit: fc.constantFrom(...Array.from('aAb_-.(1')), minLength: 1, maxLength: 89 })
       .map((text) => `${text}x`),
-    serviceName: fc.string({ unit: fc.constantFrom(...'aAb-1'), maxLength: 48 }).map((text) => `a${text}1`),
-    backendId: fc.string({ unit: fc.constantFrom(...BACKEND_CHARS), minLength: 1, maxLength: 80 }),
+    serviceName: fc.string({ unit: fc.constantFrom(...Array.from('aAb-1')), maxLength: 48 }).map((text) => `a${text}1`),
+    backendId: fc.string({ unit: fc.constantFrom(...Array.from(BACKEND_CHARS)), minLength: 1, maxLength: 80 }),
   })
   .map((parts) => parseBackendParts(parts))
   .filter((parsed) => parsed.ok)
-  .map((parsed) => parsed.value as Backend)
+  .map((parsed) => parsed.value)
 
 const isIn = (backend: Backend, text: string): boolean => {
   const key = backendRowKeyOf(backend)
