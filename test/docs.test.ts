@@ -17,6 +17,7 @@ import { OUTCOMES } from '../src/domain/decision.ts'
 import { OPERATION_STATES } from '../src/domain/operation.ts'
 import { WIRE } from '../src/http/failure-reply.ts'
 import { openApiDocument } from '../src/http/openapi/document.ts'
+import { BACKEND_PARAMETERS } from '../src/http/backend-query.ts'
 import { DEFAULT_TOP, MAX_TOP, OPERATION_PARAMETERS } from '../src/http/operation-query.ts'
 import { parsePolicy } from '../src/policy/policy-document.ts'
 import { MEMBERS } from '../src/policy/policy-members.ts'
@@ -74,6 +75,14 @@ describe('the commands of docs/', async () => {
     return false
   }
 
+  /** The commands of other pages send alerts for the same backend. */
+  async function endPauses(): Promise<void> {
+    const headers = { authorization: `Bearer ${info.tokens.operator}` }
+    const { value } = (await call(info.proxy, '/pauses', { headers })).json() as { value: readonly { id: string }[] }
+    for (const { id } of value)
+      assert.equal((await call(info.proxy, `/pauses/${id}`, { method: 'DELETE', headers })).status, 204)
+  }
+
   for (const { path, examples } of PAGES) {
     for (const [index, { text }] of examples.filter(({ language }) => language === 'sh').entries()) {
       const [, status = '', what = ''] = /^# (\d{3}): (.*)$/m.exec(text) ?? []
@@ -88,6 +97,8 @@ describe('the commands of docs/', async () => {
         if (status !== '') assert.match(stdout, new RegExp(`^HTTP/1\\.1 ${status} `), stdout)
       })
     }
+    if (examples.some(({ text }) => text.includes('"$APP/pauses"')))
+      it(`${path}: the pauses of its commands end`, endPauses)
   }
 
   it('docs/api.md: az rest reaches the sandbox', async (t) => {
@@ -157,7 +168,8 @@ describe('docs/api.md', () => {
   })
 
   it('names every parameter of the list of operations, every state, and the limits that count', () => {
-    for (const name of OPERATION_PARAMETERS) assert.ok(api.text.toLowerCase().includes(`\`${name}\``), name)
+    for (const name of [...OPERATION_PARAMETERS, ...BACKEND_PARAMETERS])
+      assert.ok(api.text.toLowerCase().includes(`\`${name}\``), name)
     assert.ok(api.text.includes(`1 to ${MAX_TOP}, default ${DEFAULT_TOP}`))
     assert.ok(api.text.includes(`at most ${MAX_REASON_CHARS} printable ASCII characters`))
     assert.deepEqual(
@@ -310,7 +322,7 @@ describe('docs/operate.md and docs/troubleshooting.md', () => {
     const OF_OTHERS = /^(?:webhook_|delivery_|loop_guard|not_helping|payload_|too_many|target_|write_budget|storage_)/
     // One row, or the answer's own text, is enough for these.
     const SELF_EXPLAINING =
-      /^(?:token_(?!audience|tenant|issuer|scope|expired|not_yet)|principal_|header_|parameter_|segment_|api_version|duration_|operation_|body_too|defect|pause)/
+      /^(?:token_(?!audience|tenant|issuer|scope|expired|not_yet)|principal_|header_|parameter_|segment_|api_version|duration_|operation_|body_too|defect|pause|deliveries_)/
     const missing = Object.keys(REASONS).filter(
       (reason) => !named.includes(reason) && !OF_OTHERS.test(reason) && !SELF_EXPLAINING.test(reason),
     )

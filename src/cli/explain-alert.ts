@@ -74,13 +74,20 @@ export function explainAlert({
   const { alerts } = reading.value
   const judged = alerts.map((alert) => judgeAlert(alert, webhook, caller, grants, ''))
   const answer = answerText(judged, mode)
+  const acts = judged.some(({ kind }) => kind === 'permitted')
   const told = alerts.flatMap((alert, index) => [
     '',
     ...tell(alert, judged[index] as Judged, index, { webhook, policy, mode }),
   ])
   return ok({
-    acts: judged.some(({ kind }) => kind === 'permitted'),
-    text: [...head, line('Answer', answer), ...told, ''].join('\n'),
+    acts,
+    text: [
+      ...head,
+      line('Answer', answer),
+      ...(acts && mode !== 'off' ? [line('Pauses', PAUSES)] : []),
+      ...told,
+      '',
+    ].join('\n'),
     json: {
       ...facts,
       answer,
@@ -105,6 +112,9 @@ function refusal(fault: PayloadFault): string {
     ? `413 RequestEntityTooLarge: more than ${fault.limit} alerts`
     : `400 InvalidRequestContent: expected ${fault.expectation}`
 }
+
+/** Pauses are in the storage account of a running app. */
+const PAUSES = 'not looked at: they are known to the running app only (GET /pauses)'
 
 const BY_MODE: Readonly<Record<Mode, string>> = {
   on: 'ACCEPTED: stored, and delivered to ARM',

@@ -44,6 +44,11 @@ export function explainRecord(text: string): Result<Explained, readonly string[]
     ['Due', textOf(record, 'due')],
     ['Operation', textOf(record, 'operationId') ?? (isEvent ? undefined : textOf(record, 'id'))],
     ['Joined', textOf(record, 'joined')],
+    ['Pause', textOf(record, 'pauseId')],
+    [
+      'Pauses',
+      member(record, 'pausesUnread') === true ? 'could not be read: it was decided as if there were none' : undefined,
+    ],
     ['Helped', effectOf(record)],
   ]
   const shown = facts.flatMap(([label, value]) =>

@@ -68,7 +68,7 @@ export const REASONS: Readonly<Record<Reason, Advice>> = {
     'There is no such operation, or the caller may not read it.',
     'Operations are kept for 90 days. Reading needs the action `read`.',
   ),
-  webhook_not_found: advice(
+  deliveries_not_found: advice(
     'There is no such webhook, or the caller may read nothing of it.',
     'Compare the name with the policy. Reading needs the action `read` on what the webhook is granted.',
   ),

@@ -24,7 +24,7 @@ export type RequestFailure =
   | { readonly reason: 'parameter_invalid'; readonly parameter: string; readonly expectation: string }
   /** There is none, or the caller may not read it: from outside the two are one. */
   | { readonly reason: 'operation_not_found' }
-  | { readonly reason: 'webhook_not_found' }
+  | { readonly reason: 'deliveries_not_found' }
   | { readonly reason: 'pause_not_found' }
   /** So many pauses last at the moment that no other one is taken. */
   | { readonly reason: 'pause_limit'; readonly limit: number }
@@ -203,7 +203,7 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
   header_invalid: 'caller',
   parameter_invalid: 'caller',
   operation_not_found: 'caller',
-  webhook_not_found: 'caller',
+  deliveries_not_found: 'caller',
   pause_not_found: 'caller',
   pause_limit: 'caller',
   segment_invalid: 'caller',

@@ -34,7 +34,7 @@ export function listDeliveries(
     if (!query.ok) return query
     const { grants, webhooks, deliveries } = ports
     const webhook = foldAscii(webhookInPath)
-    const notFound = err({ reason: 'webhook_not_found' } as const)
+    const notFound = err({ reason: 'deliveries_not_found' } as const)
     if (!webhooks.has(webhook) || !grants.grantsAnywhere(caller.principals, 'read')) return notFound
     const granted = grants.of(webhookCaller(webhook).principals).map(({ scope }) => scope)
     const readsAll = granted.length > 0 && granted.every((scope) => isScopeGranted(caller, 'read', scope, grants))

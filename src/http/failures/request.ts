@@ -49,7 +49,7 @@ export const REQUEST_ROWS: Rows<RequestFailure['reason'] | TargetFailure['reason
     code: 'OperationNotFound',
     text: () => 'There is no such operation, or the caller may not read it.',
   },
-  webhook_not_found: {
+  deliveries_not_found: {
     status: 404,
     code: 'WebhookNotFound',
     text: () => 'There is no such webhook, or the caller may read nothing of it.',

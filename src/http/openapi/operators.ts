@@ -59,7 +59,7 @@ export function deliveryListOperation(): Json {
     'The last 100 of the last 7 days, newest first, without payloads. Entries that name a backend are shown to callers that may read it, the others to callers that may read everything that the webhook is granted.',
     {
       200: answer('The deliveries.', jsonOf(schemaRef('Deliveries'), DELIVERIES)),
-      ...failureResponses(['parameter_invalid', 'webhook_not_found', ...READING]),
+      ...failureResponses(['parameter_invalid', 'deliveries_not_found', ...READING]),
     },
     [parameterRef('webhook')],
   )

@@ -65,7 +65,7 @@ const TABLE: { readonly [R in Failure['reason']]: Expectation } = {
     target: 'top',
   },
   operation_not_found: { failure: { reason: 'operation_not_found' }, status: 404, code: 'OperationNotFound' },
-  webhook_not_found: { failure: { reason: 'webhook_not_found' }, status: 404, code: 'WebhookNotFound' },
+  deliveries_not_found: { failure: { reason: 'deliveries_not_found' }, status: 404, code: 'WebhookNotFound' },
   pause_not_found: { failure: { reason: 'pause_not_found' }, status: 404, code: 'PauseNotFound' },
   pause_limit: { failure: { reason: 'pause_limit', limit: 100 }, status: 409, code: 'PauseLimitReached' },
   segment_invalid: {
