@@ -69,7 +69,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     if (remembered.size > MAX_REMEMBERED) remembered.delete(remembered.keys().next().value as string)
   }
 
-  function askFor(permit: AuthorizedReconnect, sinceEpochMs: number, alertLimit?: AlertLimit) {
+  function askFor(permit: AuthorizedReconnect, sinceEpochMs: number, alert?: Pick<Ask, 'limit' | 'ownOperation'>) {
     const { after, force } = permit.command
     const afterMs = after?.ms ?? DEFAULT_AFTER_MS
     return (waitedFor: OperationId | undefined): Ask => {
@@ -80,7 +80,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
         wantedByEpochMs: nowEpochMs + afterMs,
         force,
         ...(waitedFor === undefined ? {} : { waitedFor }),
-        ...(alertLimit === undefined ? {} : { limit: alertLimit }),
+        ...alert,
       }
     }
   }
@@ -197,7 +197,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
         const leased = await leases.acquire({
           partitionKey: partitionKeyOf(backend.key),
           sending: sendingUnder(operation, generation),
-          ask: askFor(permit, Date.parse(operation.requestedAt), limit),
+          ask: askFor(permit, Date.parse(operation.requestedAt), { limit, ownOperation: operation.id }),
           afterMs: after?.ms ?? DEFAULT_AFTER_MS,
           deadline,
           message: { operationId: operation.id, generation },

@@ -46,6 +46,8 @@ export interface Ask {
   readonly waitedFor?: OperationId
   /** For alerts only: people and tools are not limited. */
   readonly limit?: AlertLimit
+  /** Of a message of the queue: while another delivery of its operation is in flight, that one decides. */
+  readonly ownOperation?: OperationId
 }
 
 /** The clocks of the gateway and of two instances may differ this much: a reconnect this close to the request is not joined. */
@@ -61,9 +63,12 @@ export type SlotDecision =
 
 /** Join what is scheduled, else wait for what is in flight, else go, unless alerts have sent as often as they may. */
 export function decideSlot(slot: Slot, ask: Ask): SlotDecision {
-  const { inFlight, scheduled } = slot
+  const { scheduled } = slot
+  const inFlight =
+    slot.inFlight !== undefined && ask.nowEpochMs < slot.inFlight.leaseUntilEpochMs ? slot.inFlight : undefined
+  if (inFlight !== undefined && inFlight.operationId === ask.ownOperation) return { kind: 'wait', inFlight }
   if (scheduled !== undefined && covers(scheduled, ask)) return { kind: 'join', scheduled }
-  if (inFlight !== undefined && ask.nowEpochMs < inFlight.leaseUntilEpochMs) return { kind: 'wait', inFlight }
+  if (inFlight !== undefined) return { kind: 'wait', inFlight }
   if (ask.limit !== undefined && recentSends(slot, ask.limit, ask.nowEpochMs).length >= ask.limit.count)
     return { kind: 'limit_reached' }
   return { kind: 'free' }

@@ -14,7 +14,6 @@ import { createOperationId } from '../../src/storage/keys.ts'
 import { NO_DELIVERIES, NO_PAUSES } from './no-pauses.ts'
 import { aBackend, aPrincipal, IDS } from './builders.ts'
 import { createCore, type Core } from './core.ts'
-import { NO_DELIVERIES, NO_PAUSES } from './no-pauses.ts'
 
 export const GROUP = aBackend().resourceId.slice(0, aBackend().resourceId.indexOf('/providers/'))
 

@@ -13,7 +13,6 @@ import { NO_PAUSES } from './no-pauses.ts'
 import { A_LIMIT, aBackend, aDuration, aPrincipal, IDS } from './builders.ts'
 import { createCore, DEADLINE_MS, type Core } from './core.ts'
 import { createFakeArm, type FakeArm } from './fake-arm.ts'
-import { NO_PAUSES } from './no-pauses.ts'
 
 export const API_VERSION = '2024-05-01'
 

@@ -37,7 +37,6 @@ const TROUBLES: {
   switched_off: [{ reason: 'switched_off' }, 'retry'],
   paused: [{ reason: 'paused', until: '2026-11-23T01:00:00Z' }, 'retry'],
   write_budget_spent: [{ reason: 'write_budget_spent' }, 'retry'],
-  paused: [{ reason: 'paused', until: '2026-11-23T01:00:00Z' }, 'retry'],
 }
 const retried = Object.values(TROUBLES)
   .filter(([, kind]) => kind === 'retry')
