@@ -170,7 +170,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
             return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, false) }
           case 'joined':
             leave({ scheduled: leased.scheduled, isNew: leased.waited })
-            return leased
+            return { kind: 'joined', scheduled: leased.scheduled }
           case 'storage_unavailable': {
             const known = remembered.get(backend.key)
             if (known === undefined || !covers(known, ask(undefined)))
@@ -203,8 +203,12 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
           message: { operationId: operation.id, generation },
         })
         if (leased.kind === 'lease') return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, true) }
-        leave(leased.kind === 'joined' ? { scheduled: leased.scheduled, isNew: leased.waited } : undefined)
-        return leased
+        if (leased.kind !== 'joined') {
+          leave()
+          return leased
+        }
+        leave({ scheduled: leased.scheduled, isNew: leased.waited })
+        return { kind: 'joined', scheduled: leased.scheduled }
       } catch (defect) {
         leave()
         throw defect

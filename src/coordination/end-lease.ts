@@ -67,8 +67,11 @@ export function createLeaseEnds({ store, clock, leaseMs, random }: LeaseEndsOpti
         conflicts += 1
       } catch (fault) {
         if (!(fault instanceof StorageFault)) throw fault
-        if (fault.isRefusal && to !== undefined) refusals += 1
-        else faults += 1
+        if (fault.isRefusal && to !== undefined) {
+          refusals += 1
+          continue
+        }
+        faults += 1
       }
       held = undefined
       await clock.sleep(PAUSE_MS * random())

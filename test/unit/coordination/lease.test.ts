@@ -151,7 +151,7 @@ describe('taking a lease', () => {
     const there = room()
     const scheduled = scheduledIn(there, 60_000)
     there.putSlot({ scheduled })
-    assert.deepEqual(await there.acquire(), { kind: 'joined', scheduled })
+    assert.deepEqual(await there.acquire(), { kind: 'joined', scheduled, waited: false })
     assert.equal(there.faults.calls('commit'), 0)
   })
 
@@ -190,7 +190,7 @@ describe('while another instance is in flight', () => {
     there.putSlot(theirs(there))
     const scheduled = scheduledIn(there, 100_000)
     void there.clock.sleep(3_000).then(() => there.putSlot({ scheduled }))
-    assert.deepEqual(await there.acquire(), { kind: 'joined', scheduled })
+    assert.deepEqual(await there.acquire(), { kind: 'joined', scheduled, waited: false })
   })
 
   it('its result is joined by a request that waited for it, also where it is due at once', async () => {
@@ -198,7 +198,7 @@ describe('while another instance is in flight', () => {
     there.putSlot(theirs(there))
     const scheduled = { operationId: 'theirs' as OperationId, dueEpochMs: there.clock.now() + 500 }
     void there.clock.sleep(3_000).then(() => there.putSlot({ scheduled }))
-    assert.deepEqual(await there.acquire({ afterMs: 1_000 }), { kind: 'joined', scheduled })
+    assert.deepEqual(await there.acquire({ afterMs: 1_000 }), { kind: 'joined', scheduled, waited: true })
   })
 })
 
@@ -207,7 +207,7 @@ describe('a conflict', () => {
     const there = room()
     const scheduled = scheduledIn(there, 60_000)
     there.faults.next('commit', () => there.putSlot({ scheduled }))
-    assert.deepEqual(await there.acquire(), { kind: 'joined', scheduled })
+    assert.deepEqual(await there.acquire(), { kind: 'joined', scheduled, waited: false })
   })
 
   it('is survived fifty times in a row; then the request is busy, and storage is not called away', async () => {
@@ -616,26 +616,28 @@ describe('a row that storage refuses', () => {
   it('in every form, with faults in between, reaches the slot in the second attempt', async () => {
     const there = room()
     const held = await there.lease()
+    const scheduled = there.scheduledOf(held)
     there.faults.next('commit', 'refuses', 'refuses', 'fails')
     assert.equal(await there.complete(held), 'not_recorded')
-    assert.deepEqual(there.slot(), { scheduled: there.scheduledOf(held) })
+    assert.deepEqual(there.slot(), { scheduled })
   })
 
   it('in every form, after the lease was lost, changes nothing', async () => {
     const there = room()
     const held = await there.lease()
-    there.putSlot(theirs(there))
+    const slot = theirs(there)
+    there.putSlot(slot)
     there.faults.next('commit', 'refuses', 'refuses', 'refuses')
-    assert.equal(await there.complete(held), 'lost')
-    assert.deepEqual(there.slot(), theirs(there))
+    assert.equal(await there.complete(held), 'not_recorded')
+    assert.deepEqual(there.slot(), slot)
   })
 
-  it('in every form, with storage away for the slot, is lost after two attempts', async () => {
+  it('in every form, with storage away for the slot, is given up after twelve faults', async () => {
     const there = room()
     const held = await there.lease()
-    there.faults.next('commit', 'refuses', 'refuses', 'fails', 'fails', 'fails')
-    assert.equal(await there.complete(held), 'lost')
-    assert.equal(there.faults.calls('commit'), 1 + 4)
+    there.faults.next('commit', 'refuses', 'refuses', ...Array.from({ length: 12 }, () => 'fails' as const))
+    assert.equal(await there.complete(held), 'not_recorded')
+    assert.equal(there.faults.calls('commit'), 1 + 2 + 12)
   })
 })
 
