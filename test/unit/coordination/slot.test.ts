@@ -63,6 +63,12 @@ describe('joining what is scheduled', () => {
     assert.equal(covers({ ...dueIn(-5_000), operationId: idOf('other') }, ask), false)
   })
 
+  it('an alert that waited joins a result that is due at once, and not one from before it came', () => {
+    const ask = anAsk({ waitedFor: idOf('scheduled'), limit: { count: 9, windowMs: 1 } })
+    assert.equal(covers(dueIn(0), ask), true)
+    assert.equal(covers(dueIn(-1), ask), false)
+  })
+
   it('a request that waited does not join a reconnect that is due later than it asked for', () =>
     assert.equal(covers(dueIn(120_000), anAsk({ waitedFor: idOf('scheduled'), wantedByEpochMs: NOW + 10_000 })), false))
 

@@ -37,9 +37,9 @@ function levelOf({ events }: Told): string {
 const outcomes = ({ events }: Told): string[] =>
   events.map(({ outcome, reason }) => [outcome, reason].filter((part) => part !== undefined).join(' '))
 /** The event says so, and the message comes back. */
-function assertComesBack(told: Told, reason: string, outcome: 'deferred' | 'failed' = 'deferred'): void {
+function assertComesBack(told: Told, reason: string): void {
   assert.ok(told.thrown instanceof MessageComesBack, String(told.thrown))
-  assert.deepEqual([outcomes(told), told.events[0]?.delayMs], [[`${outcome} ${reason}`], 30_000])
+  assert.deepEqual([outcomes(told), told.events[0]?.delayMs], [[`deferred ${reason}`], 30_000])
 }
 const stateOf = ({ row }: DeliveryRoom, { operation }: QueuedAlert) => row(operation.id)?.state
 
@@ -392,7 +392,7 @@ describe('an attempt that ARM did not accept', () => {
 })
 
 describe('nothing is lost', () => {
-  it('when the next message cannot be stored: the message comes back, and waits with its copies until a late one has arrived (7)', async () => {
+  it('when the next message cannot be stored: the message comes back, and its copies wait until a late one has arrived (7)', async () => {
     const there = createDeliveryRoom()
     const alert = there.accept({ tries: 3, generation: 3 })
     there.arm.next(UNAVAILABLE)
@@ -456,13 +456,14 @@ describe('nothing is lost', () => {
     assert.equal(there.slot().scheduled?.operationId, alert.operation.id)
   })
 
-  it('a defect is told in one event, the message comes back, and the next request of the process goes ahead', async () => {
+  it('a defect has its event, the message comes back, and the next request of the process goes ahead', async () => {
     const there = createDeliveryRoom()
     there.arm.next(() => {
       throw new TypeError('a defect')
     })
     const told = await there.deliver(there.accept())
-    assertComesBack(told, 'defect', 'failed')
+    assert.ok(told.thrown instanceof MessageComesBack && told.thrown.cause instanceof TypeError)
+    assert.deepEqual([outcomes(told), levelOf(told)], [['failed defect'], 'error'])
     await there.clock.advance(60_000)
     assert.deepEqual(outcomes(await there.deliver(there.accept())), ['forwarded'])
   })
@@ -499,15 +500,16 @@ describe('ARM accepted, and that cannot be recorded', () => {
       [undefined, ['forwarded'], true],
     )
     const [carrier] = there.queued
-    assert.equal(carrier?.delayMs, 5_000)
-    assert.deepEqual(carrier?.alert.sent, {
+    assert.ok(carrier)
+    assert.equal(carrier.delayMs, 5_000)
+    assert.deepEqual(carrier.alert.sent, {
       ownerToken: there.slot().inFlight?.ownerToken,
       dueEpochMs: START_EPOCH_MS + 120_000,
       attempts: 1,
       ambiguous: false,
       arm: { status: 202, requestId: 'r1', correlationId: 'c1' },
     })
-    const told = await there.deliver(carrier?.alert as QueuedAlert)
+    const told = await there.deliver(carrier.alert)
     assert.deepEqual(
       [outcomes(told), stateOf(there, there.alert), there.arm.posts.length],
       [['forwarded'], 'forwarded', 1],

@@ -58,7 +58,7 @@ describe('one operation', () => {
       assert.deepEqual((await there.read(id)).result, err({ reason: 'operation_not_found' }))
     const { history: _, ...rest } = there.ports
     const untouched = { ...rest, history: { find: () => assert.fail('storage is not asked'), list: assert.fail } }
-    const { result } = await readOperation(CREDENTIALS, undefined, there.deadline(), untouched as unknown as ReadPorts)
+    const { result } = await readOperation(CREDENTIALS, undefined, there.deadline(), untouched)
     assert.deepEqual(result, err({ reason: 'operation_not_found' }))
   })
 

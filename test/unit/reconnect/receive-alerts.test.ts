@@ -119,7 +119,7 @@ describe('an alert', () => {
 
   it('beyond the loop guard: 200 with the outcome exhausted, and the event says so', async () => {
     const first = await tellAlerts()
-    const { id } = first.queued[0]?.operation as { id: OperationId }
+    const id = first.queued[0]?.operation.id as OperationId
     const updatedAt = new Date(first.core.clock.now()).toISOString()
     first.core.putRow({ ...anAcceptedAlert(), id, state: 'exhausted', updatedAt })
     const told = await tellAlerts({ core: first.core })
