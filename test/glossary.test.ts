@@ -28,11 +28,17 @@ test('the outcomes', () => {
   assert.deepEqual(namesOf('Outcomes'), OUTCOMES.toSorted())
 })
 
-test('the members of an audit event, as src/audit/event.ts declares them', () => {
-  const declared = [...readFileSync('src/audit/event.ts', 'utf8').matchAll(/^ {2}readonly (\w+)\??:/gm)]
-  assert.ok(declared.length > 20)
-  assert.deepEqual(namesOf('Members of an audit event'), declared.map(([, name = '']) => name).toSorted())
-})
+for (const [heading, name] of [
+  ['Members of an audit event', 'AuditEvent'],
+  ['Members of a pause event', 'PauseEvent'],
+] as const)
+  test(`the members of ${name}, as src/audit/event.ts declares them`, () => {
+    const source = readFileSync('src/audit/event.ts', 'utf8')
+    const body = new RegExp(`^export interface ${name} \\{\n(.*?)^\\}`, 'ms').exec(source)?.[1] ?? assert.fail(name)
+    const declared = [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)]
+    assert.ok(declared.length > 10)
+    assert.deepEqual(namesOf(heading), declared.map(([, name = '']) => name).toSorted())
+  })
 
 test('the reasons, in the words that explain uses', () => {
   assert.deepEqual(namesOf('Reasons'), Object.keys(REASONS).toSorted())
@@ -49,6 +55,13 @@ test('the terms of coordination are there, in alphabetical order', () => {
 })
 
 test('every word has a sentence', () => {
-  for (const heading of ['Terms', 'States of an operation', 'Outcomes', 'Members of an audit event', 'Reasons'])
+  for (const heading of [
+    'Terms',
+    'States of an operation',
+    'Outcomes',
+    'Members of an audit event',
+    'Members of a pause event',
+    'Reasons',
+  ])
     for (const [name, meaning] of tableOf(heading)) assert.match(meaning, /^\S.{8,}[.!]$/, name)
 })

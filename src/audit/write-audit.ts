@@ -6,7 +6,7 @@ import { printable } from './redact.ts'
 /** An operator must look at the backend, or at the rule. */
 const ERRORS: ReadonlySet<Outcome> = new Set(['exhausted', 'abandoned'])
 const WARNINGS: ReadonlySet<Outcome> = new Set(['failed', 'deferred'])
-/** Decisions of the operator: not a fault to be woken for. */
+/** Decisions of the operator: no fault. */
 const INTENDED: ReadonlySet<string | undefined> = new Set(['switched_off', 'paused'])
 
 /**

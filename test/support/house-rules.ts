@@ -65,6 +65,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'storage/store.ts': 'values',
       'storage/keys.ts': 'values',
       'storage/batch-writer.ts': 'values',
+      'storage/operator-store.ts': 'values',
+      'storage/operator-rows.ts': 'values',
     },
     because: ADAPTERS_MEET,
   },
