@@ -207,14 +207,9 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
           leave()
           return leased
         }
-<<<<<<< HEAD
-        leave({ scheduled: leased.scheduled, isNew: leased.waited })
-        return { kind: 'joined', scheduled: leased.scheduled }
-=======
         const { scheduled, waited } = leased
         leave({ scheduled, isNew: waited })
         return { kind: 'joined', scheduled }
->>>>>>> 074ad2b (Hold the tests to the end of a lease in one loop and to defects that come back; keep 'waited' inside the coordination)
       } catch (defect) {
         leave()
         throw defect

@@ -167,8 +167,8 @@ describe('requests of one process', () => {
     const held = await lease(there, { after })
     const waiting = there.request({ after })
     await there.clock.advance(5_000)
-    // The POST began three seconds ago: the reconnect is over, and came after the waiting request.
-    void complete(there, held, -2_000)
+    // The reconnect is over: it came half a second after the waiting request, which is closer than a join without waiting allows.
+    void complete(there, held, -4_500)
     assert.equal((await there.finish(waiting)).kind, 'joined')
   })
 
@@ -266,8 +266,21 @@ describe('requests of several instances', () => {
     const after = aDuration('PT1S')
     const held = await lease(there, { after })
     const waiting = on(there.beside()).request({ after })
-    void there.clock.sleep(3_000).then(() => complete(there, held, -1_500))
+    void there.clock.sleep(3_000).then(() => complete(there, held, -2_900))
     assert.equal((await there.finish(waiting)).kind, 'joined')
+  })
+
+  it('wait together in their process for another instance, and all join its result', async () => {
+    const there = room()
+    const after = aDuration('PT1S')
+    const held = await lease(there, { after })
+    const other = on(there.beside())
+    const waiting = Promise.all([other.request({ after }), other.request({ after })])
+    void there.clock.sleep(3_000).then(() => complete(there, held, -2_900))
+    assert.deepEqual(
+      (await there.finish(waiting)).map(({ kind }) => kind),
+      ['joined', 'joined'],
+    )
   })
 
   it('are busy when another instance is in flight until their time is over', async () => {
@@ -402,6 +415,13 @@ describe('a delivery', () => {
     there.putSlot({ scheduled })
     await there.clock.advance(600_000)
     assert.deepEqual(await there.finish(there.delivery(alert)), { kind: 'joined', scheduled })
+  })
+
+  it('joins what comes after now, although the instance that accepted its alert has a clock that is ahead', async () => {
+    const there = room()
+    const alert = anAcceptedAlert({}, { atEpochMs: START_EPOCH_MS + 10_000 })
+    there.putSlot({ scheduled: scheduledIn(5_000) })
+    assert.equal((await there.finish(there.delivery(alert))).kind, 'joined')
   })
 
   it('reads storage for itself after it has waited for another request of the process', async () => {
