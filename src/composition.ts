@@ -3,6 +3,7 @@ import { armScope, createArm } from './arm/arm.ts'
 import type { ConfigProblem } from './config/config.ts'
 import { loadConfig } from './config/load-config.ts'
 import { createAlertBatches } from './coordination/alert-batch.ts'
+import { createEffects } from './coordination/effects.ts'
 import { createCoordinator, createSlotBreaker } from './coordination/coordinator.ts'
 import { createDeliveryQueue } from './delivery/delivery-queue.ts'
 import { createRateLimiter } from './delivery/rate-limiter.ts'
@@ -16,13 +17,15 @@ import { createBackendIndex } from './operations/backend-index.ts'
 import { createDeliveryLog } from './operations/delivery-log.ts'
 import { createExpiry } from './operations/expire.ts'
 import { createHistory } from './operations/history.ts'
-import { createHistoryCopies } from './operations/history-copies.ts'
+import { createCopyAgain, createHistoryCopies } from './operations/history-copies.ts'
 import { createJoinCounter } from './operations/join-counter.ts'
 import { createOperationLog } from './operations/operation-log.ts'
 import { createPageTokens } from './operations/page-token.ts'
 import { createPauses } from './operations/pauses.ts'
 import { createTidy } from './operations/tidy.ts'
+import { effectSettingsOf, isConfirmWithinShort } from './policy/effect-settings.ts'
 import { createGrantIndex } from './policy/grant-index.ts'
+import type { JudgePorts } from './reconnect/judge-effect.ts'
 import type { DeliveryPorts } from './reconnect/deliver.ts'
 import type { ApiVersions } from './reconnect/parse-command.ts'
 import type { BackendPorts } from './reconnect/list-backends.ts'
@@ -45,9 +48,10 @@ import { createTableStore } from './storage/table-store.ts'
 /** The rooms, wired to each other. Each function adds the audit of its own invocation. */
 export interface App {
   readonly clock: Clock
-  readonly reconnectPorts: Omit<ReconnectPorts, 'audit'>
-  readonly alertPorts: Omit<AlertPorts, 'audit'>
-  readonly deliveryPorts: Omit<DeliveryPorts, 'audit'>
+  readonly reconnectPorts: Omit<ReconnectPorts, 'audit' | 'auditEffect'>
+  readonly alertPorts: Omit<AlertPorts, 'audit' | 'auditEffect'>
+  readonly deliveryPorts: Omit<DeliveryPorts, 'audit' | 'auditEffect'>
+  readonly judgePorts: Omit<JudgePorts, 'auditEffect'>
   readonly readPorts: ReadPorts
   readonly backendPorts: BackendPorts
   readonly deliveryListPorts: DeliveryListPorts
@@ -115,10 +119,17 @@ function compose(): Result<App, readonly ConfigProblem[]> {
     copies.write(operation)
   }
 
+  const copyAgain = createCopyAgain(store, copies, clock)
+
   const { count, window } = policy.limits.perBackend
   const deliverWithin = durationOf(policy.deliverWithin)
   const limit = { count, windowMs: durationOf(window).ms }
-  const coordinator = createCoordinator({ store, breaker, clock, deadlineMs, limit, copy })
+  const notHelpingLimit = policy.limits.notHelping.count
+  const coordinator = createCoordinator({ store, breaker, clock, deadlineMs, limit, notHelpingLimit, copy, copyAgain })
+  const effects = createEffects({ store, breaker, clock, copyAgain })
+  const effectSettings = new Map(webhooks.map((webhook) => [webhook.name, effectSettingsOf(webhook)]))
+  for (const [name, settings] of effectSettings)
+    if (isConfirmWithinShort(settings)) log.warn(describeShortConfirmation(name))
   const operations = createOperationLog({ store, breaker, clock, copy })
   const countJoined = createJoinCounter(store, clock, log, randomBytes(4).toString('hex'))
   const batches = createAlertBatches({ store, breaker, clock, deliverWithinMs: deliverWithin.ms, copy, countJoined })
@@ -136,7 +147,16 @@ function compose(): Result<App, readonly ConfigProblem[]> {
   return ok({
     clock,
     reconnectPorts: { ...shared, authenticate, coordinator, createOperationId, forward: arm.forward },
-    alertPorts: { ...shared, pauses, deliveries, batches, createOperationId, enqueue: queue.accept, apiVersion },
+    alertPorts: {
+      ...shared,
+      pauses,
+      deliveries,
+      batches,
+      effects,
+      createOperationId,
+      enqueue: queue.accept,
+      apiVersion,
+    },
     deliveryPorts: {
       ...shared,
       pauses,
@@ -147,9 +167,12 @@ function compose(): Result<App, readonly ConfigProblem[]> {
       rateLimiter: createRateLimiter(clock),
       deliverWithin,
       limit: { count, window },
+      notHelping: policy.limits.notHelping,
+      effectSettings,
       apiVersion,
       random: Math.random,
     },
+    judgePorts: { effects, enqueue: queue.retry, clock },
     readPorts: { ...callerPorts, history: createHistory(store, tokens, clock.now) },
     backendPorts: {
       ...callerPorts,
@@ -181,6 +204,15 @@ function compose(): Result<App, readonly ConfigProblem[]> {
 
 function describeWarmUp(fault: unknown): string {
   return JSON.stringify({ event: 'reconnect.storage', detail: `the queues could not be created yet: ${String(fault)}` })
+}
+
+function describeShortConfirmation(webhook: string): string {
+  return JSON.stringify({
+    event: 'reconnect.configuration',
+    name: `webhooks.${webhook}.effect.confirmWithin`,
+    detail:
+      'shorter than resolveLag and settle together: a reconnect that helps may be judged before this sender can say so',
+  })
 }
 
 /** The policy's durations were checked when it was read. */

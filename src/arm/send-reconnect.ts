@@ -32,6 +32,7 @@ export async function sendReconnect(
         customHeaders: {
           'x-ms-correlation-request-id': ids.correlationId,
           ...(ids.clientRequestId === undefined ? {} : { 'x-ms-client-request-id': ids.clientRequestId }),
+          ...(ids.traceparent === undefined ? {} : { traceparent: ids.traceparent }),
         },
       },
       // Called for every answer, also for those that the SDK turns into an exception. Only this answer is read.

@@ -1,3 +1,4 @@
+import type { Effect } from '../domain/effect.ts'
 import type { Outcome } from '../domain/decision.ts'
 import type { Fault } from '../domain/failure.ts'
 import type { Trigger } from '../domain/trigger.ts'
@@ -12,6 +13,8 @@ export interface AuditEvent {
   readonly notRecorded?: true
   readonly correlationId: string
   readonly clientRequestId?: string
+  /** Of the request that was accepted: what Application Insights calls `operation_Id`. The same from the alert to the verdict. */
+  readonly traceId?: string
   readonly caller?: { readonly kind: string; readonly id: string; readonly name?: string }
   readonly trigger: Trigger
   readonly backend?: string
@@ -55,4 +58,19 @@ export interface PauseEvent {
   readonly clientRequestId?: string
   readonly caller: { readonly kind: string; readonly id: string; readonly name?: string }
   readonly durationMs: number
+}
+
+/** The one structured record of a verdict (contract, section 12): who reconnected what, why, and whether it helped. */
+export interface EffectEvent extends Required<Pick<Effect, 'since' | 'decideBy' | 'evidence'>> {
+  readonly event: 'reconnect.effect'
+  readonly operationId: string
+  readonly verdict: Exclude<Effect['verdict'], 'pending'>
+  /** It replaces `not-recovered`, which silence had decided. */
+  readonly corrected?: true
+  readonly correlationId: string
+  readonly traceId?: string
+  readonly caller: { readonly kind: 'webhook'; readonly id: string }
+  readonly trigger: Trigger
+  readonly backend: string
+  readonly decidedAt?: string
 }

@@ -125,6 +125,10 @@ export const REASONS: Readonly<Record<Reason, Advice>> = {
     'Alerts had this backend reconnected as often as limits.perBackend allows.',
     'Investigate the backend: reconnects do not help it.',
   ),
+  not_helping: advice(
+    'As many reconnects in a row as limits.notHelping allows did not help, so alerts send no further one.',
+    'Investigate the backend. Then reconnect it by hand: alerts send again after that.',
+  ),
   delivery_expired: advice(
     'The reconnect could not be delivered within deliverWithin.',
     'The detail has the last failure. Reconnect by hand if it is still needed.',

@@ -1,5 +1,6 @@
 import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
-import { startOperation, type Operation, type OperationId, type StoredOperation } from '../domain/operation.ts'
+import type { Firing, KnownAlert } from '../domain/effect.ts'
+import { startOperation, type OperationId, type StoredOperation } from '../domain/operation.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { Acceptance, AlertBatches } from '../reconnect/ports.ts'
@@ -18,7 +19,7 @@ export interface AlertBatchesOptions {
   readonly deliverWithinMs: number
   /** The row was written: its copy for lists is made in the background. */
   readonly copy: (operation: StoredOperation) => void
-  readonly countJoined: (id: OperationId) => void
+  readonly countJoined: (id: OperationId, alert?: KnownAlert) => void
 }
 
 /** Contract, section 5: a row counts as read for so long. A slower answer counts as none. */
@@ -60,10 +61,17 @@ export function createAlertBatches(options: AlertBatchesOptions): AlertBatches {
   const { store, breaker, clock, deliverWithinMs, copy, countJoined } = options
   const batches = new Map<string, Batch>()
 
-  function begin(key: string, permit: AuthorizedReconnect, trigger: AlertTrigger, put: Put): Batch {
+  function begin(
+    key: string,
+    permit: AuthorizedReconnect,
+    trigger: AlertTrigger,
+    firing: Firing | undefined,
+    put: Put,
+  ): Batch {
     const { backend } = permit.command
     const now = clock.now()
-    const operation = startOperation(permit, createOperationId(backend.key, now), now, trigger)
+    const begun = startOperation(permit, createOperationId(backend.key, now), now, trigger)
+    const operation: StoredOperation = { ...begun, ...(firing === undefined ? {} : { firing }) }
     const stored = put(operation)
       .then((end): Result<StoredOperation, string> => (end.ok ? ok(operation) : end))
       .finally(() => (batch.isStoring = false))
@@ -138,13 +146,13 @@ export function createAlertBatches(options: AlertBatchesOptions): AlertBatches {
   }
 
   return {
-    async accept(permit, trigger, put): Promise<Acceptance> {
+    async accept(permit, trigger, firing, put): Promise<Acceptance> {
       const { backend, after } = permit.command
       const key = `${trigger.webhook} ${after?.ms ?? DEFAULT_AFTER_MS} ${backend.key}`
       for (;;) {
         const batch = batches.get(key)
         if (batch === undefined) {
-          const begun = begin(key, permit, trigger, put)
+          const begun = begin(key, permit, trigger, firing, put)
           const stored = await begun.stored
           if (!stored.ok) return { kind: 'unavailable', detail: stored.error }
           return { kind: 'accepted', operation: stored.value, recorded: await begun.recorded }
@@ -152,7 +160,7 @@ export function createAlertBatches(options: AlertBatchesOptions): AlertBatches {
         if (batch.isStoring) {
           const stored = await batch.stored
           if (!stored.ok) return { kind: 'unavailable', detail: stored.error }
-          countJoined(stored.value.id)
+          countJoined(stored.value.id, firing?.alert)
           return { kind: 'joined', operation: stored.value }
         }
         const begun = await batch.stored
@@ -160,7 +168,7 @@ export function createAlertBatches(options: AlertBatchesOptions): AlertBatches {
           batch.looking ??= look(begun.value, batch.recorded).finally(() => delete batch.looking)
           const seen = await batch.looking
           if (seen !== undefined && serves(seen, permit)) {
-            countJoined(begun.value.id)
+            countJoined(begun.value.id, firing?.alert)
             return { kind: 'joined', operation: seen.operation }
           }
         }
@@ -185,7 +193,7 @@ function isNotSentBefore(
   return dueEpochMs === undefined ? sendingBy === undefined : dueEpochMs >= nowEpochMs + JOIN_MARGIN_MS
 }
 
-type Put = (operation: Operation) => Promise<Result<void, string>>
+type Put = (operation: StoredOperation) => Promise<Result<void, string>>
 
 function partitionOf(id: OperationId): string {
   return operationKeysOf(id).partitionKey

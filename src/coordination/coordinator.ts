@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
+import type { Decided, Watch } from '../domain/effect.ts'
 import { advance, type OperationId, type Scheduled, type StoredOperation } from '../domain/operation.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { Coordinator, DeliveryTurn, Lease, LookedAt, RequestTurn } from '../reconnect/ports.ts'
@@ -11,7 +12,8 @@ import { partitionKeyOf } from '../storage/keys.ts'
 import { StorageFault, type BackendStore } from '../storage/store.ts'
 import { createLeases, LEASE_MARGIN_MS, type SharedLease } from './lease.ts'
 import { createSingleFlight } from './single-flight.ts'
-import { covers, decideSlot, type AlertLimit, type AlertSend, type Ask } from './slot.ts'
+import { covers, decideSlot, type AlertLimit, type AlertSend, type Ask, type Slot } from './slot.ts'
+import { endStreak, watchAccepted, watchFiring, watchTime, type Moved } from './slot-effects.ts'
 
 /** After a request found storage away on the slot's own path, twice in a row, no other one waits for it for so long. */
 const OPEN_MS = 5_000
@@ -25,6 +27,8 @@ interface Brought {
   readonly scheduled: Scheduled
   /** ARM accepted it while they waited. Otherwise it was only found. */
   readonly isNew: boolean
+  /** An alert brought it. */
+  readonly isAlert: boolean
 }
 type Leave = (brought?: Brought) => void
 
@@ -36,8 +40,12 @@ export interface CoordinatorOptions {
   readonly limit: AlertLimit
   /** Of the slot's own path; {@link createSlotBreaker} makes it. */
   readonly breaker: CircuitBreaker
+  /** So many verdicts `not-recovered` in a row end the alerts of a backend. */
+  readonly notHelpingLimit: number
   /** What was written with the slot; its copy for lists is made in the background. */
   readonly copy: (operation: StoredOperation) => void
+  /** The row of this operation has a verdict now: its copy for lists is made again in the background. */
+  readonly copyAgain: (id: OperationId) => void
   readonly random?: () => number
 }
 
@@ -50,7 +58,7 @@ export function createSlotBreaker(clock: Clock): CircuitBreaker {
  * it still applies within this process to people and tools; deliveries of alerts wait until storage is back.
  */
 export function createCoordinator(options: CoordinatorOptions): Coordinator {
-  const { store, clock, deadlineMs, limit, breaker, copy, random = Math.random } = options
+  const { store, clock, deadlineMs, limit, notHelpingLimit, breaker, copy, copyAgain, random = Math.random } = options
   const flights = createSingleFlight<Brought>(clock)
   const leases = createLeases({
     store,
@@ -80,7 +88,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
         wantedByEpochMs: nowEpochMs + afterMs,
         force,
         ...(waitedFor === undefined ? {} : { waitedFor }),
-        ...alert,
+        ...(alert === undefined ? {} : { ...alert, notHelpingLimit }),
       }
     }
   }
@@ -94,6 +102,30 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
         clock.now(),
       )
 
+  /** What a request tells of earlier reconnects: that time has passed, and of an alert, that it fires. */
+  function observe(slot: Slot, row: StoredOperation | undefined): Moved {
+    const timed = watchTime(slot, clock.now())
+    // Only the row tells that an alert fired: its message could be anyone's who may write to the queue.
+    if (row?.firing === undefined || row.trigger.kind !== 'webhook') return timed
+    const { alertId } = row.trigger
+    const firing = { ...row.firing, ...(alertId === undefined ? {} : { alertId }) }
+    const fired = watchFiring(timed.slot, firing, clock.now())
+    return { slot: fired.slot, decided: [...timed.decided, ...fired.decided] }
+  }
+
+  function copyVerdicts(decided: readonly Decided[] = []): readonly Decided[] {
+    for (const { operationId } of decided) copyAgain(operationId)
+    return decided
+  }
+
+  /** For a request that joined a reconnect of an alert within this process, without a look at storage. Tried once, in the background. */
+  async function endStreakLater(key: string): Promise<void> {
+    if (breaker.isOpen()) return
+    const slot = await store.readSlot(partitionKeyOf(key))
+    if (slot.value.notHelping === undefined) return
+    await store.commit(partitionKeyOf(key), { slot: { from: slot, to: endStreak(slot.value) } })
+  }
+
   /** A lease of all instances, as the stories use it. */
   function toLease(shared: SharedLease, key: string, leave: Leave, isAlert: boolean): Lease {
     const send = (): AlertSend => ({ atEpochMs: clock.now(), limit })
@@ -101,13 +133,13 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     return {
       ownerToken: shared.ownerToken,
       operation: shared.operation,
-      async complete(operation, dueEpochMs) {
+      async complete(operation, dueEpochMs, watch) {
         const scheduled = { operationId: operation.id, dueEpochMs }
         remember(key, scheduled)
         copy(operation)
-        const end = shared.complete(operation, scheduled, isAlert ? send() : undefined)
+        const end = shared.complete(operation, scheduled, isAlert ? send() : undefined, settleWith(isAlert, watch))
         await within(end, WAIT_FOR_RECORD_MS, clock)
-        leave({ scheduled, isNew: true })
+        leave({ scheduled, isNew: true, isAlert })
         return end
       },
       async release(operation, { mayHaveActed }) {
@@ -116,9 +148,15 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
         leave()
         return end
       },
+      decided: () => copyVerdicts(shared.decided()),
       leave: () => leave(),
     }
   }
+
+  const settleWith =
+    (isAlert: boolean, watch: Watch | undefined) =>
+    (slot: Slot): Moved =>
+      watchAccepted(slot, { nowEpochMs: clock.now(), isAlert, ...(watch === undefined ? {} : { watch }) })
 
   /** Storage cannot be asked: the other requests of this process still wait for this one. */
   function toProcessLease(operation: StoredOperation, key: string, leave: Leave): Lease {
@@ -128,13 +166,14 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       async complete({ id }, dueEpochMs) {
         const scheduled = { operationId: id, dueEpochMs }
         remember(key, scheduled)
-        leave({ scheduled, isNew: true })
+        leave({ scheduled, isNew: true, isAlert: false })
         return 'not_recorded'
       },
       async release() {
         leave()
         return 'not_recorded'
       },
+      decided: () => [],
       leave: () => leave(),
     }
   }
@@ -148,9 +187,10 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
         if (entered.kind === 'timed_out') return { kind: 'busy' }
         if (entered.kind === 'waited') {
           if (entered.result === undefined) continue
-          const { scheduled, isNew } = entered.result
-          if (covers(scheduled, ask(isNew ? scheduled.operationId : undefined))) return { kind: 'joined', scheduled }
-          continue
+          const { scheduled, isNew, isAlert } = entered.result
+          if (!covers(scheduled, ask(isNew ? scheduled.operationId : undefined))) continue
+          if (isAlert) endStreakLater(backend.key).catch(() => undefined)
+          return { kind: 'joined', scheduled }
         }
         const leave: Leave = (brought) => entered.leave(brought)
         const leased = await leases
@@ -160,28 +200,32 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
             ask,
             afterMs: after?.ms ?? DEFAULT_AFTER_MS,
             deadline,
+            observe,
+            onJoin: endStreak,
           })
           .catch((defect: unknown) => {
             leave()
             throw defect
           })
+        const decided = copyVerdicts(leased.decided)
         switch (leased.kind) {
           case 'lease':
-            return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, false) }
+            return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, false), ...told(decided) }
           case 'joined':
-            leave({ scheduled: leased.scheduled, isNew: leased.waited })
-            return { kind: 'joined', scheduled: leased.scheduled }
+            leave({ scheduled: leased.scheduled, isNew: leased.waited, isAlert: false })
+            return { kind: 'joined', scheduled: leased.scheduled, ...told(decided) }
           case 'storage_unavailable': {
             const known = remembered.get(backend.key)
             if (known === undefined || !covers(known, ask(undefined)))
               return { kind: 'lease', lease: toProcessLease(operation, backend.key, leave) }
-            leave({ scheduled: known, isNew: false })
+            leave({ scheduled: known, isNew: false, isAlert: false })
             return { kind: 'joined', scheduled: known }
           }
           case 'busy':
           case 'limit_reached':
+          case 'not_helping':
           case 'already_done':
-            // The last two are answers to messages of the queue only.
+            // The last three are answers to messages of the queue only.
             leave()
             return { kind: 'busy' }
         }
@@ -201,30 +245,33 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
           afterMs: after?.ms ?? DEFAULT_AFTER_MS,
           deadline,
           message: { operationId: operation.id, generation },
+          observe,
         })
-        if (leased.kind === 'lease') return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, true) }
+        const decided = copyVerdicts(leased.decided)
+        if (leased.kind === 'lease')
+          return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, true), ...told(decided) }
         if (leased.kind !== 'joined') {
           leave()
           return leased
         }
         const { scheduled, waited } = leased
-        leave({ scheduled, isNew: waited })
-        return { kind: 'joined', scheduled }
+        leave({ scheduled, isNew: waited, isAlert: true })
+        return { kind: 'joined', scheduled, ...told(decided) }
       } catch (defect) {
         leave()
         throw defect
       }
     },
 
-    async recordSent(backend, begun, { ownerToken, dueEpochMs }, change) {
+    async recordSent(backend, begun, { ownerToken, dueEpochMs }, change, watch) {
       const scheduled = { operationId: begun.id, dueEpochMs }
       const send = { atEpochMs: clock.now(), limit }
       try {
-        return await leases.completeLater(partitionKeyOf(backend.key), ownerToken, change, {
-          id: begun.id,
-          scheduled,
-          send,
-        })
+        const settle = settleWith(true, watch)
+        const later = { id: begun.id, scheduled, send, settle }
+        const end = await leases.completeLater(partitionKeyOf(backend.key), ownerToken, change, later)
+        copyVerdicts(end.decided)
+        return end
       } catch (fault) {
         if (!(fault instanceof StorageFault)) throw fault
         return { kind: 'not_recorded' }
@@ -253,6 +300,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
         }
         case 'free':
         case 'limit_reached':
+        case 'not_helping':
           return { kind: 'forward' }
       }
     },
@@ -266,4 +314,8 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       if (entered.kind === 'timed_out') return undefined
     }
   }
+}
+
+function told(decided: readonly Decided[]): { readonly decided?: readonly Decided[] } {
+  return decided.length === 0 ? {} : { decided }
 }

@@ -1,3 +1,4 @@
+import type { Decided } from '../domain/effect.ts'
 import {
   isSameVersion,
   mayReplace,
@@ -6,10 +7,11 @@ import {
   type Scheduled,
   type StoredOperation,
 } from '../domain/operation.ts'
-import type { LeaseEnd, RowEnd } from '../reconnect/ports.ts'
+import type { LeaseEnd, RowEnd, WithVerdicts } from '../reconnect/ports.ts'
 import type { Clock } from '../shared/clock.ts'
 import { StorageFault, type BackendStore, type Commit, type Versioned } from '../storage/store.ts'
 import { complete, type AlertSend, type Slot } from './slot.ts'
+import type { Moved } from './slot-effects.ts'
 
 /** What ARM said is written down with patience, while the lease lasts: so many faults, and conflicts, and this pause between two attempts. */
 const MAX_FAULTS = 12
@@ -25,8 +27,10 @@ export interface Held {
 /** What the end of a lease changes. */
 export interface LeaseChange {
   readonly to: StoredOperation
-  /** The slot after the end; undefined where another one owns it. */
-  readonly next: (slot: Slot) => Slot | undefined
+  /** The slot after the end, with the verdicts that it decides; undefined where another one owns it. */
+  readonly next: (slot: Slot) => Moved | undefined
+  /** Takes the verdicts that exist once the end is recorded. */
+  readonly decided?: Decided[]
   /**
    * The operation is written also after the lease was lost: ARM's 202 is in hand, or no message of the queue could end it. Otherwise another
    * delivery of it may be sending, and an end without evidence would beat its 202 (invariant 4).
@@ -53,6 +57,7 @@ export function createLeaseEnds({ store, clock, leaseMs, random }: LeaseEndsOpti
     const forms = [change.to, toMinimal(change.to), undefined]
     const untilEpochMs = clock.now() + leaseMs
     let held: Held | undefined = known
+    let attempted: readonly Decided[] = []
     let refusals = 0
     let conflicts = 0
     let faults = 0
@@ -61,9 +66,16 @@ export function createLeaseEnds({ store, clock, leaseMs, random }: LeaseEndsOpti
       try {
         held ??= await read(partitionKey, change.to.id)
         const step = decideEnd(held, to, change)
-        if (step.kind === 'done') return step.end
+        if (step.kind === 'done') {
+          if (step.isOurs) change.decided?.push(...attempted)
+          return step.end
+        }
+        attempted = step.decided
         const committed = await store.commit(partitionKey, step.commit)
-        if (committed.kind === 'written') return to === undefined ? 'not_recorded' : 'recorded'
+        if (committed.kind === 'written') {
+          change.decided?.push(...attempted)
+          return to === undefined ? 'not_recorded' : 'recorded'
+        }
         conflicts += 1
       } catch (fault) {
         if (!(fault instanceof StorageFault)) throw fault
@@ -84,38 +96,54 @@ export function createLeaseEnds({ store, clock, leaseMs, random }: LeaseEndsOpti
     partitionKey: string,
     ownerToken: string,
     change: (operation: StoredOperation) => StoredOperation,
-    begun: { readonly id: OperationId; readonly scheduled: Scheduled; readonly send: AlertSend },
-  ): Promise<RowEnd> {
+    begun: {
+      readonly id: OperationId
+      readonly scheduled: Scheduled
+      readonly send: AlertSend
+      readonly settle: (slot: Slot) => Moved
+    },
+  ): Promise<RowEnd & WithVerdicts> {
     const held = await read(partitionKey, begun.id)
     const current = held.row.value
     if (current === undefined) return { kind: 'not_recorded' }
     // The owner token stands in the row alone. A forged message decides nothing, nor does one whose operation another holder sends by now.
     if (current.sendingBy !== ownerToken) return { kind: 'already_done', operation: current }
     const to = change(current)
-    const next = (slot: Slot): Slot | undefined => complete(slot, ownerToken, begun.scheduled, begun.send)
-    const ended = await end(partitionKey, held, { to, next, mayEndAlone: true })
-    return ended === 'recorded' ? { kind: 'recorded', operation: to } : { kind: 'not_recorded' }
+    const decided: Decided[] = []
+    const next = (slot: Slot): Moved | undefined =>
+      settled(complete(slot, ownerToken, begun.scheduled, begun.send), begun.settle)
+    const ended = await end(partitionKey, held, { to, next, mayEndAlone: true, decided })
+    return ended === 'recorded' ? { kind: 'recorded', operation: to, decided } : { kind: 'not_recorded' }
   }
 
   return { end, completeLater }
 }
 
-type Step = { readonly kind: 'done'; readonly end: LeaseEnd } | { readonly kind: 'commit'; readonly commit: Commit }
+/** The slot after an end, and what `settle` decides of reconnects before it. */
+export function settled(slot: Slot | undefined, settle?: (slot: Slot) => Moved): Moved | undefined {
+  return slot === undefined ? undefined : (settle?.(slot) ?? { slot, decided: [] })
+}
+
+/** `isOurs`: this very change was applied, and its answer was lost. */
+type Step =
+  | { readonly kind: 'done'; readonly end: LeaseEnd; readonly isOurs?: true }
+  | { readonly kind: 'commit'; readonly commit: Commit; readonly decided: readonly Decided[] }
 
 /** Pure: what is left to write, seen from slot and row. `to` undefined: the slot alone. */
 function decideEnd({ slot, row }: Held, to: StoredOperation | undefined, change: LeaseChange): Step {
   const next = change.next(slot.value)
   const isWritten = to !== undefined && row.value !== undefined && isSameVersion(row.value, to)
   // The lease is over, or this very change was applied and its answer was lost.
-  if (next === undefined && isWritten) return { kind: 'done', end: 'recorded' }
+  if (next === undefined && isWritten) return { kind: 'done', end: 'recorded', isOurs: true }
   if (next === undefined && !change.mayEndAlone) return { kind: 'done', end: 'lost' }
   // An end that is already there stays; only the slot is changed then (invariant 3).
   const keepsRow = to === undefined || (row.value !== undefined && !mayReplace(row.value.state, to.state))
   if (next === undefined && keepsRow) return { kind: 'done', end: to === undefined ? 'not_recorded' : 'recorded' }
   return {
     kind: 'commit',
+    decided: next?.decided ?? [],
     commit: {
-      ...(next === undefined ? {} : { slot: { from: slot, to: next } }),
+      ...(next === undefined ? {} : { slot: { from: slot, to: next.slot }, verdicts: next.decided }),
       ...(keepsRow ? {} : { operation: { from: row, to } }),
     },
   }

@@ -6,14 +6,16 @@ import {
   type Scheduled,
   type StoredOperation,
 } from '../domain/operation.ts'
+import type { Decided } from '../domain/effect.ts'
 import type { LeaseEnd } from '../reconnect/ports.ts'
 import type { CircuitBreaker } from '../shared/circuit-breaker.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { TIMED_OUT, within } from '../shared/within.ts'
-import { StorageFault, type BackendStore, type Versioned } from '../storage/store.ts'
-import { createLeaseEnds, type LeaseChange } from './end-lease.ts'
+import { StorageFault, type BackendStore, type Committed, type Versioned } from '../storage/store.ts'
+import { createLeaseEnds, settled, type LeaseChange } from './end-lease.ts'
 import { complete, decideSlot, release, takeLease, type AlertSend, type Ask, type Slot } from './slot.ts'
+import type { Moved } from './slot-effects.ts'
 
 /** The lease outlives the deadline of its holder by this much: nothing is sent on a lease that has ended (invariant 1). */
 export const LEASE_MARGIN_MS = 15_000
@@ -40,15 +42,28 @@ export interface LeaseRequest {
   readonly deadline: Deadline
   /** Of a queue message: its operation exists already, and may be over. */
   readonly message?: { readonly operationId: OperationId; readonly generation: number }
+  /**
+   * What this request tells about the reconnects that are watched. It is written in the transaction that takes the lease; where none is taken,
+   * in one of its own, only if there is something to write. It never decides whether a reconnect is sent, but for `not_helping`.
+   */
+  readonly observe?: (slot: Slot, row: StoredOperation | undefined) => Moved
+  /** Written where the request joins. */
+  readonly onJoin?: (slot: Slot) => Slot
 }
 
-export type Leased =
+export type Leased = LeasedAs & {
+  /** Verdicts that exist now because of this request. */
+  readonly decided?: readonly Decided[]
+}
+
+type LeasedAs =
   | { readonly kind: 'lease'; readonly lease: SharedLease }
   /** `waited`: its result came while this request waited for it. */
   | { readonly kind: 'joined'; readonly scheduled: Scheduled; readonly waited: boolean }
   /** Another request was in flight until the time ran out. */
   | { readonly kind: 'busy' }
   | { readonly kind: 'limit_reached' }
+  | { readonly kind: 'not_helping' }
   /** The operation has ended, or a later message stands for it. */
   | { readonly kind: 'already_done'; readonly operation: StoredOperation | undefined }
   | { readonly kind: 'storage_unavailable'; readonly detail: string }
@@ -58,10 +73,17 @@ export interface SharedLease {
   readonly ownerToken: string
   /** The operation as it was written with the lease. */
   readonly operation: StoredOperation
-  /** ARM accepted: what is scheduled now and the operation are written in one transaction. */
-  complete(operation: StoredOperation, scheduled: Scheduled, send?: AlertSend): Promise<LeaseEnd>
+  /** ARM accepted: what is scheduled now, the operation and what `settle` decides are written in one transaction. */
+  complete(
+    operation: StoredOperation,
+    scheduled: Scheduled,
+    send?: AlertSend,
+    settle?: (slot: Slot) => Moved,
+  ): Promise<LeaseEnd>
   /** ARM refused, or the outcome is unknown, or nothing was sent. */
   release(operation: StoredOperation, send?: AlertSend): Promise<LeaseEnd>
+  /** Verdicts that exist since `complete` was recorded. */
+  decided(): readonly Decided[]
 }
 
 export interface LeasesOptions {
@@ -99,12 +121,13 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
     let faults = 0
     let polls = 0
     let isRefused = false
+    let attempted: readonly Decided[] = []
     while (deadline.remainingMs() > 0) {
       if (breaker.isOpen()) return { kind: 'storage_unavailable', detail: 'storage failed a moment ago' }
       try {
         const [slot, row] = await timely(read(partitionKey, message?.operationId), deadline)
         // A previous attempt of this request took the lease, and its answer was lost (invariant 2).
-        if (slot.value.inFlight?.ownerToken === ownerToken) return leased(request, slot, row, ownerToken)
+        if (slot.value.inFlight?.ownerToken === ownerToken) return leased(request, slot, row, ownerToken, attempted)
         if (message !== undefined && isOver(message, slot.value, row.value))
           return { kind: 'already_done', operation: row.value }
         const ask = request.ask(waitedFor)
@@ -114,12 +137,17 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
           isTooEarly(row.value, message.generation, ask.nowEpochMs)
         )
           return { kind: 'busy' }
-        const decision = decideSlot(slot.value, ask)
-        if (decision.kind === 'join') {
+        const seen: Moved = request.observe?.(slot.value, row.value) ?? { slot: slot.value, decided: [] }
+        const decision = decideSlot(seen.slot, ask)
+        if (decision.kind === 'join' || decision.kind === 'limit_reached' || decision.kind === 'not_helping') {
+          const to = decision.kind === 'join' ? (request.onJoin?.(seen.slot) ?? seen.slot) : seen.slot
+          const kept = await keep(partitionKey, slot, { ...seen, slot: to }, deadline, message !== undefined)
+          if (kept === 'conflict' && ++conflicts <= MAX_CONFLICTS) continue
+          const told = kept === 'written' ? tell(seen.decided) : {}
+          if (decision.kind !== 'join') return { ...decision, ...told }
           const { scheduled } = decision
-          return { kind: 'joined', scheduled, waited: scheduled.operationId === waitedFor }
+          return { kind: 'joined', scheduled, waited: scheduled.operationId === waitedFor, ...told }
         }
-        if (decision.kind === 'limit_reached') return decision
         if (decision.kind === 'wait') {
           waitedFor = decision.inFlight.operationId
           conflicts = 0
@@ -131,14 +159,19 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
         const { nowEpochMs } = ask
         const wanted = request.sending(row.value, ownerToken)
         const sending = isRefused ? toMinimal(wanted) : wanted
-        const taken = takeLease(slot.value, {
+        const taken = takeLease(seen.slot, {
           operationId: sending.id,
           ownerToken,
           leaseUntilEpochMs: nowEpochMs + leaseMs,
           earliestDueEpochMs: nowEpochMs + request.afterMs,
         })
+        attempted = seen.decided
         const committed = await timely(
-          store.commit(partitionKey, { slot: { from: slot, to: taken }, operation: { from: row, to: sending } }),
+          store.commit(partitionKey, {
+            slot: { from: slot, to: taken },
+            operation: { from: row, to: sending },
+            verdicts: seen.decided,
+          }),
           deadline,
         )
         if (committed.kind === 'written')
@@ -147,6 +180,7 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
             versioned(taken, committed.slotEtag),
             versioned(sending, committed.operationEtag),
             ownerToken,
+            seen.decided,
           )
         faults = 0
         if (++conflicts > MAX_CONFLICTS) return { kind: 'busy' }
@@ -168,22 +202,57 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
     return { kind: 'busy' }
   }
 
+  /**
+   * Writes what a request tells that takes no lease. For people and tools it is only tried: what is known of effects must not end their
+   * request.
+   */
+  async function keep(
+    partitionKey: string,
+    from: Versioned<Slot>,
+    to: Moved,
+    deadline: Deadline,
+    isNeeded: boolean,
+  ): Promise<Committed['kind'] | 'not_written'> {
+    if (to.slot === from.value) return 'not_written'
+    try {
+      const change = { slot: { from, to: to.slot }, verdicts: to.decided }
+      return (await timely(store.commit(partitionKey, change), deadline)).kind
+    } catch (fault) {
+      if (isNeeded || !(fault instanceof StorageFault)) throw fault
+      return 'not_written'
+    }
+  }
+
   async function read(partitionKey: string, id: OperationId | undefined): Promise<[Versioned<Slot>, Row]> {
     return Promise.all([store.readSlot(partitionKey), id === undefined ? NO_ROW : store.readOperation(id)])
   }
 
-  function leased(request: LeaseRequest, slot: Versioned<Slot>, row: Row, ownerToken: string): Leased {
+  function leased(
+    request: LeaseRequest,
+    slot: Versioned<Slot>,
+    row: Row,
+    ownerToken: string,
+    decided: readonly Decided[],
+  ): Leased {
     const operation = row.value ?? request.sending(undefined, ownerToken)
-    const end = (change: LeaseChange) => ends.end(request.partitionKey, { slot, row }, change)
+    const ended: Decided[] = []
+    const end = (change: Omit<LeaseChange, 'decided'>) =>
+      ends.end(request.partitionKey, { slot, row }, { ...change, decided: ended })
     return {
       kind: 'lease',
+      ...tell(decided),
       lease: {
         ownerToken,
         operation,
-        complete: (to, scheduled, send) =>
-          end({ to, next: (from) => complete(from, ownerToken, scheduled, send), mayEndAlone: true }),
+        complete: (to, scheduled, send, settle) =>
+          end({ to, next: (from) => settled(complete(from, ownerToken, scheduled, send), settle), mayEndAlone: true }),
         release: (to, send) =>
-          end({ to, next: (from) => release(from, ownerToken, send), mayEndAlone: request.message === undefined }),
+          end({
+            to,
+            next: (from) => settled(release(from, ownerToken, send)),
+            mayEndAlone: request.message === undefined,
+          }),
+        decided: () => ended,
       },
     }
   }
@@ -195,6 +264,10 @@ export type Leases = ReturnType<typeof createLeases>
 
 type Row = Versioned<StoredOperation | undefined>
 const NO_ROW: Row = { value: undefined }
+
+function tell(decided: readonly Decided[]): Pick<Leased, 'decided'> {
+  return decided.length === 0 ? {} : { decided }
+}
 
 /** The operation has ended, a later message stands for it, or its reconnect is what is scheduled. */
 function isOver(

@@ -1,3 +1,4 @@
+import type { Watch } from '../domain/effect.ts'
 import type { OperationId, Scheduled } from '../domain/operation.ts'
 
 /**
@@ -16,6 +17,10 @@ export interface Slot {
   readonly scheduled?: Scheduled
   /** Epoch milliseconds of sends for alerts that ARM accepted or may have accepted, oldest first, as far back as the loop guard looks. */
   readonly alertSends?: readonly number[]
+  /** Reconnects for alerts whose verdict is open, or may still be corrected, oldest first (`slot-effects.ts`). */
+  readonly watches?: readonly Watch[]
+  /** Verdicts `not-recovered` in a row. */
+  readonly notHelping?: number
 }
 
 /** A request on its way to ARM. */
@@ -48,6 +53,8 @@ export interface Ask {
   readonly limit?: AlertLimit
   /** Of a message of the queue: while another delivery of its operation is in flight, that one decides. */
   readonly ownOperation?: OperationId
+  /** For alerts only: so many `not-recovered` in a row end them. */
+  readonly notHelpingLimit?: number
 }
 
 /** The clocks of the gateway and of two instances may differ this much: a reconnect this close to the request is not joined. */
@@ -59,9 +66,10 @@ export type SlotDecision =
   | { readonly kind: 'join'; readonly scheduled: Scheduled }
   | { readonly kind: 'wait'; readonly inFlight: InFlight }
   | { readonly kind: 'limit_reached' }
+  | { readonly kind: 'not_helping' }
   | { readonly kind: 'free' }
 
-/** Join what is scheduled, else wait for what is in flight, else go, unless alerts have sent as often as they may. */
+/** Join what is scheduled, else wait for what is in flight, else go, unless alerts have sent as often as they may or reconnects do not help. */
 export function decideSlot(slot: Slot, ask: Ask): SlotDecision {
   const { scheduled } = slot
   const inFlight =
@@ -71,6 +79,7 @@ export function decideSlot(slot: Slot, ask: Ask): SlotDecision {
   if (inFlight !== undefined) return { kind: 'wait', inFlight }
   if (ask.limit !== undefined && recentSends(slot, ask.limit, ask.nowEpochMs).length >= ask.limit.count)
     return { kind: 'limit_reached' }
+  if (ask.notHelpingLimit !== undefined && (slot.notHelping ?? 0) >= ask.notHelpingLimit) return { kind: 'not_helping' }
   return { kind: 'free' }
 }
 
@@ -112,8 +121,8 @@ export interface AlertSend {
 
 /** ARM accepted: the new reconnect counts, whatever counted before. Undefined: another one owns the slot now (invariant 2). */
 export function complete(slot: Slot, ownerToken: string, scheduled: Scheduled, send?: AlertSend): Slot | undefined {
-  if (slot.inFlight?.ownerToken !== ownerToken) return undefined
-  return { scheduled, ...countedSends(slot, send) }
+  const { inFlight, ...rest } = slot
+  return inFlight?.ownerToken === ownerToken ? { ...rest, scheduled, ...countedSends(slot, send) } : undefined
 }
 
 /**
@@ -126,8 +135,9 @@ export function release(slot: Slot, ownerToken: string, send?: AlertSend): Slot 
 }
 
 /** Nothing is known of the backend: its row need not exist. */
-export function isEmpty({ inFlight, scheduled, alertSends = [] }: Slot): boolean {
-  return inFlight === undefined && scheduled === undefined && alertSends.length === 0
+export function isEmpty({ inFlight, scheduled, alertSends = [], watches = [], notHelping = 0 }: Slot): boolean {
+  const isIdle = inFlight === undefined && scheduled === undefined
+  return isIdle && alertSends.length === 0 && watches.length === 0 && notHelping === 0
 }
 
 function countedSends(slot: Slot, send: AlertSend | undefined): Pick<Slot, 'alertSends'> {

@@ -1,8 +1,9 @@
 import { parseBackendResourceId } from '../domain/backend-id.ts'
 import { parseAfter, type Duration } from '../domain/duration.ts'
-import type { Operation, OperationId } from '../domain/operation.ts'
+import type { Operation, OperationId, StoredOperation } from '../domain/operation.ts'
 import type { QueuedAlert, SentOutcome } from '../domain/queued-alert.ts'
 import { isGuid } from '../domain/segments.ts'
+import { parseTraceparent } from '../domain/traceparent.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
 import { asObject, member, parseJson } from '../shared/json.ts'
 import { err, ok, type Result } from '../shared/result.ts'
@@ -25,6 +26,12 @@ interface Message {
   readonly generation: number
   readonly correlation: string
   readonly sent?: StoredOutcome
+  /** Key of the alert (`alerts/alert-key.ts`), and when it started to fire. */
+  readonly alertKey?: string
+  readonly alertStart?: string
+  readonly traceparent?: string
+  /** An earlier version of the app takes this message for a copy of one that is done, and drops it. */
+  readonly judges?: true
 }
 
 interface StoredOutcome {
@@ -40,11 +47,15 @@ interface StoredOutcome {
 /** Texts from outside, as they were cut when the alert was read: a longer one would make a row that storage refuses. */
 const MAX_ID_CHARS = 256
 const OPERATION_ID = /^[A-Za-z0-9_-]{51}$/
+/** No reconnect was due before it, so it is evidence about none. */
+const NEVER_EPOCH_MS = 0
+const ALERT_KEY = /^[A-Za-z0-9_-]{22}$/
 const WEBHOOK = /^[a-z0-9-]{1,63}$/
 const TIMESTAMP = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$/
 
 export function toMessage(alert: QueuedAlert): string {
   const { operation, backend, after, trigger, acceptedAtEpochMs, tries, generation, correlationId, sent } = alert
+  const known = operation.firing?.alert
   const message: Message = {
     version: 1,
     operation: operation.id,
@@ -58,6 +69,9 @@ export function toMessage(alert: QueuedAlert): string {
     generation,
     correlation: correlationId,
     ...(sent === undefined ? {} : { sent: toStoredOutcome(sent) }),
+    ...(known === undefined ? {} : { alertKey: known.key, alertStart: new Date(known.startedAtEpochMs).toISOString() }),
+    ...(alert.traceparent === undefined ? {} : { traceparent: alert.traceparent }),
+    ...(alert.judges === undefined ? {} : { judges: true }),
   }
   return Buffer.from(JSON.stringify(message)).toString('base64')
 }
@@ -97,6 +111,10 @@ export function parseMessage(value: unknown): Result<QueuedAlert, MessageFault> 
   const outcome = member(read, 'sent')
   const sent = outcome === undefined ? undefined : parseOutcome(outcome)
   if (outcome !== undefined && sent === undefined) return fault('sent')
+  const isJudging = member(read, 'judges')
+  if (isJudging !== undefined && isJudging !== true) return fault('judges')
+  // For the record only: what is no trace is left out.
+  const traceparent = parseTraceparent(member(read, 'traceparent'))
   const alertId = text(read, 'alert')?.slice(0, MAX_ID_CHARS)
   const alertRule = text(read, 'rule')?.slice(0, MAX_ID_CHARS)
   const trigger: AlertTrigger = {
@@ -106,7 +124,7 @@ export function parseMessage(value: unknown): Result<QueuedAlert, MessageFault> 
     ...(alertRule === undefined ? {} : { alertRule }),
   }
   return ok({
-    operation: asAccepted(id, backend.value.resourceId, after?.value, acceptedAt, trigger),
+    operation: { ...asAccepted(id, backend.value.resourceId, after?.value, acceptedAt, trigger), ...firingOf(read) },
     trigger,
     backend: backend.value,
     ...(after === undefined ? {} : { after: after.value }),
@@ -115,7 +133,17 @@ export function parseMessage(value: unknown): Result<QueuedAlert, MessageFault> 
     generation,
     correlationId,
     ...(sent === undefined ? {} : { sent }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(isJudging === true ? { judges: true } : {}),
   })
+}
+
+/** The alert behind the operation, where no row could be written. What it tells of earlier reconnects is believed of a row only. */
+function firingOf(read: Readonly<Record<string, unknown>>): Pick<StoredOperation, 'firing'> {
+  const key = text(read, 'alertKey', (given) => ALERT_KEY.test(given))
+  const start = text(read, 'alertStart', isTimestamp)
+  if (key === undefined || start === undefined) return {}
+  return { firing: { atEpochMs: NEVER_EPOCH_MS, alert: { key, startedAtEpochMs: Date.parse(start) } } }
 }
 
 /** The row as it was written when the alert was accepted. */

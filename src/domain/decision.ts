@@ -41,6 +41,7 @@ export type Outcome = (typeof OUTCOMES)[number]
 export interface DecisionFacts {
   readonly correlationId: string
   readonly clientRequestId?: string
+  readonly traceparent?: string
   /** Absent while the configuration that would say it is invalid. */
   readonly mode?: Mode
   readonly caller?: Caller

@@ -112,6 +112,8 @@ export type DeliveryFailure =
   | { readonly reason: 'paused'; readonly until: string }
   /** Alerts have had this backend reconnected as often as they may: the reconnects do not help. */
   | { readonly reason: 'loop_guard'; readonly count: number; readonly window: string }
+  /** So many reconnects in a row did not help. */
+  | { readonly reason: 'not_helping'; readonly count: number }
   /** `deliverWithin` has passed; `detail` is the last trouble. */
   | { readonly reason: 'delivery_expired'; readonly deliverWithin: string; readonly detail: string }
   /** The message went to the poison queue: it was tried again and again and nobody could tell why it failed. */
@@ -223,6 +225,7 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
   paused: 'us',
   // An operator has to look at the backend, or at the rule.
   loop_guard: 'us',
+  not_helping: 'us',
   delivery_expired: 'us',
   delivery_poisoned: 'us',
   identity_unavailable: 'dependency',

@@ -1,5 +1,6 @@
 import type { Caller } from './caller.ts'
 import type { ReconnectCommand } from './command.ts'
+import type { Effect, Firing } from './effect.ts'
 import type { Trigger } from './trigger.ts'
 
 declare const opaque: unique symbol
@@ -44,6 +45,8 @@ export interface Operation {
   readonly attempts: number
   readonly arm?: { readonly status: number; readonly requestId?: string; readonly correlationId?: string }
   readonly error?: OperationError
+  /** Whether it helped: of every operation that ARM accepted (contract, section 12). */
+  readonly effect?: Effect
 }
 
 export interface OperationError {
@@ -59,6 +62,10 @@ export interface StoredOperation extends Operation {
   readonly sendingBy?: string
   /** RFC 3339. Whether the next message is stored is not certain: copies of the latest known one wait until then. */
   readonly notBefore?: string
+  /** What its first alert tells about earlier reconnects of the backend. */
+  readonly firing?: Firing
+  /** Alerts that joined it: key, and when each started to fire. At most {@link MAX_KNOWN_ALERTS} of each instance. */
+  readonly joinedAlerts?: readonly (readonly [key: string, startedAtEpochMs: number])[]
 }
 
 /** What ARM was asked and what it said, as far as the operation keeps it. */
@@ -77,7 +84,7 @@ export interface Scheduled {
 /** How an operation goes on or ends. */
 export type Transition =
   | { readonly to: 'joined'; readonly scheduled: Scheduled }
-  | { readonly to: 'forwarded'; readonly dueEpochMs: number; readonly sent: SentFacts }
+  | { readonly to: 'forwarded'; readonly dueEpochMs: number; readonly sent: SentFacts; readonly effect?: Effect }
   | { readonly to: 'failed'; readonly error: OperationError; readonly sent?: SentFacts }
   | { readonly to: 'dry-run'; readonly dueEpochMs: number }
   | { readonly to: 'exhausted' | 'abandoned'; readonly error: OperationError; readonly sent?: SentFacts }
@@ -133,8 +140,16 @@ export function advance(from: StoredOperation, transition: Transition, nowEpochM
     }
     case 'dry-run':
       return { ...next, state: 'dry-run', due: toRfc3339(transition.dueEpochMs) }
-    case 'forwarded':
-      return { ...next, state: 'forwarded', due: toRfc3339(transition.dueEpochMs), ...costs(from, transition.sent) }
+    case 'forwarded': {
+      const { dueEpochMs, sent, effect } = transition
+      return {
+        ...next,
+        state: 'forwarded',
+        due: toRfc3339(dueEpochMs),
+        ...costs(from, sent),
+        ...(effect === undefined ? {} : { effect }),
+      }
+    }
     case 'failed':
     case 'exhausted':
     case 'abandoned':
@@ -194,7 +209,7 @@ export function isSameVersion(stored: StoredOperation, wanted: StoredOperation):
 
 /** As it is shown: without what only storage needs. */
 export function toShown(stored: StoredOperation): Operation {
-  const { generation: _, sendingBy: __, notBefore: ___, ...shown } = stored
+  const { generation: _, sendingBy: __, notBefore: ___, firing: ____, joinedAlerts: _____, ...shown } = stored
   return shown
 }
 

@@ -1,12 +1,12 @@
 import type { Backend } from './backend-id.ts'
 import type { Duration } from './duration.ts'
-import type { Operation } from './operation.ts'
+import type { StoredOperation } from './operation.ts'
 import type { AlertTrigger } from './trigger.ts'
 
 /** An alert that was answered 2xx: everything that its delivery needs, also where no row of it was written. */
 export interface QueuedAlert {
   /** As it was accepted. */
-  readonly operation: Operation
+  readonly operation: StoredOperation
   readonly trigger: AlertTrigger
   readonly backend: Backend
   readonly after?: Duration
@@ -19,6 +19,10 @@ export interface QueuedAlert {
   readonly correlationId: string
   /** ARM accepted, and the outcome could not be written down: nothing is to be sent again. */
   readonly sent?: SentOutcome
+  /** Of the request that brought the alert: W3C Trace Context, because a storage queue carries none. */
+  readonly traceparent?: string
+  /** It asks for the verdict on the operation, and for nothing else. What it says of times or evidence is not believed: it says nothing. */
+  readonly judges?: true
 }
 
 /** What is known of a reconnect that ARM accepted. */

@@ -21,7 +21,7 @@ const triggerOf = (request: HttpRequest) => ({ kind: 'webhook', webhook: printab
 export const alertReceive = httpFunction(
   { deadlineMs: ({ deadlineMs }) => Math.min(DEADLINE_MS, deadlineMs), trigger: triggerOf },
   async (invocation) => {
-    const { app, request, ids, deadline, audit } = invocation
+    const { app, request, ids, deadline, audit, auditEffect } = invocation
     if (request.method === 'OPTIONS') return shakeHands(invocation)
     const credentials = credentialsOf(request)
     const read = () => readBody(request, MAX_ALERT_BODY_BYTES)
@@ -33,7 +33,7 @@ export const alertReceive = httpFunction(
       checkMediaType: (format: string) =>
         checkMediaType(request.headers, format === 'event-grid' ? EVENT_TYPES : JSON_TYPES),
     }
-    const received = await receiveAlerts(post, { ...app.alertPorts, audit })
+    const received = await receiveAlerts(post, { ...app.alertPorts, audit, auditEffect })
     return toAlertsReply(received, ids.correlationId)
   },
 )

@@ -13,7 +13,7 @@ import { httpFunction } from './invocation.ts'
 /** `POST …/backends/{backendId}/reconnect`: ARM's own route (contract, section 3). */
 export const backendReconnect = httpFunction(
   { deadlineMs: ({ deadlineMs }) => deadlineMs - answerReserveMs(deadlineMs), trigger: () => ({ kind: 'http' }) },
-  async ({ app, request, ids, deadline, audit }) => {
+  async ({ app, request, ids, deadline, audit, auditEffect }) => {
     const { reconnectPorts, apiVersions, challenge, publicUrl, deadlineMs } = app
     const asked = {
       ids,
@@ -23,7 +23,7 @@ export const backendReconnect = httpFunction(
       credentials: readCredentials(request.headers),
       readCommand: () => readCommand(request, apiVersions),
     }
-    const decision = await reconnect(asked, { ...reconnectPorts, audit })
+    const decision = await reconnect(asked, { ...reconnectPorts, audit, auditEffect })
     return toReconnectReply(decision, { ids, challenge, publicUrl })
   },
 )

@@ -1,11 +1,14 @@
 import type { HttpRequest, InvocationContext } from '@azure/functions'
 import { toAuditEvent, toPauseEvent } from '../audit/to-audit-event.ts'
-import { writeAudit } from '../audit/write-audit.ts'
+import { writeAudit, writeEffect } from '../audit/write-audit.ts'
 import { composition, type App } from '../composition.ts'
 import { parseMessage } from '../delivery/message.ts'
+import { toEffectEvent } from '../audit/to-effect-event.ts'
 import type { DecisionFacts } from '../domain/decision.ts'
 import type { Failure } from '../domain/failure.ts'
 import type { PauseFacts } from '../domain/pause.ts'
+import type { EffectFacts } from '../domain/effect.ts'
+import { parseTraceparent } from '../domain/traceparent.ts'
 import type { Trigger } from '../domain/trigger.ts'
 import { toFailureReply } from '../http/failure-reply.ts'
 import type { Reply } from '../http/reply.ts'
@@ -23,6 +26,7 @@ export interface Invocation {
   readonly deadline: Deadline
   readonly audit: (facts: DecisionFacts) => void
   readonly auditPause: (facts: PauseFacts) => void
+  readonly auditEffect: (facts: EffectFacts) => void
 }
 
 export interface InvocationOptions {
@@ -33,8 +37,9 @@ export interface InvocationOptions {
 /** ids → configuration → deadline → story. With a bad configuration the answer is 503 and one audit event (contract, section 8). */
 export function httpFunction(options: InvocationOptions, story: (invocation: Invocation) => Promise<Reply>): Handle {
   return async (request, context) => {
-    const ids = readRequestIds(request.headers)
+    const ids = { ...readRequestIds(request.headers), ...traceOf(context) }
     const audit = auditTo(context)
+    const auditEffect = auditEffectTo(context)
     const app = composition()
     if (!app.ok) {
       const failure: Failure = { reason: 'configuration_invalid' }
@@ -43,7 +48,8 @@ export function httpFunction(options: InvocationOptions, story: (invocation: Inv
     }
     const deadline = createDeadline(app.value.clock, options.deadlineMs(app.value))
     try {
-      return await story({ app: app.value, request, ids, deadline, audit, auditPause: auditPauseTo(context) })
+      const auditPause = auditPauseTo(context)
+      return await story({ app: app.value, request, ids, deadline, audit, auditPause, auditEffect })
     } finally {
       deadline.dispose()
     }
@@ -87,4 +93,14 @@ function auditPauseTo(context: InvocationContext): (facts: PauseFacts) => void {
 
 export function auditTo(context: InvocationContext): (facts: DecisionFacts) => void {
   return (facts) => writeAudit(context, toAuditEvent(facts))
+}
+
+export function auditEffectTo(context: InvocationContext): (facts: EffectFacts) => void {
+  return (facts) => writeEffect(context, toEffectEvent(facts))
+}
+
+/** The host's own trace of this request, which Application Insights has: an inbound `traceparent` is already in it. */
+function traceOf({ traceContext }: InvocationContext): Pick<RequestIds, 'traceparent'> {
+  const traceparent = parseTraceparent(traceContext?.traceParent)
+  return traceparent === undefined ? {} : { traceparent }
 }

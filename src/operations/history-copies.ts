@@ -81,3 +81,26 @@ export function createHistoryCopies(store: Pick<HistoryStore, 'writeCopies'>, cl
     },
   }
 }
+
+const READ_ATTEMPTS = 3
+
+/** Copies an operation from its row, where only its id is at hand. Returns at once. What fails is left out: lists read an overdue verdict in the row. */
+export function createCopyAgain(
+  store: Pick<HistoryStore, 'readOperation'>,
+  copies: HistoryCopies,
+  clock: Clock,
+): (id: OperationId) => void {
+  async function copyAgain(id: OperationId): Promise<void> {
+    for (let attempt = 0; attempt < READ_ATTEMPTS; attempt += 1) {
+      if (attempt > 0) await clock.sleep(FIRST_RETRY_MS * attempt)
+      try {
+        const { value } = await store.readOperation(id)
+        if (value !== undefined) copies.write(value)
+        return
+      } catch (fault) {
+        if (!(fault instanceof StorageFault)) throw fault
+      }
+    }
+  }
+  return (id) => void copyAgain(id)
+}

@@ -5,7 +5,7 @@ import type { History, Listed } from '../reconnect/ports.ts'
 import { monthOf, partitionKeyOf } from '../storage/keys.ts'
 import type { HistoryStore, OperationRange } from '../storage/store.ts'
 import type { PageTokens, Position } from './page-token.ts'
-import { presentOperation } from './present-operation.ts'
+import { isVerdictLost, presentOperation } from './present-operation.ts'
 
 /** Older operations are not shown, and are removed (`docs/storage.md`). */
 export const RETENTION_MS = 90 * 86_400_000
@@ -21,7 +21,7 @@ const MIN_ROWS_PER_CALL = 100
 export function createHistory(store: HistoryStore, tokens: PageTokens, now: () => number): History {
   /** A copy may be late: what is not final is read again where it is true. */
   async function current(operation: StoredOperation): Promise<Operation> {
-    const row = operation.state === 'accepted' ? (await store.readOperation(operation.id)).value : undefined
+    const row = mayChange(operation, now()) ? (await store.readOperation(operation.id)).value : undefined
     return presentOperation(row ?? operation, now())
   }
 
@@ -60,10 +60,11 @@ export function createHistory(store: HistoryStore, tokens: PageTokens, now: () =
             if (calls >= MAX_CALLS) return page({ partition, after })
             rowsRead += 1
             after = rowKey
-            if (!matches(operation, query) || !mayRead(operation)) continue
-            if (operation.state === 'accepted') calls += 1
+            if (!matches(operation, query, now()) || !mayRead(operation)) continue
+            if (mayChange(operation, now())) calls += 1
             const shown = await current(operation)
             if (query.state !== undefined && shown.state !== query.state) continue
+            if (query.effect !== undefined && shown.effect?.verdict !== query.effect) continue
             operations.push(shown)
             if (operations.length === query.top) return page({ partition, after })
           }
@@ -73,6 +74,13 @@ export function createHistory(store: HistoryStore, tokens: PageTokens, now: () =
       return { kind: 'page', operations }
     },
   }
+}
+
+/** Whether the row may say more than this copy of it. A verdict is copied when it exists; one that is overdue was perhaps not. */
+function mayChange({ state, effect }: StoredOperation, nowEpochMs: number): boolean {
+  if (state === 'accepted') return true
+  const isOverdue = effect?.verdict === 'pending' && nowEpochMs >= Date.parse(effect.decideBy)
+  return isOverdue && !isVerdictLost(effect, nowEpochMs)
 }
 
 type Range = Pick<OperationRange, 'fromEpochMs' | 'toEpochMs'>
@@ -95,14 +103,14 @@ function partitionsOf({ backend }: OperationQuery, { fromEpochMs, toEpochMs }: R
   return months
 }
 
-/** Before the state is certain: a copy that says `accepted` may be any state by now. */
+/** Before state and verdict are certain: a copy that says `accepted` may be any state by now, and an overdue verdict may be any. */
 function matches(
   operation: StoredOperation,
   { serviceKey, state, alertId, alertRule, effect }: OperationQuery,
+  nowEpochMs: number,
 ): boolean {
   const { trigger } = operation
-  // No operation carries a verdict yet.
-  if (effect !== undefined) return false
+  if (effect !== undefined && operation.effect?.verdict !== effect && !mayChange(operation, nowEpochMs)) return false
   if (state !== undefined && operation.state !== state && operation.state !== 'accepted') return false
   if (serviceKey !== undefined && !foldAscii(operation.backend).startsWith(`${serviceKey}/backends/`)) return false
   if (alertId !== undefined && (trigger.kind !== 'webhook' || trigger.alertId !== alertId)) return false

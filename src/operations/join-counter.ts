@@ -1,3 +1,4 @@
+import { MAX_KNOWN_ALERTS, type KnownAlert } from '../domain/effect.ts'
 import type { OperationId } from '../domain/operation.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Log } from '../shared/log.ts'
@@ -9,16 +10,19 @@ const FLUSH_AFTER_MS = 1_000
 const MAX_COUNTED = 10_000
 
 /**
- * Counts the alerts that joined an operation without one of their own (`joinedCount`). Written in the background and in absolute numbers, so
- * that a repetition changes nothing. The number is for people: an instance that ends, or storage that is away, loses the latest counts.
+ * Counts the alerts that joined an operation without one of their own (`joinedCount`), and keeps which of them are known by a key: the
+ * reconnect has helped when all of them are resolved. Written in the background and in absolute numbers, so that a repetition changes nothing.
+ * An instance that ends, or storage that is away, loses the latest counts.
  */
 export function createJoinCounter(
   store: Pick<BackendStore, 'countJoined'>,
   clock: Clock,
   log: Log,
   instance: string,
-): (id: OperationId) => void {
+): (id: OperationId, alert?: KnownAlert) => void {
   const counts = new Map<OperationId, number>()
+  /** One more than can be known tells that there are more. */
+  const alerts = new Map<OperationId, Map<string, KnownAlert>>()
   const changed = new Set<OperationId>()
   let waiting = false
 
@@ -29,7 +33,7 @@ export function createJoinCounter(
     changed.clear()
     for (const [at, id] of ids.entries()) {
       try {
-        await store.countJoined(id, instance, counts.get(id) ?? 0)
+        await store.countJoined(id, instance, counts.get(id) ?? 0, [...(alerts.get(id)?.values() ?? [])])
       } catch (fault) {
         // The others would only fail too: all of them wait for the next alert.
         for (const left of ids.slice(at)) changed.add(left)
@@ -39,13 +43,24 @@ export function createJoinCounter(
     }
     for (const id of counts.keys()) {
       if (counts.size <= MAX_COUNTED) break
-      if (!changed.has(id)) counts.delete(id)
+      if (changed.has(id)) continue
+      counts.delete(id)
+      alerts.delete(id)
     }
     while (changed.size > MAX_COUNTED) changed.delete(changed.values().next().value as OperationId)
   }
 
-  return (id) => {
+  function know(id: OperationId, alert: KnownAlert): void {
+    const known = alerts.get(id) ?? new Map<string, KnownAlert>()
+    const before = known.get(alert.key)
+    const isLater = before !== undefined && alert.startedAtEpochMs > before.startedAtEpochMs
+    if (isLater || (before === undefined && known.size <= MAX_KNOWN_ALERTS)) known.set(alert.key, alert)
+    alerts.set(id, known)
+  }
+
+  return (id, alert) => {
     counts.set(id, (counts.get(id) ?? 0) + 1)
+    if (alert !== undefined) know(id, alert)
     changed.add(id)
     if (waiting) return
     waiting = true

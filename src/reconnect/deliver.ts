@@ -3,6 +3,15 @@ import { webhookCaller } from '../domain/caller.ts'
 import type { DecisionFacts } from '../domain/decision.ts'
 import { DEFAULT_AFTER_MS, type Duration } from '../domain/duration.ts'
 import { detailOf, type ArmFailure, type RecordedFailure } from '../domain/failure.ts'
+import {
+  pendingEffect,
+  unknownEffect,
+  type Decided,
+  type Effect,
+  type EffectFacts,
+  type EffectSettings,
+  type Watch,
+} from '../domain/effect.ts'
 import type { Mode } from '../domain/mode.ts'
 import { advance, type StoredOperation, type Transition } from '../domain/operation.ts'
 import type { QueuedAlert, SentOutcome } from '../domain/queued-alert.ts'
@@ -13,7 +22,9 @@ import { modeOfWebhook } from '../policy/webhook-mode.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { describeError } from '../shared/describe-error.ts'
-import { within } from '../shared/within.ts'
+import { TIMED_OUT, within } from '../shared/within.ts'
+import { MessageComesBack } from './message-comes-back.ts'
+import { MAX_HIDDEN_MS, originOf } from './judge-effect.ts'
 import { mayHaveActed } from './may-have-acted.ts'
 import { toPauseFacts } from './pause-facts.ts'
 import type {
@@ -28,8 +39,11 @@ import type {
   PauseFound,
   Pauses,
   RateLimiter,
+  RequestIds,
   RowEnd,
 } from './ports.ts'
+
+export { MessageComesBack }
 
 export interface DeliveryPorts {
   readonly grants: GrantIndex
@@ -45,17 +59,16 @@ export interface DeliveryPorts {
   readonly rateLimiter: RateLimiter
   readonly deliverWithin: Duration
   readonly limit: { readonly count: number; readonly window: string }
+  readonly notHelping: { readonly count: number }
+  /** How later notifications of each webhook of the policy are read. */
+  readonly effectSettings: ReadonlyMap<string, EffectSettings>
   /** Of ARM's API, for what alerts cause. */
   readonly apiVersion: string
   readonly describe: DescribeFailure
   readonly audit: (facts: DecisionFacts) => void
+  readonly auditEffect: (facts: EffectFacts) => void
   readonly clock: Clock
   readonly random: () => number
-}
-
-/** Thrown at the host after the audit event: it shows the same message again, and nothing was stored for it (invariant 7). */
-export class MessageComesBack extends Error {
-  override readonly name = 'MessageComesBack'
 }
 
 /** Retries within a request would spend ARM's budget unseen; a delivery is retried by the queue. A second POST follows a 401 only. */
@@ -65,6 +78,10 @@ const MAX_BUDGET_WAIT_MS = 1_000
 /** ARM's acceptance is written down within this time, else a message carries it. */
 const RECORD_WITHIN_MS = 8_000
 const OUTCOME_MESSAGE_DELAY_MS = 5_000
+/** The message of the verdict is stored before the reconnect is recorded; others wait for that, but no longer than this. */
+const ASK_WITHIN_MS = 2_000
+/** Behind `decideBy`, so that the clocks need not agree to the millisecond. */
+const ASK_AFTER_MS = 1_000
 /** A message whose storing was given up may appear so much later. */
 const LATE_MESSAGE_MS = 60_000
 /** As host.json says (`visibilityTimeout`): when a message is shown again that comes back. */
@@ -89,6 +106,7 @@ async function deliverOne(alert: QueuedAlert, deadline: Deadline, story: Story, 
   if (!permit.ok) return story.finish({ to: 'failed', error: ports.describe(permit.error) }, permit.error)
 
   const turn = await ports.coordinator.acquireForDelivery(permit.value, alert, deadline)
+  story.tellEffects(turn.decided)
   switch (turn.kind) {
     case 'already_done':
       return story.duplicate(turn.operation)
@@ -100,6 +118,10 @@ async function deliverOne(alert: QueuedAlert, deadline: Deadline, story: Story, 
       return story.finish({ to: 'joined', scheduled: turn.scheduled })
     case 'limit_reached': {
       const failure = { reason: 'loop_guard', ...ports.limit } as const
+      return story.finish({ to: 'exhausted', error: ports.describe(failure) }, failure)
+    }
+    case 'not_helping': {
+      const failure = { reason: 'not_helping', ...ports.notHelping } as const
       return story.finish({ to: 'exhausted', error: ports.describe(failure) }, failure)
     }
     case 'lease':
@@ -122,6 +144,7 @@ async function abandonOne(alert: QueuedAlert, deadline: Deadline, story: Story, 
   const permit = permitFor(alert, ports)
   if (!permit.ok) return story.finish({ to: 'failed', error: ports.describe(permit.error) }, permit.error)
   const turn = await ports.coordinator.acquireForDelivery(permit.value, alert, deadline)
+  story.tellEffects(turn.decided)
   switch (turn.kind) {
     case 'already_done':
       return story.duplicate(turn.operation)
@@ -132,6 +155,7 @@ async function abandonOne(alert: QueuedAlert, deadline: Deadline, story: Story, 
     case 'joined':
       return story.finish({ to: 'joined', scheduled: turn.scheduled })
     case 'limit_reached':
+    case 'not_helping':
     case 'lease': {
       const lease = turn.kind === 'lease' ? turn.lease : undefined
       const known = lease?.operation.error?.message ?? 'no earlier attempt left a reason'
@@ -173,7 +197,7 @@ async function sendUnder(
   if (waitMs > MAX_BUDGET_WAIT_MS) return story.retryLater(lease, { reason: 'write_budget_spent' }, undefined, waitMs)
   if (waitMs > 0) await clock.sleep(waitMs, deadline.signal)
 
-  const forwarded = await ports.forward(permit, { correlationId: alert.correlationId }, deadline, ONE_POST)
+  const forwarded = await ports.forward(permit, idsOf(alert), deadline, ONE_POST)
   const { result, retryAfterMs } = forwarded
   if (result.ok) return story.accepted(lease, forwarded, result.value.sentAtEpochMs + afterMsOf(alert))
   if (isOfSubscription(result.error)) rateLimiter.throttled(subscriptionId, retryAfterMs ?? 0)
@@ -182,12 +206,17 @@ async function sendUnder(
 
 /** A message that carries ARM's acceptance: nothing is sent, only written down. */
 async function recordSent(alert: QueuedAlert, sent: SentOutcome, story: Story, ports: DeliveryPorts): Promise<void> {
-  const change = { to: 'forwarded', dueEpochMs: sent.dueEpochMs, sent } as const
-  const end = await ports.coordinator.recordSent(alert.backend, alert.operation, sent, (operation) =>
-    advance(operation, change, ports.clock.now()),
-  )
+  const { coordinator, clock } = ports
+  const { dueEpochMs } = sent
+  const watch = toWatch(alert, dueEpochMs, ports)
+  const change = { to: 'forwarded', dueEpochMs, sent, effect: effectOf(dueEpochMs, watch, clock.now()) } as const
+  const toForwarded = (operation: StoredOperation): StoredOperation => advance(operation, change, clock.now())
+  const end = await coordinator.recordSent(alert.backend, alert.operation, sent, toForwarded, watch)
+  story.tellEffects(end.decided)
   switch (end.kind) {
     case 'recorded':
+      // The message of its verdict has come before there was a reconnect to judge.
+      if (watch !== undefined && clock.now() >= watch.decideByEpochMs) await story.askForVerdict(watch)
       return story.audit({ outcome: 'forwarded', operation: end.operation, sent })
     case 'already_done':
       return story.duplicate(end.operation)
@@ -214,6 +243,24 @@ function isOfSubscription(failure: ArmFailure): boolean {
   return failure.reason === 'arm_throttled' && failure.error.code !== 'ResourceRequestsThrottled'
 }
 
+function idsOf({ correlationId, traceparent }: QueuedAlert): RequestIds {
+  return { correlationId, ...(traceparent === undefined ? {} : { traceparent }) }
+}
+
+/** How the verdict is found on a reconnect that ARM accepted. Undefined: nothing will be known of it. */
+function toWatch(alert: QueuedAlert, dueEpochMs: number, { effectSettings }: DeliveryPorts): Watch | undefined {
+  const settings = effectSettings.get(alert.trigger.webhook)
+  if (settings === undefined || !settings.tells) return undefined
+  const { confirmWithinMs, settleMs, confirms } = settings
+  const { id: operationId } = alert.operation
+  const decideByEpochMs = dueEpochMs + confirmWithinMs
+  return { operationId, dueEpochMs, decideByEpochMs, settleMs, confirms, origin: originOf(alert), notices: [] }
+}
+
+function effectOf(dueEpochMs: number, watch: Watch | undefined, nowEpochMs: number): Effect {
+  return watch === undefined ? unknownEffect(dueEpochMs, nowEpochMs) : pendingEffect(dueEpochMs, watch.decideByEpochMs)
+}
+
 function afterMsOf({ after }: QueuedAlert): number {
   return after?.ms ?? DEFAULT_AFTER_MS
 }
@@ -227,6 +274,9 @@ interface Story {
   audit(facts: Facts): void
   /** What is known of pauses: the event names the pause that decides, or says that they could not be read. */
   heed(found: PauseFound): void
+  tellEffects(decided: readonly Decided[] | undefined): void
+  /** Stores the message that decides when the sender has been silent. False: it is not certain that it is stored. */
+  askForVerdict(watch: Watch): Promise<boolean>
   duplicate(operation: StoredOperation | undefined): void
   /** Ends the operation without a lease: nothing was sent for it here. */
   finish(change: Transition, failure?: RecordedFailure): Promise<void>
@@ -244,7 +294,7 @@ interface Story {
 function tell(alert: QueuedAlert, ports: DeliveryPorts): Story {
   const { operations, enqueue, describe, clock, deliverWithin } = ports
   const startedAtEpochMs = clock.now()
-  const { trigger, tries, generation, correlationId } = alert
+  const { trigger, tries, generation } = alert
   let heeded: Pick<DecisionFacts, 'pauseId' | 'pausesUnread'> = {}
 
   const story: Story = {
@@ -255,7 +305,7 @@ function tell(alert: QueuedAlert, ports: DeliveryPorts): Story {
         ...facts,
         ...heeded,
         mode: modeOf(alert, ports),
-        correlationId,
+        ...idsOf(alert),
         caller: webhookCaller(trigger.webhook),
         trigger,
         backend: alert.backend.resourceId,
@@ -272,6 +322,16 @@ function tell(alert: QueuedAlert, ports: DeliveryPorts): Story {
         story.audit({ outcome: 'failed', operation: alert.operation, failure, delayMs: COMES_BACK_AFTER_MS })
         throw new MessageComesBack('a defect of this app', { cause: error })
       }
+    },
+
+    tellEffects(decided = []) {
+      for (const one of decided) ports.auditEffect({ backend: alert.backend.resourceId, decided: one })
+    },
+
+    async askForVerdict({ decideByEpochMs }) {
+      const delayMs = Math.min(MAX_HIDDEN_MS, Math.max(0, decideByEpochMs - clock.now()) + ASK_AFTER_MS)
+      const stored = await within(enqueue({ ...alert, judges: true }, delayMs), ASK_WITHIN_MS, clock)
+      return stored !== TIMED_OUT && stored.ok
     },
 
     duplicate: (operation) => story.audit({ outcome: 'duplicate', operation: operation ?? alert.operation }),
@@ -306,8 +366,15 @@ function tell(alert: QueuedAlert, ports: DeliveryPorts): Story {
     },
 
     async accepted(lease, forwarded, dueEpochMs) {
-      const operation = advance(lease.operation, { to: 'forwarded', dueEpochMs, sent: forwarded }, clock.now())
-      const end = await within(lease.complete(operation, dueEpochMs), RECORD_WITHIN_MS, clock)
+      const watch = toWatch(alert, dueEpochMs, ports)
+      const effect = effectOf(dueEpochMs, watch, clock.now())
+      const change = { to: 'forwarded', dueEpochMs, sent: forwarded, effect } as const
+      const operation = advance(lease.operation, change, clock.now())
+      // The message first, so that no reconnect is recorded whose verdict nothing would ask for.
+      const asked = watch === undefined || (await story.askForVerdict(watch))
+      const end = await within(lease.complete(operation, dueEpochMs, watch), RECORD_WITHIN_MS, clock)
+      story.tellEffects(lease.decided())
+      if (watch !== undefined && !asked) await story.askForVerdict(watch)
       const recorded = end === 'recorded'
       // Nothing is to be sent again: a message carries what could not be written (invariant 6).
       const { attempts, ambiguous, arm } = forwarded

@@ -1,6 +1,7 @@
 import type { WebhookConfig } from '../config/config.ts'
 import type { Backend } from '../domain/backend-id.ts'
 import type { Caller } from '../domain/caller.ts'
+import type { Decided, Firing, Notice, Watch, WatchOrigin } from '../domain/effect.ts'
 import type { ArmFailure, AuthenticationFailure, RecordedFailure } from '../domain/failure.ts'
 import type { Operation, OperationError, OperationId, Scheduled, StoredOperation } from '../domain/operation.ts'
 import type { OperationQuery } from '../domain/operation-query.ts'
@@ -48,22 +49,34 @@ export interface Coordinator {
     begun: Operation,
     sent: SentOutcome,
     change: (operation: StoredOperation) => StoredOperation,
-  ): Promise<RowEnd>
+    watch: Watch | undefined,
+  ): Promise<RowEnd & WithVerdicts>
   /** For a dry run: what `acquireForRequest` would do now. Changes nothing. */
   look(permit: AuthorizedReconnect, sinceEpochMs: number, deadline: Deadline): Promise<LookedAt>
 }
 
-export type RequestTurn =
+/** Verdicts on earlier reconnects of the backend that exist now; each is told once, here. */
+export interface WithVerdicts {
+  readonly decided?: readonly Decided[]
+}
+
+export type RequestTurn = WithVerdicts & RequestTurnKind
+
+type RequestTurnKind =
   | { readonly kind: 'lease'; readonly lease: Lease }
   /** A reconnect that ARM accepted covers this request. */
   | { readonly kind: 'joined'; readonly scheduled: Scheduled }
   /** Another request for the backend was in flight until the time ran out. */
   | { readonly kind: 'busy' }
 
-export type DeliveryTurn =
-  | RequestTurn
+export type DeliveryTurn = WithVerdicts & DeliveryTurnKind
+
+type DeliveryTurnKind =
+  | RequestTurnKind
   /** Alerts have had this backend reconnected as often as they may. */
   | { readonly kind: 'limit_reached' }
+  /** So many reconnects in a row did not help that alerts have no further one. */
+  | { readonly kind: 'not_helping' }
   /** The operation has ended, or a later message stands for it. */
   | { readonly kind: 'already_done'; readonly operation: StoredOperation | undefined }
   | { readonly kind: 'storage_unavailable'; readonly detail: string }
@@ -74,10 +87,12 @@ export interface Lease {
   readonly ownerToken: string
   /** The operation as it was written with the lease. */
   readonly operation: StoredOperation
-  /** ARM accepted. */
-  complete(operation: StoredOperation, dueEpochMs: number): Promise<LeaseEnd>
+  /** ARM accepted. `watch`: how its verdict is found; absent where none can be. */
+  complete(operation: StoredOperation, dueEpochMs: number, watch?: Watch): Promise<LeaseEnd>
   /** ARM refused, or nothing was sent, or the outcome is unknown (`mayHaveActed`): the previous schedule stays. */
   release(operation: StoredOperation, facts: { readonly mayHaveActed: boolean }): Promise<LeaseEnd>
+  /** Verdicts on earlier reconnects that exist since `complete` was recorded. Called once. */
+  decided(): readonly Decided[]
   /** Lets the next request of this process go ahead. Does nothing after `complete` or `release`. */
   leave(): void
 }
@@ -187,9 +202,39 @@ export interface AlertBatches {
   accept(
     permit: AuthorizedReconnect,
     trigger: AlertTrigger,
-    put: (operation: Operation) => Promise<Result<void, string>>,
+    firing: Firing | undefined,
+    put: (operation: StoredOperation) => Promise<Result<void, string>>,
   ): Promise<Acceptance>
 }
+
+/** Verdicts from later notifications and from time (contract, section 12). */
+export interface Effects {
+  /**
+   * Keeps a notification that is about a watched reconnect of the backend, and decides where it can. One call to storage where nothing is
+   * watched. `not_kept`: storage failed, and the notification is lost as evidence.
+   */
+  notice(backend: Backend, notice: Notice): Promise<Noticed>
+  /** Decides what the slot's own times and notices allow. Rejects with a StorageFault while storage is away. */
+  judge(backend: Backend, id: OperationId, origin: WatchOrigin): Promise<Judged>
+}
+
+export type Noticed =
+  | { readonly kind: 'not_watched' }
+  | { readonly kind: 'not_kept'; readonly detail: string }
+  /** `looks`: reconnects that can be decided at these times, before their own messages come. */
+  | { readonly kind: 'kept'; readonly decided: readonly Decided[]; readonly looks: readonly Look[] }
+
+export interface Look {
+  readonly watch: Watch
+  readonly atEpochMs: number
+}
+
+export type Judged =
+  | { readonly kind: 'decided'; readonly decided: readonly Decided[] }
+  /** The slot says that it is too early. */
+  | { readonly kind: 'early'; readonly lookAtEpochMs: number }
+  /** There is a verdict already, or the operation was never accepted by ARM. */
+  | { readonly kind: 'nothing_open' }
 
 export type Acceptance =
   | { readonly kind: 'accepted'; readonly operation: Operation; readonly recorded: boolean }
@@ -233,6 +278,8 @@ export type DescribeFailure = (failure: RecordedFailure) => OperationError
 export interface RequestIds {
   readonly correlationId: string
   readonly clientRequestId?: string
+  /** W3C Trace Context, of the request that was accepted. It travels to ARM and with the alert (`domain/traceparent.ts`). */
+  readonly traceparent?: string
 }
 
 /** What came of asking ARM, and how often it was asked. */

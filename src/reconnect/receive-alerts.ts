@@ -3,6 +3,7 @@ import { parsePayload } from '../alerts/parse-payload.ts'
 import { readAlerts, type AlertFormat } from '../alerts/read-alerts.ts'
 import type { DecisionFacts } from '../domain/decision.ts'
 import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
+import type { EffectFacts, Firing } from '../domain/effect.ts'
 import {
   detailOf,
   faultOf,
@@ -22,12 +23,15 @@ import { modeOfWebhook } from '../policy/webhook-mode.ts'
 import type { Clock } from '../shared/clock.ts'
 import { describeError } from '../shared/describe-error.ts'
 import { err, ok, type Result } from '../shared/result.ts'
+import { toFiring } from './alert-evidence.ts'
 import { areAllDenied, judgeAlert } from './judge-alert.ts'
+import { notice } from './notice.ts'
 import { toPauseFacts } from './pause-facts.ts'
 import type {
   AlertBatches,
   DeliveryLog,
   DescribeFailure,
+  Effects,
   Enqueue,
   OperationLog,
   Pauses,
@@ -53,12 +57,14 @@ export interface AlertPorts {
   readonly batches: AlertBatches
   readonly pauses: Pick<Pauses, 'find'>
   readonly deliveries: Pick<DeliveryLog, 'note'>
+  readonly effects: Effects
   readonly createOperationId: (backendKey: string, epochMs: number) => OperationId
   readonly enqueue: Enqueue
   readonly describe: DescribeFailure
   /** Of ARM's API, for what alerts cause. */
   readonly apiVersion: string
   readonly audit: (facts: DecisionFacts) => void
+  readonly auditEffect: (facts: EffectFacts) => void
   readonly clock: Clock
 }
 
@@ -79,7 +85,7 @@ export type Received =
 const AT_ONCE = 64
 
 /** Everything of an event but what is the same for the whole request. */
-type Facts = Omit<DecisionFacts, 'correlationId' | 'clientRequestId' | 'durationMs'>
+type Facts = Omit<DecisionFacts, 'correlationId' | 'clientRequestId' | 'traceparent' | 'durationMs'>
 
 /**
  * Accepts what a sender posts. A payload that is refused, empty or a handshake ends in one audit event; otherwise each alert ends in one of its
@@ -145,7 +151,7 @@ interface Taken {
 /** firing, matched, granted → mode → stored durably. */
 async function accept(
   alert: Alert,
-  { webhook, caller }: VerifiedPost,
+  { webhook, caller }: Pick<VerifiedPost, 'webhook' | 'caller'>,
   ids: RequestIds,
   ports: AlertPorts,
 ): Promise<Taken> {
@@ -153,9 +159,15 @@ async function accept(
   switch (judged.kind) {
     case 'resolved': {
       const backend = judged.backend?.resourceId
+      // Whatever comes of it, the sender is told the same.
+      const detail = judged.backend && (await notice(alert, judged.backend, { webhook, caller }, ports))
       return {
         answer: { backend: backend ?? null, outcome: 'resolved' },
-        facts: { outcome: 'resolved', ...(backend === undefined ? {} : { backend }) },
+        facts: {
+          outcome: 'resolved',
+          ...(backend === undefined ? {} : { backend }),
+          ...(detail === undefined ? {} : { detail }),
+        },
       }
     }
     case 'unmatched': {
@@ -198,7 +210,9 @@ async function accept(
       facts: { outcome: 'paused', backend: backend.resourceId, ...heeded },
     }
   }
-  const taken = await (mode === 'on' ? store(permit, trigger, ids, ports) : note(permit, trigger, mode, ports))
+  const taken = await (mode === 'on'
+    ? store(permit, trigger, toFiring(alert, webhook, ports.clock.now()), ids, ports)
+    : note(permit, trigger, mode, ports))
   return { ...taken, facts: { ...taken.facts, ...heeded } }
 }
 
@@ -232,12 +246,13 @@ function noteUnacted(
 async function store(
   permit: AuthorizedReconnect,
   trigger: AlertTrigger,
+  firing: Firing | undefined,
   ids: RequestIds,
   { batches, enqueue }: AlertPorts,
 ): Promise<Taken> {
   const { backend, after } = permit.command
   const { resourceId } = backend
-  const acceptance = await batches.accept(permit, trigger, (operation) =>
+  const acceptance = await batches.accept(permit, trigger, firing, (operation) =>
     enqueue({
       operation,
       trigger,
@@ -247,6 +262,7 @@ async function store(
       generation: 0,
       tries: 0,
       correlationId: ids.correlationId,
+      ...(ids.traceparent === undefined ? {} : { traceparent: ids.traceparent }),
     }),
   )
   switch (acceptance.kind) {
@@ -270,7 +286,7 @@ async function store(
           outcome: isExhausted ? 'exhausted' : 'accepted',
           operation: operation.id,
           reason: isExhausted
-            ? 'The limit for alert-triggered reconnects of this backend was reached a moment ago; nothing is sent.'
+            ? (operation.error?.message ?? 'This backend had its last reconnect for alerts; nothing is sent.')
             : 'covered by the operation of an earlier alert',
         },
         facts: { outcome: isExhausted ? 'exhausted' : 'joined', backend: resourceId, operation, joined: operation.id },

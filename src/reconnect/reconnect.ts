@@ -1,6 +1,7 @@
 import type { Caller } from '../domain/caller.ts'
 import type { ReconnectCommand } from '../domain/command.ts'
 import type { DecisionFacts, Outcome } from '../domain/decision.ts'
+import { unknownEffect, type Decided, type EffectFacts } from '../domain/effect.ts'
 import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
 import { faultOf, type Failure, type RequestFailure } from '../domain/failure.ts'
 import type { Mode } from '../domain/mode.ts'
@@ -38,6 +39,7 @@ export interface ReconnectPorts {
   readonly forward: Forward
   readonly describe: DescribeFailure
   readonly audit: (facts: DecisionFacts) => void
+  readonly auditEffect: (facts: EffectFacts) => void
   readonly clock: Clock
 }
 
@@ -101,6 +103,7 @@ async function carryOut(
     }
 
     const turn = await ports.coordinator.acquireForRequest(permit, operation, request.deadline)
+    tellEffects(turn.decided, permit, ports)
     switch (turn.kind) {
       case 'busy': {
         const failure: Failure = { reason: 'in_flight_elsewhere' }
@@ -126,20 +129,23 @@ async function sendUnder(
   lease: Lease,
   permit: AuthorizedReconnect,
   request: ReconnectRequest,
-  { forward, describe, clock }: ReconnectPorts,
+  ports: ReconnectPorts,
 ): Promise<Decision> {
+  const { forward, describe, clock } = ports
   try {
     const forwarded = await forward(permit, request.ids, request.deadline)
     const { result, arm } = forwarded
     const dueEpochMs = result.ok ? result.value.sentAtEpochMs + afterMsOf(permit) : 0
+    const effect = unknownEffect(dueEpochMs, clock.now())
     const operation = result.ok
-      ? advance(lease.operation, { to: 'forwarded', dueEpochMs, sent: forwarded }, clock.now())
+      ? advance(lease.operation, { to: 'forwarded', dueEpochMs, sent: forwarded, effect }, clock.now())
       : advance(lease.operation, { to: 'failed', error: describe(result.error), sent: forwarded }, clock.now())
     const written = result.ok
       ? lease.complete(operation, dueEpochMs)
       : lease.release(operation, { mayHaveActed: mayHaveActed(forwarded) })
     // A write that is not done in time may still be applied; the caller does not wait for it.
     const end = await within(written, remainingMs(request), clock)
+    tellEffects(lease.decided(), permit, ports)
     return {
       noted: { operation, recorded: end !== TIMED_OUT && end === 'recorded' },
       forwarded,
@@ -149,6 +155,15 @@ async function sendUnder(
   } finally {
     lease.leave()
   }
+}
+
+/** Verdicts on reconnects for alerts that this request has superseded, or found overdue. */
+function tellEffects(
+  decided: readonly Decided[] | undefined,
+  { command }: AuthorizedReconnect,
+  { auditEffect }: ReconnectPorts,
+): void {
+  for (const one of decided ?? []) auditEffect({ backend: command.backend.resourceId, decided: one })
 }
 
 function refuse(failure: Failure, known: Pick<Decision, 'caller' | 'command'> = {}): Refused {

@@ -1,5 +1,6 @@
 import type { OperationId, StoredOperation } from '../domain/operation.ts'
 import type { Slot } from '../coordination/slot.ts'
+import type { Decided, KnownAlert } from '../domain/effect.ts'
 
 /** A row as it was read, with the ETag that a compare-and-set needs. Without `etag` there was no row. */
 export interface Versioned<T> {
@@ -11,6 +12,11 @@ export interface Versioned<T> {
 export interface Commit {
   readonly slot?: { readonly from: Versioned<Slot>; readonly to: Slot }
   readonly operation?: { readonly from: Versioned<unknown>; readonly to: StoredOperation }
+  /**
+   * Verdicts on other operations. Each is a column of its operation's row that nothing else writes, so no version is compared: the slot's
+   * version decides. They never make a commit conflict, also where a row is missing.
+   */
+  readonly verdicts?: readonly Pick<Decided, 'operationId' | 'effect'>[]
 }
 
 /** `conflict`: another change was first, or this one was applied before and its answer was lost. */
@@ -50,8 +56,11 @@ export interface BackendStore {
   commit(partitionKey: string, commit: Commit): Promise<Committed>
   /** Writes operations of one backend under ids that only this process writes: at most {@link MAX_BATCH}, repeatable. */
   writeOperations(partitionKey: string, operations: readonly StoredOperation[]): Promise<void>
-  /** So many alerts in all have joined this operation through this instance. Without a row nothing is counted. */
-  countJoined(id: OperationId, instance: string, count: number): Promise<void>
+  /**
+   * So many alerts in all have joined this operation through this instance, and these of them are known by a key: at most
+   * {@link MAX_KNOWN_ALERTS} and one. Without a row nothing is counted.
+   */
+  countJoined(id: OperationId, instance: string, count: number, alerts?: readonly KnownAlert[]): Promise<void>
 }
 
 /** Operations as they are looked up afterwards. */

@@ -1,6 +1,14 @@
 import type { TransactionAction } from '@azure/data-tables'
-import { fromSlotRow, SLOT_ROW_KEY, toOperationRow, toSlotRow, fromOperationRow, joinedColumn } from './rows.ts'
-import type { OperationRow } from './rows.ts'
+import {
+  fromOperationRow,
+  fromSlotRow,
+  SLOT_ROW_KEY,
+  toEffectColumn,
+  toJoinedColumns,
+  toOperationRow,
+  toSlotRow,
+  type OperationRow,
+} from './rows.ts'
 import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from './keys.ts'
 import { isEmpty } from '../coordination/slot.ts'
 import {
@@ -25,17 +33,19 @@ export function createTableStore({ open, clock }: TableCallOptions): Store {
   const call = createTableCalls({ open, clock })
 
   /** A single change needs no transaction. Both ways answer with the new ETags by row key. */
-  async function writeOne({ row, mode, etag }: RowChange): Promise<Etags> {
-    const answer = await call(backends, (table, options) =>
-      etag === undefined ? table.createEntity(row, options) : table.updateEntity(row, mode, { ...options, etag }),
-    )
+  async function writeOne({ row, mode, etag, isColumn }: RowChange): Promise<Etags> {
+    const answer = await call(backends, (table, options) => {
+      if (isColumn) return table.upsertEntity(row, mode, options)
+      return etag === undefined ? table.createEntity(row, options) : table.updateEntity(row, mode, { ...options, etag })
+    })
     return new Map([[row.rowKey, answer.etag]])
   }
 
   async function writeTogether(changes: readonly RowChange[]): Promise<Etags> {
-    const actions = changes.map(({ row, mode, etag }) =>
-      etag === undefined ? ['create', row] : ['update', row, mode, { etag }],
-    ) as TransactionAction[]
+    const actions = changes.map(({ row, mode, etag, isColumn }) => {
+      if (isColumn) return ['upsert', row, mode]
+      return etag === undefined ? ['create', row] : ['update', row, mode, { etag }]
+    }) as TransactionAction[]
     const answer = await call(backends, (table, options) => table.submitTransaction(actions, options))
     return new Map(changes.map(({ row: { rowKey } }) => [rowKey, answer.getResponseForEntity(rowKey)?.etag?.trim()]))
   }
@@ -72,8 +82,10 @@ export function createTableStore({ open, clock }: TableCallOptions): Store {
         // A page may be short or empty although there is more ("Query timeout and pagination"): the token tells.
         const rows = page as readonly (OperationRow & { rowKey: string })[]
         const more = (page as { continuationToken?: string }).continuationToken !== undefined
-        if (rows.length > 0 || !more)
-          return { rows: rows.map((row) => ({ rowKey: row.rowKey, operation: fromOperationRow(row) })), more }
+        if (rows.length > 0 || !more) {
+          const read = rows.map((row) => ({ rowKey: row.rowKey, operation: fromOperationRow(row) }))
+          return { rows: read.filter((row): row is PageRow => row.operation !== undefined), more }
+        }
       }
       return { rows: [], more: false }
     }
@@ -122,18 +134,18 @@ export function createTableStore({ open, clock }: TableCallOptions): Store {
         operations.map((operation) => toOperationRow(historyKeysOf(operation.id), operation)),
       ),
 
-    async countJoined(id, instance, count) {
-      const column = { [joinedColumn(instance)]: count }
+    async countJoined(id, instance, count, alerts) {
       const { partitionKey, rowKey } = operationKeysOf(id)
-      const add = (choose: Choose, keys: { partitionKey: string; rowKey: string }): Promise<unknown> =>
-        // The column is this instance's own: no version is compared.
+      type Keys = { readonly partitionKey: string; readonly rowKey: string }
+      const add = (choose: Choose, keys: Keys, columns: Readonly<Record<string, unknown>>): Promise<unknown> =>
+        // The columns are this instance's own: no version is compared.
         unlessMissing(
           call(choose, (table, limits) =>
-            table.updateEntity({ ...keys, ...column }, 'Merge', { ...limits, etag: '*' }),
+            table.updateEntity({ ...keys, ...columns }, 'Merge', { ...limits, etag: '*' }),
           ),
         )
-      await add(backends, { partitionKey, rowKey })
-      await add(history, historyKeysOf(id))
+      await add(backends, { partitionKey, rowKey }, toJoinedColumns(instance, count, alerts))
+      await add(history, historyKeysOf(id), toJoinedColumns(instance, count))
     },
 
     listBackend: (partitionKey, range) => list(backends, filterOf(partitionKey, 'op-', range), range.top),
@@ -203,6 +215,7 @@ const CONFLICTS: ReadonlySet<number | undefined> = new Set([404, 409, 412])
 const backends: Choose = (tables) => tables.backends
 const history: Choose = (tables) => tables.history
 
+type PageRow = OperationPage['rows'][number]
 type Etags = ReadonlyMap<string, string | undefined>
 
 interface RowChange {
@@ -210,15 +223,26 @@ interface RowChange {
   readonly mode: 'Replace' | 'Merge'
   /** Undefined: there must be no row yet. */
   readonly etag: string | undefined
+  /** Columns that nothing else writes, in a row of whatever version. */
+  readonly isColumn?: true
 }
 
-function toChanges(partitionKey: string, { slot, operation }: Commit): RowChange[] {
+function toChanges(partitionKey: string, { slot, operation, verdicts = [] }: Commit): RowChange[] {
   const changes: RowChange[] = []
   if (slot !== undefined) changes.push({ row: toSlotRow(partitionKey, slot.to), mode: 'Replace', etag: slot.from.etag })
   if (operation !== undefined) {
     const row = toOperationRow(operationKeysOf(operation.to.id), operation.to)
     // Merged: the columns stay in which instances count joined alerts.
     changes.push({ row, mode: 'Merge', etag: operation.from.etag })
+  }
+  for (const { operationId, effect } of verdicts) {
+    const { rowKey } = operationKeysOf(operationId)
+    changes.push({
+      row: { partitionKey, rowKey, ...toEffectColumn(effect) },
+      mode: 'Merge',
+      etag: undefined,
+      isColumn: true,
+    })
   }
   return changes
 }

@@ -1,10 +1,12 @@
 import { createAlertBatches } from '../../src/coordination/alert-batch.ts'
+import { createEffects } from '../../src/coordination/effects.ts'
 import { createCoordinator, createSlotBreaker } from '../../src/coordination/coordinator.ts'
 import type { WebhookConfig } from '../../src/config/config.ts'
 import { createDeliveryQueue } from '../../src/delivery/delivery-queue.ts'
 import { parseMessage } from '../../src/delivery/message.ts'
 import { createRateLimiter } from '../../src/delivery/rate-limiter.ts'
 import { webhookCaller } from '../../src/domain/caller.ts'
+import type { EffectFacts } from '../../src/domain/effect.ts'
 import type { DecisionFacts } from '../../src/domain/decision.ts'
 import { DEFAULT_AFTER_MS } from '../../src/domain/duration.ts'
 import type { ArmFailure } from '../../src/domain/failure.ts'
@@ -12,17 +14,20 @@ import type { OperationId } from '../../src/domain/operation.ts'
 import type { QueuedAlert } from '../../src/domain/queued-alert.ts'
 import { parseScope } from '../../src/domain/scope.ts'
 import { createJoinCounter } from '../../src/operations/join-counter.ts'
-import { createHistoryCopies } from '../../src/operations/history-copies.ts'
+import { createCopyAgain, createHistoryCopies } from '../../src/operations/history-copies.ts'
 import { createOperationLog } from '../../src/operations/operation-log.ts'
+import { effectSettingsOf } from '../../src/policy/effect-settings.ts'
 import { createGrantIndex } from '../../src/policy/grant-index.ts'
 import { abandon, deliver, MessageComesBack, type DeliveryPorts } from '../../src/reconnect/deliver.ts'
+import { judgeEffect } from '../../src/reconnect/judge-effect.ts'
+import { reconnect } from '../../src/reconnect/reconnect.ts'
 import type { Forward, Forwarded } from '../../src/reconnect/ports.ts'
 import { receiveAlerts, type AlertAnswer, type AlertPorts } from '../../src/reconnect/receive-alerts.ts'
 import type { Clock } from '../../src/shared/clock.ts'
 import { err, ok } from '../../src/shared/result.ts'
 import { createOperationId } from '../../src/storage/keys.ts'
 import type { Store } from '../../src/storage/store.ts'
-import { A_LIMIT, aBackend, aDuration, aPrincipal, IDS, PARTS } from './builders.ts'
+import { A_LIMIT, aBackend, aCaller, aCommand, aDuration, aPrincipal, IDS, PARTS, someGrants } from './builders.ts'
 import { START_EPOCH_MS } from './fake-clock.ts'
 import { NO_DELIVERIES, NO_PAUSES } from './no-pauses.ts'
 import { createSimulatedQueue, type QueueWeather, type SimulatedQueue } from './simulated-queue.ts'
@@ -50,6 +55,9 @@ export interface AlertClimate {
   readonly deliverWithin: string
   /** What alerts ask for; absent: the default of two minutes. */
   readonly after?: string
+  /** Webhooks besides `w`, which is a generic one: their format, `effect` and so on. */
+  readonly webhooks?: Readonly<Record<string, Partial<WebhookConfig>>>
+  readonly notHelping?: number
 }
 
 export const CALM_QUEUE: QueueWeather = { refused: 0, lost: 0, again: 0, twice: 0, latencyMs: 30 }
@@ -89,6 +97,8 @@ export interface AlertWorld {
   readonly queue: SimulatedQueue
   readonly posts: readonly Post[]
   readonly events: readonly DecisionFacts[]
+  /** Every audit event of a verdict. */
+  readonly verdicts: readonly EffectFacts[]
   readonly held: readonly Held[]
   /** Alerts that a sender has given up, having heard nothing good of them. */
   readonly givenUp: readonly string[]
@@ -96,6 +106,10 @@ export interface AlertWorld {
   readonly deaths: () => number
   /** A sender's alert, repeated as an action group does until it is answered 2xx. */
   post(backendId: string, afterMs: number, subscriptionId?: string): void
+  /** What any sender posts, made when it is sent. It is repeated as well, and nothing is recorded as held. */
+  tell(webhook: string, afterMs: number, body: (nowEpochMs: number) => unknown): void
+  /** A reconnect by a person, through any instance. */
+  reconnect(backendId: string, afterMs: number, change?: { readonly force?: boolean }): void
 }
 
 const DEADLINE_MS = 30_000
@@ -111,7 +125,8 @@ export const OTHER_SUBSCRIPTION = '99999999-0000-4000-8000-000000000000'
 
 interface Instance {
   dead: boolean
-  readonly receive: (backend: string) => Promise<readonly AlertAnswer[] | undefined>
+  readonly receive: (webhook: string, body: unknown) => Promise<readonly AlertAnswer[] | undefined>
+  readonly reconnect: (backendId: string, force: boolean) => Promise<unknown>
 }
 
 export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorld {
@@ -125,11 +140,24 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
   const queue = createSimulatedQueue(simulation, () => climate.queue(sinceStartMs()))
   const posts: Post[] = []
   const events: DecisionFacts[] = []
+  const verdicts: EffectFacts[] = []
   const held: Held[] = []
   const givenUp: string[] = []
   const defects: unknown[] = []
   const instances: Instance[] = []
-  const after = climate.after === undefined ? undefined : aDuration(climate.after)
+  const after = climate.after === undefined ? {} : { after: climate.after }
+  const webhooks = new Map(
+    Object.entries({ w: { format: 'generic' as const }, ...climate.webhooks }).map(([name, webhook]) => [
+      name,
+      {
+        name,
+        authentication: { type: 'bearer', secret: 'S' },
+        secrets: ['x'],
+        ...after,
+        ...webhook,
+      } as WebhookConfig,
+    ]),
+  )
   let started = 0
   let deaths = 0
   let lastPostMs = 0
@@ -170,7 +198,7 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
 
   function startInstance(): Instance {
     const number = started++
-    const instance: Instance = { dead: false, receive }
+    const instance: Instance = { dead: false, receive, reconnect: reconnectAs }
     const dead = (): boolean => instance.dead
     const clock = simulation.clock((simulation.random() - 0.5) * 2 * climate.skewMs, dead)
     const store = shared.connect(number, dead)
@@ -179,16 +207,34 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
     const copy = copies.write
     const limit = { ...A_LIMIT, count: climate.limit }
     const { random } = simulation
-    const coordinator = createCoordinator({ store, breaker, clock, deadlineMs: DEADLINE_MS, limit, copy, random })
+    const copyAgain = createCopyAgain(store, copies, clock)
+    const notHelping = { count: climate.notHelping ?? 3 }
+    const coordinator = createCoordinator({
+      store,
+      breaker,
+      clock,
+      deadlineMs: DEADLINE_MS,
+      limit,
+      notHelpingLimit: notHelping.count,
+      copy,
+      copyAgain,
+      random,
+    })
+    const effects = createEffects({ store, breaker, clock, copyAgain, random })
     const operations = createOperationLog({ store, breaker, clock, copy })
     const deliverWithin = aDuration(climate.deliverWithin)
     const countJoined = createJoinCounter(store, clock, SILENT, String(number))
     const client = queue.connect(dead)
     const grants = createGrantIndex(
-      [PARTS.subscriptionId, OTHER_SUBSCRIPTION].map((subscriptionId, index) => {
+      [PARTS.subscriptionId, OTHER_SUBSCRIPTION].flatMap((subscriptionId, index) => {
         const scope = parseScope(`/subscriptions/${subscriptionId}`)
         if (!scope.ok) throw new TypeError('the scope of the world is none')
-        return { index, principal: aPrincipal('webhook:w'), scope: scope.value, actions: ['reconnect'] }
+        return [...webhooks.keys()].map((name) => ({
+          index,
+          principal: aPrincipal(`webhook:${name}`),
+          scope: scope.value,
+          actions: ['reconnect' as const],
+        }))
       }),
     )
     const messages = createDeliveryQueue({ open: () => Promise.resolve(client), clock })
@@ -197,6 +243,7 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       message: more.error?.message ?? reason,
     })
     const audit = (facts: DecisionFacts): void => void (dead() || events.push(facts))
+    const auditEffect = (facts: EffectFacts): void => void (dead() || verdicts.push(facts))
     const common = {
       grants,
       mode: 'on',
@@ -205,6 +252,7 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       describe,
       clock,
       audit,
+      auditEffect,
       apiVersion: '2024-05-01',
     } as const
     const alertPorts: AlertPorts = {
@@ -212,11 +260,14 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       deliveries: NO_DELIVERIES,
       createOperationId,
       enqueue: messages.accept,
+      effects,
       batches: createAlertBatches({ store, breaker, clock, deliverWithinMs: deliverWithin.ms, copy, countJoined }),
     }
     const deliveryPorts: DeliveryPorts = {
       ...common,
-      webhooks: new Map([['w', {}]]),
+      webhooks,
+      notHelping,
+      effectSettings: new Map([...webhooks].map(([name, webhook]) => [name, effectSettingsOf(webhook)])),
       coordinator,
       enqueue: messages.retry,
       forward: createForward(clock),
@@ -225,24 +276,14 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       limit,
       random,
     }
-    const webhook = {
-      name: 'w',
-      format: 'generic',
-      authentication: { type: 'bearer', secret: 'S' },
-      secrets: ['x'],
-      ...(after === undefined ? {} : { after: after.text }),
-    } as unknown as WebhookConfig
-
-    async function receive(backend: string): Promise<readonly AlertAnswer[] | undefined> {
-      const verified = {
-        webhook,
-        caller: webhookCaller('w'),
-        body: Buffer.from(JSON.stringify({ backends: [backend] })),
-      }
+    async function receive(name: string, body: unknown): Promise<readonly AlertAnswer[] | undefined> {
+      const webhook = webhooks.get(name)
+      if (webhook === undefined) throw new TypeError(`there is no webhook '${name}'`)
+      const verified = { webhook, caller: webhookCaller(name), body: Buffer.from(JSON.stringify(body)) }
       const received = await receiveAlerts(
         {
           ids: IDS,
-          webhookName: 'w',
+          webhookName: name,
           checkFraming: () => ok(undefined),
           verify: () => Promise.resolve(ok(verified)),
           checkMediaType: () => ok(undefined),
@@ -252,11 +293,34 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       return received.ok && received.value.kind === 'alerts' ? received.value.alerts : undefined
     }
 
+    function reconnectAs(backendId: string, force: boolean): Promise<unknown> {
+      const { authenticated, grants: granted } = aPerson()
+      return reconnect(
+        {
+          ids: IDS,
+          checkFraming: () => ok(undefined),
+          credentials: {} as never,
+          readCommand: () => Promise.resolve(ok(aCommand({ backend: aBackend({ backendId }), force }))),
+          deadline: simulation.deadline(DEADLINE_MS),
+          recordWithinMs: 1_000,
+        },
+        {
+          ...common,
+          grants: granted,
+          authenticate: () => Promise.resolve(ok(authenticated)),
+          coordinator,
+          createOperationId,
+          forward: createForward(clock),
+        },
+      )
+    }
+
     async function handle(message: unknown, story: typeof deliver): Promise<void> {
       const deadline = simulation.deadline(DEADLINE_MS)
       try {
         const alert = read(message)
-        if (alert !== undefined) await story(alert, deadline, deliveryPorts)
+        if (alert?.judges === true) await judgeEffect(alert, { effects, enqueue: messages.retry, auditEffect, clock })
+        else if (alert !== undefined) await story(alert, deadline, deliveryPorts)
       } catch (error) {
         if (!(error instanceof MessageComesBack)) defects.push(error)
         throw error
@@ -278,6 +342,18 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
     return instance
   }
 
+  /** Until a sender is answered 2xx, or its patience ends. */
+  async function insist(webhook: string, body: unknown): Promise<readonly AlertAnswer[] | undefined> {
+    for (let tries = 0; ; tries += 1) {
+      const instance = instances[Math.floor(simulation.random() * instances.length)]
+      const answers = await Promise.race([instance?.receive(webhook, body), simulation.sleep(SENDER_PATIENCE_MS)])
+      if (Array.isArray(answers)) return answers as readonly AlertAnswer[]
+      const gapMs = RETRY_GAPS_MS[tries]
+      if (gapMs === undefined) return undefined
+      await simulation.sleep(gapMs)
+    }
+  }
+
   async function send(backend: string): Promise<void> {
     const askedAtEpochMs = simulation.now()
     for (let tries = 0; ; tries += 1) {
@@ -285,7 +361,7 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       const answers =
         instance === undefined
           ? undefined
-          : await Promise.race([instance.receive(backend), simulation.sleep(SENDER_PATIENCE_MS)])
+          : await Promise.race([instance.receive('w', { backends: [backend] }), simulation.sleep(SENDER_PATIENCE_MS)])
       const operation = Array.isArray(answers) ? (answers as readonly AlertAnswer[])[0]?.operation : undefined
       if (operation !== undefined) return void held.push({ backend, operation, askedAtEpochMs })
       const gapMs = RETRY_GAPS_MS[tries]
@@ -301,6 +377,7 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
     queue,
     posts,
     events,
+    verdicts,
     held,
     givenUp,
     defects,
@@ -309,12 +386,28 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       lastPostMs = Math.max(lastPostMs, afterMs)
       simulation.after(afterMs, () => void send(aBackend({ backendId, subscriptionId }).resourceId))
     },
+    tell(webhook, afterMs, body) {
+      lastPostMs = Math.max(lastPostMs, afterMs)
+      simulation.after(afterMs, () => void insist(webhook, body(simulation.now())))
+    },
+    reconnect(backendId, afterMs, { force = false } = {}) {
+      lastPostMs = Math.max(lastPostMs, afterMs)
+      simulation.after(afterMs, () => {
+        const instance = instances[Math.floor(simulation.random() * instances.length)]
+        void instance?.reconnect(backendId, force)
+      })
+    },
   }
 }
 
 /** How long after its POST a reconnect happens in this climate. */
 export function afterMsOf({ after }: AlertClimate): number {
   return after === undefined ? DEFAULT_AFTER_MS : aDuration(after).ms
+}
+
+function aPerson() {
+  const authenticated = aCaller({ kind: 'user' })
+  return { authenticated, grants: someGrants(['reconnect', 'force'], `/subscriptions/${PARTS.subscriptionId}`) }
 }
 
 /** Undefined for what `read-message.ts` reports and deletes. */

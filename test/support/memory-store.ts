@@ -1,3 +1,4 @@
+import type { Effect, KnownAlert } from '../../src/domain/effect.ts'
 import type { OperationId, StoredOperation } from '../../src/domain/operation.ts'
 import { isEmpty, type Slot } from '../../src/coordination/slot.ts'
 import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from '../../src/storage/keys.ts'
@@ -18,6 +19,8 @@ export interface MemoryRows {
   readonly operations: Map<OperationId, Versioned<StoredOperation>>
   readonly copies: Map<OperationId, StoredOperation>
   readonly joined: Map<OperationId, Map<string, number>>
+  readonly alerts: Map<OperationId, Map<string, readonly KnownAlert[]>>
+  readonly effects: Map<OperationId, Effect>
   readonly secrets: Map<string, Buffer>
   /** Storage's own clock. */
   now: () => number
@@ -30,6 +33,8 @@ export function createMemoryRows(now: () => number = () => 0): MemoryRows {
     operations: new Map(),
     copies: new Map(),
     joined: new Map(),
+    alerts: new Map(),
+    effects: new Map(),
     secrets: new Map(),
     now,
     version: 0,
@@ -53,18 +58,36 @@ export function createMemoryStore(rows: MemoryRows, happen: Happen = atOnce): St
     if (row === undefined) return { value: undefined }
     const counts = [...(rows.joined.get(id)?.values() ?? [])]
     const joinedCount = counts.reduce((sum, count) => sum + count, 0)
-    return joinedCount === 0 ? row : { ...row, value: { ...row.value, joinedCount } }
+    const joinedAlerts = [...(rows.alerts.get(id)?.values() ?? [])].flatMap((alerts) =>
+      alerts.map(({ key, startedAtEpochMs }) => [key, startedAtEpochMs] as const),
+    )
+    const effect = rows.effects.get(id)
+    const more = {
+      ...(joinedCount === 0 ? {} : { joinedCount }),
+      ...(joinedAlerts.length === 0 ? {} : { joinedAlerts }),
+      ...(effect === undefined ? {} : { effect }),
+    }
+    return { ...row, value: { ...row.value, ...more } }
   }
 
   function write(operation: StoredOperation): string {
-    const { joinedCount: _, ...value } = operation
+    const { joinedCount: _, joinedAlerts: __, ...value } = operation
     const etag = nextEtag()
     rows.operations.set(operation.id, { value, etag })
     return etag
   }
 
-  function commit(partitionKey: string, { slot, operation }: Commit): Committed {
-    if (slot === undefined && operation === undefined) throw refusal('InvalidInput')
+  function commit(partitionKey: string, { slot, operation, verdicts = [] }: Commit): Committed {
+    const written = [
+      ...verdicts.map(({ operationId }) => operationId),
+      ...(operation === undefined ? [] : [operation.to.id]),
+    ]
+    // A transaction takes a row once, and rows of one partition.
+    if ((slot === undefined && written.length === 0) || new Set(written).size < written.length)
+      throw refusal('InvalidInput')
+    if (verdicts.some(({ operationId }) => operationKeysOf(operationId).partitionKey !== partitionKey))
+      throw refusal('InvalidInput')
+    if (JSON.stringify(slot?.to.watches ?? []).length > MAX_PROPERTY_CHARS) throw refusal('PropertyValueTooLarge')
     if (operation !== undefined) checkRows(partitionKey, [operation.to])
     if (slot !== undefined && rows.slots.get(partitionKey)?.etag !== slot.from.etag) return { kind: 'conflict' }
     if (operation !== undefined && rows.operations.get(operation.to.id)?.etag !== operation.from.etag)
@@ -75,6 +98,11 @@ export function createMemoryStore(rows: MemoryRows, happen: Happen = atOnce): St
       else rows.slots.set(partitionKey, { value: slot.to, etag: slotEtag })
     }
     const operationEtag = operation === undefined ? undefined : write(operation.to)
+    for (const { operationId, effect } of verdicts) {
+      rows.effects.set(operationId, effect)
+      const row = rows.operations.get(operationId)
+      if (row !== undefined) rows.operations.set(operationId, { value: row.value, etag: nextEtag() })
+    }
     return {
       kind: 'written',
       ...(slotEtag === undefined ? {} : { slotEtag }),
@@ -91,10 +119,11 @@ export function createMemoryStore(rows: MemoryRows, happen: Happen = atOnce): St
         checkRows(partitionKey, operations)
         for (const operation of operations) write(operation)
       }),
-    countJoined: (id, instance, count) =>
+    countJoined: (id, instance, count, alerts = []) =>
       happen('countJoined', () => {
         const row = rows.operations.get(id)
         if (row === undefined) return
+        rows.alerts.set(id, new Map(rows.alerts.get(id)).set(instance, alerts))
         rows.joined.set(id, new Map(rows.joined.get(id)).set(instance, count))
         rows.operations.set(id, { value: row.value, etag: nextEtag() })
       }),

@@ -15,6 +15,11 @@ export const DELIVERY_ROWS: { readonly [R in DeliveryFailure['reason']]: Recorde
     text: ({ count, window }) =>
       `The limit for alert-triggered reconnects of this backend was reached (${count} within ${window}); nothing was sent. Investigate the backend. Requests by people and tools are not limited.`,
   },
+  not_helping: {
+    code: 'ReconnectNotHelping',
+    text: ({ count }) =>
+      `The last ${count} reconnects of this backend did not help, so alerts send no further one. Investigate the backend. A reconnect by a person or a tool starts alerts again.`,
+  },
   delivery_expired: {
     code: 'DeliveryExpired',
     text: ({ deliverWithin, detail }) =>

@@ -106,13 +106,16 @@ function createWorld(seed: number, climate: Climate): World {
         clock,
         deadlineMs: DEADLINE_MS,
         limit: A_LIMIT,
+        notHelpingLimit: 3,
         copy,
+        copyAgain: () => undefined,
         random,
       }),
       operations: createOperationLog({ store, breaker, clock, copy }),
       createOperationId,
       describe: ({ reason }) => ({ code: reason, message: reason }),
       audit: () => undefined,
+      auditEffect: () => undefined,
       clock,
     }
 
