@@ -13,6 +13,7 @@ import type { CircuitBreaker } from '../shared/circuit-breaker.ts'
 import type { Clock } from '../shared/clock.ts'
 import { operationKeysOf, partitionKeyOf } from '../storage/keys.ts'
 import { StorageFault, type BackendStore, type HistoryStore, type Versioned } from '../storage/store.ts'
+import { findApplied } from './find-applied.ts'
 import { watchesOf, watchMessage, watchNotice, type Moved } from './slot-effects.ts'
 import type { Slot } from './slot.ts'
 
@@ -68,11 +69,16 @@ export function createEffects(options: EffectsOptions): Effects {
     return true
   }
 
-  /** One round for all of them. Undefined: another change of the backend was first. */
-  async function keep(partitionKey: string, notices: readonly Notice[]): Promise<Noticed | undefined> {
+  /** One round for all of them. Undefined: another change of the backend was first. `attempted` gets what is about to be written. */
+  async function keep(
+    partitionKey: string,
+    notices: readonly Notice[],
+    attempted: Decided[],
+  ): Promise<Noticed | undefined> {
     const slot = await store.readSlot(partitionKey)
+    const before = await findApplied(store, attempted)
     const watches = watchesOf(slot.value)
-    if (watches.length === 0) return { kind: 'not_watched' }
+    if (watches.length === 0) return noticed(before)
     const known = await readKnown(partitionKey, watches)
     const decided: Decided[] = []
     let next = slot.value
@@ -81,24 +87,28 @@ export function createEffects(options: EffectsOptions): Effects {
       decided.push(...moved.decided)
       next = moved.slot
     }
-    if (next === slot.value) return { kind: 'not_watched' }
+    if (next === slot.value) return noticed(before)
+    attempted.push(...decided)
     if (!(await write(partitionKey, slot, { slot: next, decided }))) return undefined
     const looks = watchesOf(next).flatMap((watch): Look[] => {
       const judgement = judgeEffect(watch, known(watch.operationId), clock.now())
       if (watches.includes(watch) || judgement.kind === 'decided') return []
-      const isSooner = watch.silentAtEpochMs !== undefined || judgement.lookAtEpochMs < watch.decideByEpochMs
-      return isSooner && judgement.lookAtEpochMs > clock.now() ? [{ watch, atEpochMs: judgement.lookAtEpochMs }] : []
+      const { lookAtEpochMs: atEpochMs } = judgement
+      // At `decideBy` comes the message that was stored when it was sent.
+      const hasMessage = watch.silentAtEpochMs === undefined && atEpochMs >= watch.decideByEpochMs
+      return hasMessage || !Number.isFinite(atEpochMs) ? [] : [{ watch, atEpochMs }]
     })
-    return { kind: 'kept', decided, looks }
+    return { kind: 'kept', decided: [...before, ...decided], looks }
   }
 
   async function keepPatiently(partitionKey: string, notices: readonly Notice[]): Promise<Noticed> {
     let detail = 'storage failed a moment ago'
+    const attempted: Decided[] = []
     for (let attempt = 0; attempt < MAX_ATTEMPTS && !breaker.isOpen(); attempt += 1) {
       if (attempt > 0) await clock.sleep(RETRY_MS * attempt * (0.5 + random()))
       try {
-        const noticed = await keep(partitionKey, notices)
-        if (noticed !== undefined) return noticed
+        const kept = await keep(partitionKey, notices, attempted)
+        if (kept !== undefined) return kept
         detail = 'other changes of the backend were always first'
       } catch (fault) {
         if (!(fault instanceof StorageFault)) throw fault
@@ -109,6 +119,8 @@ export function createEffects(options: EffectsOptions): Effects {
   }
 
   async function drain(partitionKey: string, queue: Waiting[]): Promise<void> {
+    // The alerts of one payload come in the same turn.
+    await undefined
     while (queue.length > 0) {
       const batch = queue.splice(0)
       try {
@@ -127,7 +139,11 @@ export function createEffects(options: EffectsOptions): Effects {
   }
 
   /** A reconnect that ARM accepted and that no slot watches: another holder had the slot when it was recorded. Its own row decides. */
-  async function judgeUnwatched(id: OperationId, origin: WatchOrigin): Promise<Judged | undefined> {
+  async function judgeUnwatched(
+    id: OperationId,
+    origin: WatchOrigin,
+    attempted: Decided[],
+  ): Promise<Judged | undefined> {
     const row = await store.readOperation(id)
     const { value } = row
     if (value?.effect?.verdict !== 'pending') return { kind: 'nothing_open' }
@@ -135,26 +151,36 @@ export function createEffects(options: EffectsOptions): Effects {
     const decideBy = Date.parse(value.effect.decideBy)
     if (now < decideBy) return { kind: 'early', lookAtEpochMs: decideBy }
     const effect = { ...value.effect, verdict: 'unknown' as const, decidedAt: toRfc3339(now) }
+    const decided: Decided = { operationId: id, effect, origin, corrected: false }
+    attempted.push(decided)
     const { partitionKey } = operationKeysOf(id)
     const change = { operation: { from: row, to: { ...value, effect } } }
     if ((await store.commit(partitionKey, change)).kind === 'conflict') return undefined
     copyAgain(id)
-    return { kind: 'decided', decided: [{ operationId: id, effect, origin, corrected: false }] }
+    return { kind: 'decided', decided: [decided] }
   }
 
-  async function judgeOnce(partitionKey: string, id: OperationId, origin: WatchOrigin): Promise<Judged | undefined> {
+  async function judgeOnce(
+    partitionKey: string,
+    id: OperationId,
+    origin: WatchOrigin,
+    attempted: Decided[],
+  ): Promise<Judged | undefined> {
     const slot = await store.readSlot(partitionKey)
+    const before = await findApplied(store, attempted)
+    if (before.length > 0) return { kind: 'decided', decided: before }
     const watch = watchesOf(slot.value).find(({ operationId }) => operationId === id)
-    if (watch === undefined) return judgeUnwatched(id, origin)
+    if (watch === undefined) return judgeUnwatched(id, origin, attempted)
     // Only a watch with notices needs to know which alerts there are.
     const known = watch.notices.length === 0 ? undefined : (await readKnown(partitionKey, [watch]))(id)
     const now = clock.now()
     const judgement = judgeEffect(watch, known, now)
-    if (judgement.kind === 'open')
-      return watch.silentAtEpochMs === undefined
-        ? { kind: 'early', lookAtEpochMs: judgement.lookAtEpochMs }
-        : { kind: 'nothing_open' }
+    if (judgement.kind === 'open') {
+      const { lookAtEpochMs } = judgement
+      return Number.isFinite(lookAtEpochMs) ? { kind: 'early', lookAtEpochMs } : { kind: 'nothing_open' }
+    }
     const moved = watchMessage(slot.value, id, known, now)
+    attempted.push(...moved.decided)
     return (await write(partitionKey, slot, moved)) ? { kind: 'decided', decided: moved.decided } : undefined
   }
 
@@ -172,14 +198,25 @@ export function createEffects(options: EffectsOptions): Effects {
       }),
 
     async judge({ key }, id, origin) {
+      const attempted: Decided[] = []
+      let last = new StorageFault(new Error('other changes of the backend were always first'))
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
         if (attempt > 0) await clock.sleep(RETRY_MS * attempt * (0.5 + random()))
-        const judged = await judgeOnce(partitionKeyOf(key), id, origin)
-        if (judged !== undefined) return judged
+        try {
+          const judged = await judgeOnce(partitionKeyOf(key), id, origin, attempted)
+          if (judged !== undefined) return judged
+        } catch (fault) {
+          if (!(fault instanceof StorageFault)) throw fault
+          last = fault
+        }
       }
-      throw new StorageFault(new Error('other changes of the backend were always first'))
+      throw last
     },
   }
+}
+
+function noticed(decided: readonly Decided[]): Noticed {
+  return decided.length === 0 ? { kind: 'not_watched' } : { kind: 'kept', decided, looks: [] }
 }
 
 function knownOf(id: OperationId, operations: readonly StoredOperation[], more: boolean): KnownAlerts {

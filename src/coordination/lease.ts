@@ -14,6 +14,7 @@ import type { Deadline } from '../shared/deadline.ts'
 import { TIMED_OUT, within } from '../shared/within.ts'
 import { StorageFault, type BackendStore, type Committed, type Versioned } from '../storage/store.ts'
 import { createLeaseEnds, settled, type LeaseChange } from './end-lease.ts'
+import { findApplied } from './find-applied.ts'
 import { complete, decideSlot, release, takeLease, type AlertSend, type Ask, type Slot } from './slot.ts'
 import type { Moved } from './slot-effects.ts'
 
@@ -122,6 +123,7 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
     let polls = 0
     let isRefused = false
     let attempted: readonly Decided[] = []
+    let noted: readonly Decided[] = []
     while (deadline.remainingMs() > 0) {
       if (breaker.isOpen()) return { kind: 'storage_unavailable', detail: 'storage failed a moment ago' }
       try {
@@ -141,9 +143,11 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
         const decision = decideSlot(seen.slot, ask)
         if (decision.kind === 'join' || decision.kind === 'limit_reached' || decision.kind === 'not_helping') {
           const to = decision.kind === 'join' ? (request.onJoin?.(seen.slot) ?? seen.slot) : seen.slot
+          const before = await timely(findApplied(store, noted), deadline)
+          noted = seen.decided
           const kept = await keep(partitionKey, slot, { ...seen, slot: to }, deadline, message !== undefined)
           if (kept === 'conflict' && ++conflicts <= MAX_CONFLICTS) continue
-          const told = kept === 'written' ? tell(seen.decided) : {}
+          const told = tell(kept === 'written' ? [...before, ...seen.decided] : before)
           if (decision.kind !== 'join') return { ...decision, ...told }
           const { scheduled } = decision
           return { kind: 'joined', scheduled, waited: scheduled.operationId === waitedFor, ...told }

@@ -122,7 +122,7 @@ export interface Decided {
 
 export type Judgement =
   | { readonly kind: 'decided'; readonly verdict: FinalVerdict; readonly evidence: readonly Evidence[] }
-  /** `lookAtEpochMs`: earlier than this time nothing but a new notification can decide. */
+  /** `lookAtEpochMs`: earlier than this time nothing but a new notification can decide; infinite where time decides nothing. */
   | { readonly kind: 'open'; readonly lookAtEpochMs: number }
 
 /** The effect of a reconnect for an alert when ARM has accepted it. */
@@ -166,8 +166,9 @@ export function judgeEffect(watch: Watch, known: KnownAlerts | undefined, nowEpo
     looks.push(quietAtEpochMs)
   }
 
-  if (watch.silentAtEpochMs !== undefined || nowEpochMs < decideByEpochMs)
-    return { kind: 'open', lookAtEpochMs: Math.min(...looks, decideByEpochMs) }
+  // What silence has decided is open for a correction only: time alone does not decide it again.
+  if (watch.silentAtEpochMs !== undefined) return { kind: 'open', lookAtEpochMs: Math.min(...looks) }
+  if (nowEpochMs < decideByEpochMs) return { kind: 'open', lookAtEpochMs: Math.min(...looks, decideByEpochMs) }
   const seen = notices.map(toEvidence)
   // Closed, and not yet quiet for long enough; or alerts were resolved, and whether they are all is not known. Neither is silence.
   const isIncomplete = resolved.length > 0 && (known === undefined || known.hasMore)
