@@ -146,7 +146,7 @@ export function createAlertBatches(options: AlertBatchesOptions): AlertBatches {
   }
 
   return {
-    async accept(permit, trigger, firing, put): Promise<Acceptance> {
+    async accept(permit, trigger, put, firing): Promise<Acceptance> {
       const { backend, after } = permit.command
       const key = `${trigger.webhook} ${after?.ms ?? DEFAULT_AFTER_MS} ${backend.key}`
       for (;;) {

@@ -100,7 +100,7 @@ export function createLeaseEnds({ store, clock, leaseMs, random }: LeaseEndsOpti
       readonly id: OperationId
       readonly scheduled: Scheduled
       readonly send: AlertSend
-      readonly settle: (slot: Slot) => Moved
+      readonly settle?: (slot: Slot) => Moved
     },
   ): Promise<RowEnd & WithVerdicts> {
     const held = await read(partitionKey, begun.id)

@@ -108,6 +108,7 @@ export function watchMessage(slot: Slot, id: OperationId, known: KnownAlerts | u
 
 /** A person or a tool takes care of the backend. */
 export function endStreak(slot: Slot): Slot {
+  if (slot.notHelping === undefined) return slot
   const { notHelping: _, ...rest } = slot
   return rest
 }

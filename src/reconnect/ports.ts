@@ -49,7 +49,7 @@ export interface Coordinator {
     begun: Operation,
     sent: SentOutcome,
     change: (operation: StoredOperation) => StoredOperation,
-    watch: Watch | undefined,
+    watch?: Watch,
   ): Promise<RowEnd & WithVerdicts>
   /** For a dry run: what `acquireForRequest` would do now. Changes nothing. */
   look(permit: AuthorizedReconnect, sinceEpochMs: number, deadline: Deadline): Promise<LookedAt>
@@ -202,8 +202,8 @@ export interface AlertBatches {
   accept(
     permit: AuthorizedReconnect,
     trigger: AlertTrigger,
-    firing: Firing | undefined,
     put: (operation: StoredOperation) => Promise<Result<void, string>>,
+    firing?: Firing,
   ): Promise<Acceptance>
 }
 

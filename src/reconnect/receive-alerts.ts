@@ -13,7 +13,7 @@ import {
   type RequestFailure,
 } from '../domain/failure.ts'
 import type { Mode } from '../domain/mode.ts'
-import { advance, startOperation, type Operation, type OperationId } from '../domain/operation.ts'
+import { advance, startOperation, type Operation, type OperationId, type StoredOperation } from '../domain/operation.ts'
 import { foldAscii } from '../domain/segments.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
 import { UNACTED_OUTCOMES } from '../domain/unacted-delivery.ts'
@@ -252,7 +252,7 @@ async function store(
 ): Promise<Taken> {
   const { backend, after } = permit.command
   const { resourceId } = backend
-  const acceptance = await batches.accept(permit, trigger, firing, (operation) =>
+  const put = (operation: StoredOperation) =>
     enqueue({
       operation,
       trigger,
@@ -263,8 +263,8 @@ async function store(
       tries: 0,
       correlationId: ids.correlationId,
       ...(ids.traceparent === undefined ? {} : { traceparent: ids.traceparent }),
-    }),
-  )
+    })
+  const acceptance = await batches.accept(permit, trigger, put, firing)
   switch (acceptance.kind) {
     case 'unavailable': {
       const failure = { reason: 'storage_unavailable', detail: acceptance.detail } as const

@@ -68,9 +68,12 @@ export function createDeliveryRoom(options: DeliveryOptions = {}) {
       rateLimiter,
       deliverWithin: aDuration('PT6H'),
       limit: { count: limitCount, window: A_LIMIT.window },
+      notHelping: { count: 3 },
+      effectSettings: new Map(),
       apiVersion: API_VERSION,
       describe: describeFailure,
       audit: (facts) => void events.push(toAuditEvent(facts)),
+      auditEffect: () => undefined,
       clock,
       random: () => 0,
     }

@@ -82,6 +82,7 @@ export async function tell(story: Story = {}): Promise<Told> {
         return core.coordinator.acquireForRequest(...args)
       },
     },
+    auditEffect: () => undefined,
     operations: {
       ...core.operations,
       async record(operation) {
