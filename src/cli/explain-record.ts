@@ -1,18 +1,21 @@
 import { escapeNonAscii, excerpt } from '../shared/escape-text.ts'
 import { asObject, elementsOf, entriesOf, member, parseJson, type JsonObject } from '../shared/json.ts'
 import { err, ok, type Result } from '../shared/result.ts'
+import type { EffectVerdict } from '../domain/effect.ts'
 import { line, type Explained } from './explanation-text.ts'
-import { ACTING_OUTCOMES, OUTCOME_TEXTS, REASONS, type Advice } from './reasons.ts'
+import { ACTING_OUTCOMES, OUTCOME_TEXTS, REASONS, VERDICT_TEXTS, type Advice } from './reasons.ts'
 
 /** A text from a log may be anything: longer ones are cut. */
 const MAX_SHOWN_CHARS = 600
+const VERDICT_EVENT = 'reconnect.effect'
 const EXPECTED =
-  'expected a line of the audit (event reconnect.decision), or an operation as GET /operations/{operationId} answers it'
+  'expected a line of the audit (event reconnect.decision or reconnect.effect), or an operation as GET /operations/{operationId} answers it'
 
 /** Why an audit line, or an operation, says what it says. Reads text only; nothing is asked of anyone. */
 export function explainRecord(text: string): Result<Explained, readonly string[]> {
   const record = findRecord(text)
   if (record === undefined) return err([`--line: ${EXPECTED}`])
+  const isVerdict = member(record, 'event') === VERDICT_EVENT
   const outcome = textOf(record, 'outcome') ?? textOf(record, 'state') ?? ''
   const isEvent = member(record, 'event') !== undefined
   // Only an event that names a fault has a reason of the app; otherwise `reason` is the caller's own words.
@@ -22,8 +25,13 @@ export function explainRecord(text: string): Result<Explained, readonly string[]
   const advice = reason === undefined ? undefined : adviceOf(reason)
   const error = asObject(member(record, 'error'))
   const again = reason === 'not_granted' ? commandFor(record) : undefined
-  const facts: readonly (readonly [label: string, text: string | undefined])[] = [
-    ['Outcome', `${outcome.toUpperCase()}: ${OUTCOME_TEXTS[outcome] ?? 'not known to this version of the app'}`],
+  const facts: Facts = [
+    [
+      'Outcome',
+      isVerdict
+        ? undefined
+        : `${outcome.toUpperCase()}: ${OUTCOME_TEXTS[outcome] ?? 'not known to this version of the app'}`,
+    ],
     ['Reason', reason],
     ['Detail', textOf(record, 'detail')],
     [
@@ -49,7 +57,7 @@ export function explainRecord(text: string): Result<Explained, readonly string[]
       'Pauses',
       member(record, 'pausesUnread') === true ? 'could not be read: it was decided as if there were none' : undefined,
     ],
-    ['Helped', effectOf(record)],
+    ...effectOf(isVerdict ? record : member(record, 'effect')),
   ]
   const shown = facts.flatMap(([label, value]) =>
     value === undefined ? [] : [line(label, excerpt(value, MAX_SHOWN_CHARS))],
@@ -59,7 +67,7 @@ export function explainRecord(text: string): Result<Explained, readonly string[]
     text: [...shown, ''].join('\n'),
     json: {
       kind: 'record',
-      outcome,
+      outcome: isVerdict ? null : outcome,
       outcomeText: OUTCOME_TEXTS[outcome] ?? null,
       ...(reason === undefined ? {} : { reason }),
       ...(callerReason === undefined ? {} : { callerReason }),
@@ -85,7 +93,9 @@ function findRecord(text: string): JsonObject | undefined {
 function toRecord(value: unknown): JsonObject | undefined {
   const object = asObject(value)
   if (object === undefined) return undefined
-  const isEvent = textOf(object, 'event')?.startsWith('reconnect.') === true && textOf(object, 'outcome') !== undefined
+  const isDecision =
+    textOf(object, 'event')?.startsWith('reconnect.') === true && textOf(object, 'outcome') !== undefined
+  const isEvent = isDecision || (member(object, 'event') === VERDICT_EVENT && textOf(object, 'verdict') !== undefined)
   const isOperation = textOf(object, 'id') !== undefined && textOf(object, 'state') !== undefined
   if (isEvent || isOperation) return object
   // As a query of Application Insights exports it: the line is one column among others.
@@ -118,12 +128,25 @@ function triggerOf(record: JsonObject): string | undefined {
   return kind && [kind, ...parts.filter((part) => part !== undefined)].join(', ')
 }
 
-function effectOf(record: JsonObject): string | undefined {
-  const effect = member(record, 'effect')
+type Facts = readonly (readonly [label: string, text: string | undefined])[]
+
+/** Whether the reconnect helped, with the times by which it was judged. */
+function effectOf(effect: unknown): Facts {
   const verdict = textOf(effect, 'verdict')
-  if (verdict === undefined) return undefined
-  const evidence = elementsOf(member(effect, 'evidence')).length
-  return `${verdict}, by ${evidence} later notification${evidence === 1 ? '' : 's'}`
+  if (verdict === undefined) return []
+  const corrected =
+    member(effect, 'corrected') === true ? '; it replaces an earlier verdict, which silence had decided' : ''
+  const text = Object.hasOwn(VERDICT_TEXTS, verdict) ? `: ${VERDICT_TEXTS[verdict as EffectVerdict]}` : ''
+  const evidence = elementsOf(member(effect, 'evidence')).map((one) =>
+    [textOf(one, 'at'), textOf(one, 'kind'), textOf(one, 'alertId')].filter((part) => part !== undefined).join(' '),
+  )
+  return [
+    ['Helped', `${verdict}${text}${corrected}`],
+    ['Since', textOf(effect, 'since')],
+    ['Decide by', textOf(effect, 'decideBy')],
+    ['Decided at', textOf(effect, 'decidedAt')],
+    ['Evidence', evidence.length === 0 ? 'no later notification of the sender' : evidence.join('; ')],
+  ]
 }
 
 /** How to ask the policy itself. Roles and groups of the caller are in its token only, so a person is to add them. */

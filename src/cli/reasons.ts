@@ -1,3 +1,4 @@
+import type { EffectVerdict } from '../domain/effect.ts'
 import type { CredentialFault, Reason } from '../domain/failure.ts'
 
 /** What a reason of the audit means, and what to do next, for the person who looks into it. */
@@ -200,3 +201,14 @@ export const ACTING_OUTCOMES: ReadonlySet<string> = new Set([
   'deferred',
   'duplicate',
 ])
+
+/** What a verdict says (contract, section 12). */
+export const VERDICT_TEXTS: Readonly<Record<EffectVerdict, string>> = {
+  pending: 'not decided yet',
+  recovered: 'the sender reported the end of every known alert, and the backend was healthy at or after the reconnect',
+  'recovered-early': 'the backend was healthy before the reconnect, so the reconnect did not do it',
+  'not-recovered':
+    'an alert fired again after the reconnect, or the sender did not report the end of the alerts in time',
+  unknown: 'nothing tells whether it helped',
+  superseded: 'another reconnect of the backend was accepted before this one was due',
+}
