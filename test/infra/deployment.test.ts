@@ -333,6 +333,19 @@ withBicep('a deployment', (bicep) => {
       assert.deepEqual(rule.actions.actionGroups, [named(variants.everything, 'ag-apim-reconnect').id])
     })
 
+    it('fires again while a backend stays broken, by a rule of its own that never says that it is over', () => {
+      const rule = named(variants.everything, 'apim-backend-connection-failures-repeat').properties
+      assert.equal(rule.criteria.allOf[0].query, query('failed-connections.kql'))
+      // Only a rule that is not resolved automatically may be muted for a time.
+      assert.deepEqual([rule.autoMitigate, rule.muteActionsDuration], [false, 'PT15M'])
+      const group = named(variants.everything, 'ag-apim-reconnect-repeat')
+      assert.deepEqual(rule.actions.actionGroups, [group.id])
+      assert.match(group.properties.webhookReceivers[0].serviceUri, /\/alerts\/azure-monitor-repeat|-repeat/)
+      const policy = parsePolicy(POLICY)
+      const webhook = policy.ok && policy.value.webhooks.find(({ name }) => name === 'azure-monitor-repeat')
+      assert.deepEqual(webhook && webhook.effect, { confirms: false })
+    })
+
     it('has a name that the example policy matches', () => {
       const policy = parsePolicy(POLICY)
       assert.ok(policy.ok)

@@ -121,6 +121,8 @@ const FROZEN_MS = 60_000
 const RESTART_MS = 8_000
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
 /** Has a budget of its own at ARM. */
+/** Of examples/policy.json. */
+export const EXAMPLE_SUBSCRIPTION = '11111111-2222-3333-4444-555555555555'
 export const OTHER_SUBSCRIPTION = '99999999-0000-4000-8000-000000000000'
 
 interface Instance {
@@ -226,7 +228,7 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
     const countJoined = createJoinCounter(store, clock, SILENT, String(number))
     const client = queue.connect(dead)
     const grants = createGrantIndex(
-      [PARTS.subscriptionId, OTHER_SUBSCRIPTION].flatMap((subscriptionId, index) => {
+      [PARTS.subscriptionId, OTHER_SUBSCRIPTION, EXAMPLE_SUBSCRIPTION].flatMap((subscriptionId, index) => {
         const scope = parseScope(`/subscriptions/${subscriptionId}`)
         if (!scope.ok) throw new TypeError('the scope of the world is none')
         return [...webhooks.keys()].map((name) => ({
