@@ -7,7 +7,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parse as parseYaml } from 'yaml'
-import type { WebhookConfig } from '../src/config/config.ts'
 import { parseIsoDuration } from '../src/domain/duration.ts'
 import { effectSettingsOf, isConfirmWithinShort } from '../src/policy/effect-settings.ts'
 import { parsePolicy } from '../src/policy/policy-document.ts'
@@ -195,7 +194,7 @@ function azureMonitor(): readonly Sender[] {
 async function live(senders: readonly Sender[], heals: boolean): Promise<AlertWorld> {
   const world = createAlertWorld(1, {
     ...CALM,
-    webhooks: Object.fromEntries(webhooks.map((webhook) => [webhook.name, webhook as Partial<WebhookConfig>])),
+    webhooks: Object.fromEntries(webhooks.map((webhook) => [webhook.name, webhook])),
     limit: limits.perBackend.count,
     notHelping: limits.notHelping.count,
   })
@@ -250,7 +249,7 @@ describe('infra/event-grid.bicep', () => {
     const included = read('infra/event-grid.bicep')
     const world = createAlertWorld(1, {
       ...CALM,
-      webhooks: Object.fromEntries(webhooks.map((webhook) => [webhook.name, webhook as Partial<WebhookConfig>])),
+      webhooks: Object.fromEntries(webhooks.map((webhook) => [webhook.name, webhook])),
       limit: limits.perBackend.count,
       notHelping: limits.notHelping.count,
     })

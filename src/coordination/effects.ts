@@ -120,7 +120,7 @@ export function createEffects(options: EffectsOptions): Effects {
 
   async function drain(partitionKey: string, queue: Waiting[]): Promise<void> {
     // The alerts of one payload come in the same turn.
-    await undefined
+    await Promise.resolve()
     while (queue.length > 0) {
       const batch = queue.splice(0)
       try {

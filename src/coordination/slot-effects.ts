@@ -29,7 +29,7 @@ export const MAX_WATCHES = 6
 const MAX_NOTICES = 17
 /** So many notices of a reconnect keep the sender's id of the alert; a slot is one row of bounded size. */
 const MAX_ALERT_IDS = 4
-/** The message that decides comes at `decideBy`. Whoever changes the slot so much later decides in its place. */
+/** The message that decides comes at `decideBy`. A change of the slot that comes so much later decides in its place. */
 const OVERDUE_MS = 3_600_000
 
 /** ARM accepted a reconnect: earlier ones that are not due yet are superseded, and this one is watched. */

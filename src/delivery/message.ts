@@ -138,7 +138,7 @@ export function parseMessage(value: unknown): Result<QueuedAlert, MessageFault> 
   })
 }
 
-/** The alert behind the operation, where no row could be written. What it tells of earlier reconnects is believed of a row only. */
+/** The alert behind the operation, where no row could be written. It is evidence about no earlier reconnect: only a row is. */
 function firingOf(read: Readonly<Record<string, unknown>>): Pick<StoredOperation, 'firing'> {
   const key = text(read, 'alertKey', (given) => ALERT_KEY.test(given))
   const start = text(read, 'alertStart', isTimestamp)

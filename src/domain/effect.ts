@@ -130,7 +130,7 @@ export function pendingEffect(dueEpochMs: number, decideByEpochMs: number): Effe
   return { verdict: 'pending', since: toText(dueEpochMs), decideBy: toText(decideByEpochMs), evidence: [] }
 }
 
-/** Nobody will tell: people, tools and `generic` senders. */
+/** No later notification will tell: people, tools and `generic` senders. */
 export function unknownEffect(dueEpochMs: number, nowEpochMs: number): Effect {
   const since = toText(dueEpochMs)
   return { verdict: 'unknown', since, decideBy: since, decidedAt: toText(nowEpochMs), evidence: [] }

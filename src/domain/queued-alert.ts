@@ -21,7 +21,7 @@ export interface QueuedAlert {
   readonly sent?: SentOutcome
   /** Of the request that brought the alert: W3C Trace Context, because a storage queue carries none. */
   readonly traceparent?: string
-  /** It asks for the verdict on the operation, and for nothing else. What it says of times or evidence is not believed: it says nothing. */
+  /** It asks for the verdict on the operation, and for nothing else. It has no times and no evidence: storage has them. */
   readonly judges?: true
 }
 

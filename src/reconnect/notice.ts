@@ -18,12 +18,12 @@ export interface NoticePorts {
   readonly clock: Clock
 }
 
-/** The sender waits no longer for what is kept of its notification. It is kept all the same. */
+/** The sender waits no longer for what is kept of its notification. Work that takes longer goes on. */
 const WAIT_MS = 1_000
 
 /**
  * Keeps what the end of an alert tells about reconnects of its backend. Undefined, or why it does not count: never a reason for another answer.
- * A sender is believed about the backends only that it is granted.
+ * Only a sender that is granted the backend can tell something about it.
  */
 export async function notice(
   alert: Alert,

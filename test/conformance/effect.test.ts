@@ -221,7 +221,7 @@ describe('the effect of an operation', { concurrency: 6 }, () => {
   it('is unknown at once for a generic sender, and for people and tools', async () => {
     const generics = await alert(room, 'generic', room.freshBackend())
     assert.equal(verdictOf(await forwarded(generics.alerts[0]?.operation)), 'unknown')
-    const answer = await room.knockAnew()
+    const answer = await room.reconnectFresh()
     assertAccepted(answer)
     const id = String(answer.headers['x-reconnect-operation'])
     assert.equal(verdictOf(await forwarded(id)), 'unknown')
@@ -231,7 +231,7 @@ describe('the effect of an operation', { concurrency: 6 }, () => {
     const backend = room.freshBackend()
     const id = await fire('alertmanager', backend)
     await forwarded(id)
-    assertAccepted(await room.knock({ backend, headers: { 'x-reconnect-force': 'true' } }))
+    assertAccepted(await room.reconnect({ backend, headers: { 'x-reconnect-force': 'true' } }))
     const operation = await operationWhen(room, id, (one) => verdictOf(one) !== 'pending')
     const { verdict, decidedAt = '', since } = effectOf(operation)
     assert.deepEqual([verdict, decidedAt < since], ['superseded', true])
@@ -300,10 +300,12 @@ it('limits.notHelping: alerts are exhausted as not_helping, until a person recon
   const reasons = () =>
     room
       .decisions()
-      .flatMap((event) => (event['operationId'] === exhausted.id ? [`${event['outcome']} ${event['reason']}`] : []))
+      .flatMap((event) =>
+        event['operationId'] === exhausted.id ? [`${String(event['outcome'])} ${String(event['reason'])}`] : [],
+      )
   await eventually(() => reasons().includes('exhausted not_helping'))
 
-  const person = await room.knock({ backend, body: { properties: { after: 'PT1S' } } })
+  const person = await room.reconnect({ backend, body: { properties: { after: 'PT1S' } } })
   assertAccepted(person)
   await until(Date.parse(String(person.headers['x-reconnect-due'])) + 1_001)
   // Alerts share an operation that is exhausted for a minute, so this one comes by another webhook.

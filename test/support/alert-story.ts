@@ -12,6 +12,7 @@ import { receiveAlerts, type AlertPorts, type Received } from '../../src/reconne
 import { err, ok, type Result } from '../../src/shared/result.ts'
 import { createOperationId } from '../../src/storage/keys.ts'
 import { NO_DELIVERIES, NO_PAUSES } from './no-pauses.ts'
+import { NO_EFFECTS } from './no-effects.ts'
 import { aBackend, aPrincipal, IDS } from './builders.ts'
 import { createCore, type Core } from './core.ts'
 
@@ -67,6 +68,8 @@ export async function tellAlerts(story: AlertStory = {}): Promise<AlertTold> {
     ]),
     mode: story.mode ?? 'on',
     pauses: NO_PAUSES,
+    effects: NO_EFFECTS,
+    auditEffect: () => undefined,
     deliveries: NO_DELIVERIES,
     operations: {
       ...core.operations,

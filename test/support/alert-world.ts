@@ -148,17 +148,11 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
   const defects: unknown[] = []
   const instances: Instance[] = []
   const after = climate.after === undefined ? {} : { after: climate.after }
-  const webhooks = new Map(
-    Object.entries({ w: { format: 'generic' as const }, ...climate.webhooks }).map(([name, webhook]) => [
-      name,
-      {
-        name,
-        authentication: { type: 'bearer', secret: 'S' },
-        secrets: ['x'],
-        ...after,
-        ...webhook,
-      } as WebhookConfig,
-    ]),
+  const webhooks = new Map<string, WebhookConfig>(
+    Object.entries<Partial<WebhookConfig>>({ w: { format: 'generic' }, ...climate.webhooks }).map(([name, webhook]) => {
+      const shared = { name, authentication: { type: 'bearer', secret: 'S' }, secrets: ['x'] }
+      return [name, { ...shared, ...after, ...webhook } as unknown as WebhookConfig]
+    }),
   )
   let started = 0
   let deaths = 0

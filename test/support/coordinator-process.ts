@@ -49,7 +49,16 @@ const store = createTableStore({
   clock,
 })
 const deadlineMs = setup.leaseMs - LEASE_MARGIN_MS
-const coordinator = createCoordinator({ store, breaker, clock, deadlineMs, limit: A_LIMIT, copy })
+const coordinator = createCoordinator({
+  store,
+  breaker,
+  clock,
+  deadlineMs,
+  limit: A_LIMIT,
+  notHelpingLimit: 3,
+  copy,
+  copyAgain: () => undefined,
+})
 const operations = createOperationLog({ store, breaker, clock, copy })
 
 async function stopFor(stopAt: Go['stopAt'], here: Go['stopAt']): Promise<void> {

@@ -22,7 +22,7 @@ const MINUTE_MS = 60_000
 const SEND_LATENCY_MS = 15_000
 
 const webhooks: Readonly<Record<string, Partial<WebhookConfig>>> = {
-  alertmanager: { format: 'alertmanager', backend: PROMETHEUS_TEMPLATE } as Partial<WebhookConfig>,
+  alertmanager: { format: 'alertmanager', backend: PROMETHEUS_TEMPLATE },
 }
 const ROUGH_STORE: StoreWeather = { refused: 0.03, lost: 0.03, late: 0.03 }
 const ROUGH_QUEUE = { ...CALM_QUEUE, refused: 0.05, lost: 0.05, again: 0.1, twice: 0.1 }
@@ -186,13 +186,11 @@ describe('a message that is forged or early decides nothing', () => {
     }
     const told = ({ verdicts }: AlertWorld) =>
       verdicts
-        .map(({ backend, decided: { effect, corrected } }) => [
-          backend,
-          effect.verdict,
-          corrected,
+        .map(({ backend, decided: { effect, corrected } }) => {
           // To the minute: the two worlds throw different dice.
-          Math.round(Date.parse(effect.decidedAt ?? '') / MINUTE_MS),
-        ])
+          const minute = Math.round(Date.parse(effect.decidedAt ?? '') / MINUTE_MS)
+          return `${backend} ${effect.verdict} ${corrected} ${minute}`
+        })
         .toSorted()
     assert.deepEqual(told(await run(true)), told(await run(false)))
   })
@@ -256,7 +254,7 @@ describe('what it costs', () => {
   const CONFIRMED_IN_MS = 30 * MINUTE_MS
   /** Calls to tables and messages stored, before any verdict is due. */
   async function cost(webhook: string, alerts: number): Promise<{ readonly calls: number; readonly messages: number }> {
-    const generic = { generic: { format: 'generic' } as Partial<WebhookConfig> }
+    const generic = { generic: { format: 'generic' as const } }
     const world = createAlertWorld(1, { ...CALM, webhooks: { ...webhooks, ...generic } })
     const body = (now: number): unknown =>
       webhook === 'generic'

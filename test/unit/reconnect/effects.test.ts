@@ -21,13 +21,13 @@ const minute = (minutes: number): number => START_EPOCH_MS + minutes * MINUTE_MS
 const HOUR = 60
 
 const WEBHOOKS: Readonly<Record<string, Partial<WebhookConfig>>> = {
-  alertmanager: { format: 'alertmanager', backend: PROMETHEUS_TEMPLATE } as Partial<WebhookConfig>,
-  grafana: { format: 'grafana', backend: PROMETHEUS_TEMPLATE } as Partial<WebhookConfig>,
+  alertmanager: { format: 'alertmanager', backend: PROMETHEUS_TEMPLATE },
+  grafana: { format: 'grafana', backend: PROMETHEUS_TEMPLATE },
   stateless: {
     format: 'alertmanager',
     backend: PROMETHEUS_TEMPLATE,
     effect: { confirms: false },
-  } as Partial<WebhookConfig>,
+  },
   azure: { format: 'azure-monitor' },
   'event-grid': { format: 'event-grid' },
 }

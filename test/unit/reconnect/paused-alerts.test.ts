@@ -16,6 +16,7 @@ import { err, ok } from '../../../src/shared/result.ts'
 import { aPause, aScope, SUBSCRIPTION } from '../../support/a-pause.ts'
 import { aBackend, aDeadline, aDuration, aPermit, aPrincipal, IDS } from '../../support/builders.ts'
 import { createFakeClock, START_EPOCH_MS } from '../../support/fake-clock.ts'
+import { NO_EFFECTS } from '../../support/no-effects.ts'
 
 const ID = 'op' as OperationId
 const PAUSE = aPause({ untilEpochMs: START_EPOCH_MS + 600_000 })
@@ -48,6 +49,8 @@ async function post({ found = NONE, mode = 'on', webhookMode }: World, backends 
     describe: describeFailure,
     createOperationId: () => ID,
     enqueue: () => assert.fail('the batch stores the message'),
+    effects: NO_EFFECTS,
+    auditEffect: () => undefined,
     batches: {
       async accept(permit) {
         stored.push(permit.command.backend.backendId)
@@ -163,6 +166,7 @@ async function delivery({ found = NONE, mode = 'on', webhookMode }: World, agoMs
     operation,
     complete: async (ended) => (released.push(ended), 'recorded'),
     release: async (ended) => (released.push(ended), 'recorded'),
+    decided: () => [],
     leave: () => undefined,
   }
   const alert: QueuedAlert = {
@@ -197,6 +201,9 @@ async function delivery({ found = NONE, mode = 'on', webhookMode }: World, agoMs
     rateLimiter: { take: () => 0, throttled: () => undefined },
     deliverWithin: aDuration('PT6H'),
     limit: { count: 6, window: 'PT1H' },
+    notHelping: { count: 3 },
+    effectSettings: new Map(),
+    auditEffect: () => undefined,
     apiVersion: '2024-05-01',
     describe: describeFailure,
     audit: (facts) => events.push(facts),

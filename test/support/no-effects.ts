@@ -1,0 +1,7 @@
+import type { Effects } from '../../src/reconnect/ports.ts'
+
+/** No reconnect is watched. */
+export const NO_EFFECTS: Effects = {
+  notice: () => Promise.resolve({ kind: 'not_watched' }),
+  judge: () => Promise.resolve({ kind: 'nothing_open' }),
+}
