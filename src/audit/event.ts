@@ -61,7 +61,7 @@ export interface PauseEvent {
 }
 
 /** The one structured record of a verdict (contract, section 12): who reconnected what, why, and whether it helped. */
-export interface EffectEvent extends Required<Pick<Effect, 'since' | 'decideBy' | 'evidence'>> {
+export interface EffectEvent {
   readonly event: 'reconnect.effect'
   readonly operationId: string
   readonly verdict: Exclude<Effect['verdict'], 'pending'>
@@ -72,5 +72,8 @@ export interface EffectEvent extends Required<Pick<Effect, 'since' | 'decideBy' 
   readonly caller: { readonly kind: 'webhook'; readonly id: string }
   readonly trigger: Trigger
   readonly backend: string
+  readonly since: string
+  readonly decideBy: string
   readonly decidedAt?: string
+  readonly evidence: Effect['evidence']
 }

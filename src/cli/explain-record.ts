@@ -63,7 +63,7 @@ export function explainRecord(text: string): Result<Explained, readonly string[]
     value === undefined ? [] : [line(label, excerpt(value, MAX_SHOWN_CHARS))],
   )
   return ok({
-    acts: ACTING_OUTCOMES.has(outcome),
+    acts: isVerdict || ACTING_OUTCOMES.has(outcome),
     text: [...shown, ''].join('\n'),
     json: {
       kind: 'record',

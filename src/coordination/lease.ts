@@ -143,7 +143,7 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
         const decision = decideSlot(seen.slot, ask)
         if (decision.kind === 'join' || decision.kind === 'limit_reached' || decision.kind === 'not_helping') {
           const to = decision.kind === 'join' ? (request.onJoin?.(seen.slot) ?? seen.slot) : seen.slot
-          const before = await timely(findApplied(store, noted), deadline)
+          const before = noted.length === 0 ? [] : await timely(findApplied(store, noted), deadline)
           noted = seen.decided
           const kept = await keep(partitionKey, slot, { ...seen, slot: to }, deadline, message !== undefined)
           if (kept === 'conflict' && ++conflicts <= MAX_CONFLICTS) continue

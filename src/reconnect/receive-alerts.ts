@@ -159,7 +159,7 @@ async function accept(
   switch (judged.kind) {
     case 'resolved': {
       const backend = judged.backend?.resourceId
-      // Whatever comes of it, the sender is told the same.
+      // The answer is the same, also where storage is in trouble.
       const detail = judged.backend && (await notice(alert, judged.backend, { webhook, caller }, ports))
       return {
         answer: { backend: backend ?? null, outcome: 'resolved' },
@@ -286,7 +286,8 @@ async function store(
           outcome: isExhausted ? 'exhausted' : 'accepted',
           operation: operation.id,
           reason: isExhausted
-            ? (operation.error?.message ?? 'This backend had its last reconnect for alerts; nothing is sent.')
+            ? (operation.error?.message ??
+              'The limit for alert-triggered reconnects of this backend was reached a moment ago; nothing is sent.')
             : 'covered by the operation of an earlier alert',
         },
         facts: { outcome: isExhausted ? 'exhausted' : 'joined', backend: resourceId, operation, joined: operation.id },

@@ -33,7 +33,13 @@ const OPERATION = {
   trigger: { kind: 'webhook', webhook: 'azure-monitor', alertRule: 'orders is down', alertId: 'a-1' },
   attempts: 7,
   error: { code: 'DeliveryExpired', message: 'The reconnect could not be delivered within PT6H.' },
-  effect: { verdict: 'not-recovered', evidence: [{ kind: 'fired', at: '2026-11-27T12:20:00Z' }] },
+  effect: {
+    verdict: 'not-recovered',
+    since: '2026-11-27T12:02:00Z',
+    decideBy: '2026-11-27T12:47:00Z',
+    decidedAt: '2026-11-27T12:20:01Z',
+    evidence: [{ kind: 'fired', at: '2026-11-27T12:20:00Z' }],
+  },
 }
 
 interface Told {
@@ -72,6 +78,28 @@ describe('npm run explain -- --line', () => {
     assert.match((await explain(['--line', exported])).stdout, /^Reason +not_granted$/m)
   })
 
+  it('reads the line of a verdict, with its times', async () => {
+    const verdict = {
+      event: 'reconnect.effect',
+      operationId: 'op-1',
+      corrected: true,
+      correlationId: REFUSED.correlationId,
+      caller: { kind: 'webhook', id: 'alertmanager' },
+      trigger: { kind: 'webhook', webhook: 'alertmanager' },
+      backend: BACKEND,
+      ...OPERATION.effect,
+      verdict: 'recovered',
+      evidence: [{ kind: 'resolved', at: '2026-11-27T13:00:00Z', alertId: 'f1' }],
+    }
+    const { stdout, stderr } = await explain(['--line', JSON.stringify(verdict)])
+    assert.equal(stderr, '')
+    assert.doesNotMatch(stdout, /^Outcome/m)
+    assert.match(stdout, /^Helped +recovered: .*; it replaces an earlier verdict, which silence had decided$/m)
+    assert.match(stdout, /^Decide by +2026-11-27T12:47:00Z$/m)
+    assert.match(stdout, /^Evidence +2026-11-27T13:00:00Z resolved f1$/m)
+    assert.match(stdout, /^Operation +op-1$/m)
+  })
+
   it('reads an operation as it is answered: its reason is the caller’s own words', async () => {
     const { code, stdout } = await explain(['--line', JSON.stringify(OPERATION)])
     assert.equal(code, 1)
@@ -79,7 +107,11 @@ describe('npm run explain -- --line', () => {
     assert.match(stdout, /^Caller's reason +INC-4711$/m)
     assert.match(stdout, /^Error +DeliveryExpired: The reconnect could not/m)
     assert.match(stdout, /^Trigger +webhook, azure-monitor, orders is down, a-1$/m)
-    assert.match(stdout, /^Helped +not-recovered, by 1 later notification$/m)
+    assert.match(stdout, /^Helped +not-recovered: an alert fired again after the reconnect, or/m)
+    assert.match(stdout, /^Since +2026-11-27T12:02:00Z$/m)
+    assert.match(stdout, /^Decide by +2026-11-27T12:47:00Z$/m)
+    assert.match(stdout, /^Decided at +2026-11-27T12:20:01Z$/m)
+    assert.match(stdout, /^Evidence +2026-11-27T12:20:00Z fired$/m)
     assert.doesNotMatch(stdout, /^Means/m)
   })
 
