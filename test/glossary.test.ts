@@ -31,6 +31,7 @@ test('the outcomes', () => {
 for (const [heading, name] of [
   ['Members of an audit event', 'AuditEvent'],
   ['Members of a pause event', 'PauseEvent'],
+  ['Members of an event of a verdict', 'EffectEvent'],
 ] as const)
   test(`the members of ${name}, as src/audit/event.ts declares them`, () => {
     const source = readFileSync('src/audit/event.ts', 'utf8')
@@ -61,6 +62,7 @@ test('every word has a sentence', () => {
     'Outcomes',
     'Members of an audit event',
     'Members of a pause event',
+    'Members of an event of a verdict',
     'Reasons',
   ])
     for (const [name, meaning] of tableOf(heading)) assert.match(meaning, /^\S.{8,}[.!]$/, name)
