@@ -6,7 +6,7 @@ param tags { *: string } = {}
 @description('Resource id of the workspace that holds the table ApiManagementGatewayLogs.')
 param workspaceId string
 
-@description('https://<app>/alerts/azure-monitor. The second rule posts to the same address with -repeat behind it; the policy needs both webhooks.')
+@description('https://<app>/alerts/azure-monitor. The second rule posts to https://<app>/alerts/azure-monitor-repeat. The policy needs both webhooks.')
 param webhookUrl string
 
 @description('Object id (not client id) of the app registration that stands for APIM Reconnect. Its owners must include the principal that deploys this.')

@@ -216,7 +216,7 @@ describe('a message that is forged or early decides nothing', () => {
     assert.deepEqual(
       world.verdicts.map(({ decided }) => decided.effect.verdict),
       ['recovered', 'not-recovered'],
-      'the first by what its sender said; whoever writes to the queue can only cause a reconnect, and that one stays without confirmation',
+      'the first by what its sender said; who writes to the queue can only cause a reconnect, and that one stays without confirmation',
     )
   })
 })
