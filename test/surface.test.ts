@@ -106,8 +106,8 @@ test('the queue settings: an alert does not wait, trouble does, and our own trou
     maxPollingInterval: '00:00:02',
     // The default is 0: five failures within a second, and the message is given up. A message fails only where storage or configuration do.
     visibilityTimeout: '00:00:30',
-    // Ten minutes of that, before what was accepted counts as undeliverable.
-    maxDequeueCount: 20,
+    // A week of that, the longest `deliverWithin`: a message ends by its age and not by a count.
+    maxDequeueCount: 20_160,
     // 24 at once at the most: three seconds' worth of ARM's write budget, so that a delivery never waits long for its turn.
     batchSize: 16,
     newBatchThreshold: 8,

@@ -91,6 +91,14 @@ describe('waiting for what is in flight', () => {
   it('applies to force as well', () =>
     assert.equal(decideSlot({ inFlight: inFlight() }, anAsk({ force: true })).kind, 'wait'))
 
+  it('comes before joining while another delivery of the same operation is in flight: that one decides', () => {
+    const slot = { scheduled: dueIn(60_000), inFlight: inFlight() }
+    const own = { ownOperation: idOf('in flight') }
+    assert.equal(decideSlot(slot, anAsk(own)).kind, 'wait')
+    assert.equal(decideSlot(slot, anAsk({ ownOperation: idOf('other') })).kind, 'join')
+    assert.equal(decideSlot(slot, anAsk({ ...own, nowEpochMs: NOW + 45_000 })).kind, 'join')
+  })
+
   it('does not happen for a lease whose end cannot be read', () =>
     assert.equal(decideSlot({ inFlight: inFlight({ leaseUntilEpochMs: Number.NaN }) }, anAsk()).kind, 'free'))
 })
