@@ -8,9 +8,10 @@ import type { OperatorStore } from '../storage/operator-store.ts'
 const REFRESH_AFTER_MS = 5_000
 /** Contract, section 11: a pause, or its end, is effective within 10 s. What was read longer ago counts for nothing. */
 const USABLE_MS = 9_000
-/** A decision waits so long for a read while it knows earlier pauses, and while it knows none (the first one opens the tables). */
+/** A decision waits so long for a read while it knows earlier pauses. */
 const WAIT_MS = 500
-const FIRST_WAIT_MS = 2_000
+/** While it knows none: the first read opens the tables, with a token of an identity endpoint that may take seconds. One read takes a second. */
+const FIRST_WAIT_MS = 5_000
 /** A clock may be this much ahead: pauses that ended so long ago are read as well, and judged one by one. */
 const CLOCKS_APART_MS = 60_000
 /** Two creations at the same time may go beyond the limit by one. */

@@ -142,7 +142,7 @@ export type Listed =
 
 /** Pauses of automation (contract, section 11). What reads or changes storage rejects with a StorageFault while it is away. */
 export interface Pauses {
-  /** The pause that covers alerts of this webhook for this backend, as of a few seconds ago. Takes at most two seconds and never rejects. */
+  /** The pause that covers alerts of this webhook for this backend, as of a few seconds ago. Takes at most five seconds, and never rejects. */
   find(backend: Backend, webhook: string): Promise<PauseFound>
   /** Those that last, the newest first. */
   list(): Promise<readonly Pause[]>

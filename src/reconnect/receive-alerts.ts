@@ -4,19 +4,10 @@ import { readAlerts, type AlertFormat } from '../alerts/read-alerts.ts'
 import type { DecisionFacts } from '../domain/decision.ts'
 import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
 import type { EffectFacts, Firing } from '../domain/effect.ts'
-import {
-  detailOf,
-  faultOf,
-  isCredentialFault,
-  type AuthenticationFailure,
-  type Failure,
-  type RequestFailure,
-} from '../domain/failure.ts'
+import type { AuthenticationFailure, Failure, RequestFailure } from '../domain/failure.ts'
 import type { Mode } from '../domain/mode.ts'
 import { advance, startOperation, type Operation, type OperationId, type StoredOperation } from '../domain/operation.ts'
-import { foldAscii } from '../domain/segments.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
-import { UNACTED_OUTCOMES } from '../domain/unacted-delivery.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { GrantIndex } from '../policy/grant-index.ts'
 import { modeOfWebhook } from '../policy/webhook-mode.ts'
@@ -25,6 +16,7 @@ import { describeError } from '../shared/describe-error.ts'
 import { err, ok, type Result } from '../shared/result.ts'
 import { toFiring } from './alert-evidence.ts'
 import { areAllDenied, judgeAlert } from './judge-alert.ts'
+import { noteRefused, noteUnacted } from './note-deliveries.ts'
 import { notice } from './notice.ts'
 import { toPauseFacts } from './pause-facts.ts'
 import type {
@@ -100,7 +92,7 @@ export async function receiveAlerts(post: AlertPost, ports: AlertPorts): Promise
   const read = await readPost(post).catch((error: unknown) => err(defect(error)))
   if (!read.ok) {
     audit({ trigger, outcome: outcomeOf(read.error), failure: read.error })
-    noteRefused(post.webhookName, read.error, ports)
+    noteRefused(post.webhookName, read.error, ports.deliveries)
     return read
   }
   const { reading, verified } = read.value
@@ -117,7 +109,7 @@ export async function receiveAlerts(post: AlertPost, ports: AlertPorts): Promise
     const mode = modeOfWebhook(ports.mode, verified.webhook)
     const ofAlert = toTrigger(alert, verified)
     audit({ caller: verified.caller, trigger: ofAlert, mode, ...one.facts })
-    noteUnacted(ofAlert, one.answer, ports)
+    noteUnacted(ofAlert, one.answer, ports.deliveries)
     return one
   })
   const lost = taken.find(({ answer }) => answer === undefined)
@@ -214,32 +206,6 @@ async function accept(
     ? store(permit, trigger, toFiring(alert, webhook, ports.clock.now()), ids, ports)
     : note(permit, trigger, mode, ports))
   return { ...taken, facts: { ...taken.facts, ...heeded } }
-}
-
-/** For the list of deliveries that did not act (contract, section 11). Trouble of this app is none of them. */
-function noteRefused(webhookInPath: string, failure: Failure, { deliveries }: AlertPorts): void {
-  const detail = detailOf(failure)
-  const reason = detail === undefined ? failure.reason : `${failure.reason}: ${detail}`
-  if (faultOf(failure) !== 'caller') return
-  const outcome = isCredentialFault(failure) ? 'unauthenticated' : 'malformed'
-  deliveries.note(foldAscii(webhookInPath), { outcome, reason })
-}
-
-function noteUnacted(
-  { webhook, alertId, alertRule }: AlertTrigger,
-  answer: AlertAnswer | undefined,
-  { deliveries }: AlertPorts,
-): void {
-  const outcome = UNACTED_OUTCOMES.find((unacted) => unacted === answer?.outcome)
-  if (answer === undefined || outcome === undefined) return
-  const { backend, reason } = answer
-  deliveries.note(webhook, {
-    outcome,
-    ...(reason === undefined ? {} : { reason }),
-    ...(alertRule === undefined ? {} : { alertRule }),
-    ...(alertId === undefined ? {} : { alertId }),
-    ...(backend === null ? {} : { backend }),
-  })
 }
 
 /** Joins an operation that covers the alert too, or stores one. */

@@ -32,7 +32,7 @@ function aRoom(refused: (backendId: string) => boolean = () => false) {
 }
 
 describe('the list of backends', () => {
-  it('has a backend once, however many operations it has and however it is spelled', async () => {
+  it('has a backend once, for any number of operations and any spelling', async () => {
     const { clock, lists, note } = aRoom()
     for (let index = 0; index < 1_000; index += 1) note(ofBackend(index % 2 === 0 ? 'orders' : 'ORDERS'))
     await clock.advance(60_000)
