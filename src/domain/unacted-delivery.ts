@@ -10,6 +10,9 @@ export const UNACTED_OUTCOMES = [
 ] as const
 export type UnactedOutcome = (typeof UNACTED_OUTCOMES)[number]
 
+/** Contract, section 11. */
+export const DELIVERY_KEPT_MS = 7 * 86_400_000
+
 /** A delivery of a webhook that did not act. It holds nothing else of the payload. */
 export interface UnactedDelivery {
   /** RFC 3339. */

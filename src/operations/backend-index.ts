@@ -8,7 +8,7 @@ import { MAX_BATCH, StorageFault } from '../storage/store.ts'
 
 const DAY_MS = 86_400_000
 /** What was seen in this time leaves as one call. */
-const GATHER_MS = 1_000
+const BATCH_MS = 1_000
 const MAX_RETRY_MS = 60_000
 /** Backends that are remembered, and that wait for storage, at most. A forgotten one is written once more, or with its next operation. */
 const MAX_KNOWN = 10_000
@@ -28,16 +28,16 @@ export function createBackendIndex(
   let running = false
 
   async function run(): Promise<void> {
-    let delayMs = GATHER_MS
+    let delayMs = BATCH_MS
     while (waiting.size > 0) {
       await clock.sleep(delayMs)
       const batch = [...waiting].slice(0, MAX_BATCH)
       try {
         await writeAll(batch.map(([, seen]) => seen))
         for (const [key, seen] of batch) if (waiting.get(key) === seen) waiting.delete(key)
-        delayMs = GATHER_MS
+        delayMs = BATCH_MS
       } catch (fault) {
-        if (delayMs === GATHER_MS) log.warn(describe(`the list of backends waits: ${String(fault)}`))
+        if (delayMs === BATCH_MS) log.warn(describe(`the list of backends waits: ${String(fault)}`))
         delayMs = Math.min(MAX_RETRY_MS, delayMs * 2)
       }
     }

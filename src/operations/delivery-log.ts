@@ -1,9 +1,8 @@
-import type { UnactedDelivery, UnactedOutcome } from '../domain/unacted-delivery.ts'
+import { DELIVERY_KEPT_MS, type UnactedDelivery, type UnactedOutcome } from '../domain/unacted-delivery.ts'
 import type { DeliveryLog } from '../reconnect/ports.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Log } from '../shared/log.ts'
 import type { OperatorStore } from '../storage/operator-store.ts'
-import { DELIVERY_STAYS_MS } from '../storage/operator-rows.ts'
 
 /** Contract, section 11: at most one write per second and instance. */
 const WRITE_EVERY_MS = 1_000
@@ -34,7 +33,7 @@ export interface DeliveryLogOptions {
 }
 
 /**
- * Deliveries that did not act, written in the background. Entries gather while a write is not due:
+ * Deliveries that did not act, written in the background. Entries wait until a write is due:
  *
  *   e1 ─ write [e1] ─ 1 s ─ write [e2 … e11] ─ 1 s ─ …     e12 … e40 are left out, and e41 says omitted: 29
  *
@@ -100,6 +99,6 @@ export function createDeliveryLog({ store, webhooks, clock, log }: DeliveryLogOp
       void run()
     },
 
-    list: (webhook) => store.listDeliveries(webhook, clock.now() - DELIVERY_STAYS_MS, SHOWN),
+    list: (webhook) => store.listDeliveries(webhook, clock.now() - DELIVERY_KEPT_MS, SHOWN),
   }
 }

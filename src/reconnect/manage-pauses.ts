@@ -43,8 +43,8 @@ export function listPauses(
 }
 
 /**
- * check framing → authenticate → read the body → authorize → store. 503: storage did not confirm it. Should it have been stored all the same, it is
- * in the list and ends by itself.
+ * check framing → authenticate → read the body → authorize → store. 503: storage did not confirm it. If it was stored,
+ * it is in the list and ends by itself.
  */
 export async function createPause(
   request: PauseRequest & {

@@ -1,7 +1,7 @@
 import { parseBackendResourceId } from '../domain/backend-id.ts'
 import { toShownPause, type Pause, type PauseId, type ShownPause } from '../domain/pause.ts'
 import { parseScope } from '../domain/scope.ts'
-import type { UnactedDelivery } from '../domain/unacted-delivery.ts'
+import { DELIVERY_KEPT_MS, type UnactedDelivery } from '../domain/unacted-delivery.ts'
 import { escapeNonAscii } from '../shared/escape-text.ts'
 import { backendRowKeyOf, invertedTime } from './keys.ts'
 import type { BackendRow, SeenBackend } from './operator-store.ts'
@@ -17,8 +17,6 @@ const DAY_MS = 86_400_000
 const PAUSE_STAYS_MS = DAY_MS
 /** Backends are listed for 90 days after their last operation; a row is written once a day, and may be late. */
 const BACKEND_STAYS_MS = 93 * DAY_MS
-/** Contract, section 11. */
-export const DELIVERY_STAYS_MS = 7 * DAY_MS
 
 interface Keys {
   readonly partitionKey: string
@@ -73,7 +71,7 @@ export function toDeliveryRow(
     partitionKey: deliveriesOf(webhook),
     rowKey: `${invertedTime(atEpochMs)}-${mark}`,
     delivery: escapeNonAscii(JSON.stringify(delivery)),
-    expires: toText(atEpochMs + DELIVERY_STAYS_MS),
+    expires: toText(atEpochMs + DELIVERY_KEPT_MS),
   }
 }
 

@@ -62,7 +62,7 @@ describe('an entry', () => {
 
   it('of a webhook that the policy does not have is not written', async () => {
     const { clock, lists, note } = aRoom()
-    note('r', 'unauthenticated', 'nobody')
+    note('r', 'unauthenticated', 'unknown')
     await clock.advance(5_000)
     assert.deepEqual(lists.calls, [])
   })

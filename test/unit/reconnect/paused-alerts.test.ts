@@ -265,7 +265,7 @@ describe('a delivery that was accepted before the webhook was set to dry-run', (
 
 describe('requests that are refused whole', () => {
   for (const [what, failure, outcome] of [
-    ['a sender that is not believed', { reason: 'webhook_secret' }, 'unauthenticated'],
+    ['a sender that cannot prove itself', { reason: 'webhook_secret' }, 'unauthenticated'],
     ['a payload that is not of the format', { reason: 'payload_invalid', expectation: 'x' }, 'malformed'],
     ['a body that is too large', { reason: 'body_too_large', limitBytes: 1 }, 'malformed'],
     ['keys that cannot be had', { reason: 'keys_unavailable', detail: '', retryAfterSeconds: 1 }, undefined],
