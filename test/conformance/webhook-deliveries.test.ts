@@ -220,7 +220,6 @@ describe('storage away', () => {
     const body = groupOf([ORDERS], { labels: {} })
     const posted = await post(own, 'alertmanager', { headers: bearer, body })
     assert.deepEqual([posted.status, posted.alerts[0]?.outcome], [200, 'unmatched'])
-    assert.ok(posted.tookMs < 2_000, `took ${posted.tookMs} ms`)
     assertRefused(await ask(own, LIST), 503, 'ServiceUnavailable')
     fault.lift()
     await delay(1_500)
