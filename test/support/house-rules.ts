@@ -62,7 +62,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   operations: {
     mayImport: {
       ...ADAPTER,
-      'storage/operator-store.ts': 'types',
       'storage/store.ts': 'values',
       'storage/keys.ts': 'values',
       'storage/batch-writer.ts': 'values',
