@@ -24,7 +24,7 @@ function texts(): readonly string[] {
         )
   const rootTexts = readdirSync('.').filter((name) => name.endsWith('.md'))
   return [...rootTexts, ...PLACES.filter((place) => existsSync(place)).flatMap(below)].filter(
-    (file) => TEXTS.test(file) && !file.includes('node_modules/') && !EXEMPT.has(file),
+    (file) => TEXTS.test(file) && !file.includes('node_modules/') && !EXEMPT.has(file) && statSync(file).isFile(),
   )
 }
 

@@ -254,6 +254,7 @@ const DRIVE_PROGRAMS: ReadonlySet<string> = new Set([
   'test/conformance/alertmanager.test.ts',
   'test/clients/openapi-readers.check.ts',
   'test/model/coordination.check.ts',
+  'test/sandbox/portable.test.ts',
   'test/infra/bicep.ts',
   'test/docs.test.ts',
   'test/readme.test.ts',

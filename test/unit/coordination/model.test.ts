@@ -36,7 +36,7 @@ interface World {
   readonly accepted: Map<string, { readonly earliestMs: number; readonly latestMs: number }>
   readonly ended: Ended[]
   readonly sends: Send[]
-  /** From now on ARM accepts everything, and nobody dies. */
+  /** From now on ARM accepts everything, and no instance dies. */
   calm: boolean
 }
 

@@ -22,7 +22,7 @@ import { FAIR, InvariantBroken, type StoreWeather } from '../../support/simulate
 
 const SCHEDULES = Number(process.env['ALERTS_SCHEDULES'] ?? 120)
 const MINUTE_MS = 60_000
-/** A row is believed for a second (contract, section 5), and latencies on both sides of it. */
+/** A row counts as read for a second (contract, section 5), and latencies on both sides of it. */
 const FRESHNESS_MS = 1_500
 
 /** Accepted means delivered or reported: every alert that a sender was told is accepted has come to an end that can be looked up. */
