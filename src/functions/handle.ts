@@ -2,7 +2,7 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import { printable } from '../audit/redact.ts'
 import { composition } from '../composition.ts'
 import { toFailureReply } from '../http/failure-reply.ts'
-import { MessageComesBack } from '../reconnect/deliver.ts'
+import { MessageComesBack } from '../reconnect/message-comes-back.ts'
 import { describeError } from '../shared/describe-error.ts'
 import { alertReceive } from './alert-receive.ts'
 import { backendList } from './backend-list.ts'
