@@ -36,6 +36,10 @@ const CREDENTIALS: Readonly<Record<CredentialFault, Advice>> = {
     'App Service Authentication handed over a principal that cannot be read.',
     'Compare its settings with ENTRA_TENANT_ID and ENTRA_AUDIENCE.',
   ),
+  principal_cross_site: advice(
+    "A browser sent the user's App Service session, but another site started the request.",
+    'Open the address itself, or send a bearer token.',
+  ),
   webhook_unknown: advice(
     'The policy has no webhook of this name.',
     'Compare the address of the sender with the policy.',

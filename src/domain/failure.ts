@@ -58,6 +58,7 @@ export type CredentialFault =
   | 'token_claims'
   | 'token_scope'
   | 'principal_header_invalid'
+  | 'principal_cross_site'
   | WebhookFault
 
 /** Why a webhook's sender was not believed. From outside an unknown webhook and a wrong proof are one. */
@@ -188,6 +189,7 @@ const CREDENTIAL_FAULTS: Readonly<Record<CredentialFault, 'caller'>> = {
   token_claims: 'caller',
   token_scope: 'caller',
   principal_header_invalid: 'caller',
+  principal_cross_site: 'caller',
   webhook_unknown: 'caller',
   webhook_proof_missing: 'caller',
   webhook_secret: 'caller',

@@ -5,5 +5,6 @@ export function readCredentials(headers: Headers): Credentials {
   return {
     authorization: headers.get('authorization') ?? undefined,
     clientPrincipal: headers.get('x-ms-client-principal') ?? undefined,
+    fetchSite: headers.get('sec-fetch-site') ?? undefined,
   }
 }

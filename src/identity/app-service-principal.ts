@@ -36,7 +36,7 @@ type ReadClaims = (name: ClaimName) => readonly string[]
  * Reads `x-ms-client-principal`. The header has no signature: call this only when the platform says that it wrote the header
  * (`WEBSITE_AUTH_ENABLED`). Checked nevertheless: Entra did the sign-in, for our tenant and our audience.
  *
- * NOT checked, because App Service does: signature, lifetime, revoked sessions, posts from other sites on a browser session.
+ * NOT checked, because App Service does: signature, lifetime, revoked sessions. The authenticator refuses requests that another site starts.
  */
 export function readAppServicePrincipal(header: string, entra: EntraConfig): Result<Caller, CredentialRefusal> {
   if (header.length > MAX_PRINCIPAL_HEADER_BYTES) return invalid('too large')

@@ -55,10 +55,23 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       // Where there is an Authorization header, it alone is judged, also a bad one: a weaker proof must not replace a stronger one.
       if (credentials.authorization !== undefined) return authenticateToken(credentials.authorization, deadline)
       if (options.appServiceAuthentication && credentials.clientPrincipal !== undefined) {
+        if (!isStartedHere(credentials.fetchSite)) return err({ reason: 'principal_cross_site' })
         return readAppServicePrincipal(credentials.clientPrincipal, entra)
       }
       return err({ reason: 'credential_missing' })
     },
     keysKnown: (deadline) => keys.known(deadline),
   }
+}
+
+/** A program sends no `Sec-Fetch-Site`. `none`: the user typed the address or used a bookmark. */
+const STARTED_HERE: ReadonlySet<string | undefined> = new Set([undefined, 'same-origin', 'same-site', 'none'])
+
+/**
+ * Whether the session of App Service Authentication may prove this request. A browser adds that session's cookie to requests of every site, and a
+ * POST without a body needs no preflight: another site could start reconnects. `cross-site`, repeated and unknown values are refused.
+ * NOT checked: other hosts of the same site (`same-site`), which belong to the same organization.
+ */
+function isStartedHere(fetchSite: string | undefined): boolean {
+  return STARTED_HERE.has(fetchSite)
 }

@@ -4,4 +4,6 @@ export interface Credentials {
   readonly authorization: string | undefined
   /** `x-ms-client-principal` of App Service Authentication. */
   readonly clientPrincipal: string | undefined
+  /** `Sec-Fetch-Site`: where a browser says that the request was started (W3C Fetch Metadata). Absent from other clients. */
+  readonly fetchSite?: string | undefined
 }

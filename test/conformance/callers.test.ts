@@ -439,6 +439,12 @@ describe('App Service Authentication', () => {
       assert.equal((await own.decision(refused))['reason'], 'principal_header_invalid', what)
     }
 
+    // A browser adds the session's cookie to a request of every site.
+    const forged = await own.knock({ as: null, headers: { ...header, 'sec-fetch-site': 'cross-site' } })
+    assertRefused(forged, 401, 'AuthenticationFailed')
+    assert.equal((await own.decision(forged))['reason'], 'principal_cross_site')
+    assert.equal((await own.knock({ as: null, headers: { ...header, 'sec-fetch-site': 'same-origin' } })).status, 202)
+
     // A request that carries a bearer token is judged by the token alone.
     assertRefused(await own.reconnect({ as: { token: 'x' }, headers: header }), 401, 'AuthenticationFailed')
     assertRefused(await own.reconnect({ as: 'stranger', headers: header }), 403, 'AuthorizationFailed')

@@ -30,6 +30,7 @@ export const CREDENTIAL_ROWS: Rows<CredentialFault> = {
   token_claims: TOKEN,
   token_scope: TOKEN,
   principal_header_invalid: REFUSED,
+  principal_cross_site: REFUSED,
   webhook_unknown: REFUSED,
   webhook_proof_missing: REFUSED,
   webhook_secret: REFUSED,

@@ -118,6 +118,7 @@ const TABLE: { readonly [R in Failure['reason']]: Expectation } = {
   token_claims: badToken('token_claims'),
   token_scope: badToken('token_scope'),
   principal_header_invalid: unauthenticated('principal_header_invalid'),
+  principal_cross_site: unauthenticated('principal_cross_site'),
   keys_unavailable: {
     failure: { reason: 'keys_unavailable', detail: FOR_THE_LOG, retryAfterSeconds: 23 },
     status: 503,
@@ -262,6 +263,7 @@ test('a 401 speaks of a bad token only where a bearer token was sent', () => {
   const challenges = ({ failure }: Expectation) => reply(failure).headers['www-authenticate']
   assert.equal(challenges(TABLE.credential_missing), TOKEN_IS_NEEDED)
   assert.equal(challenges(TABLE.principal_header_invalid), TOKEN_IS_NEEDED)
+  assert.equal(challenges(TABLE.principal_cross_site), TOKEN_IS_NEEDED)
   const malformed = { reason: 'credential_malformed' } as const
   assert.equal(reply(malformed).headers['www-authenticate'], TOKEN_IS_NEEDED)
   assert.equal(reply({ ...malformed, tokenSent: true }).headers['www-authenticate'], TOKEN_IS_BAD)

@@ -180,4 +180,19 @@ describe('x-ms-client-principal at the door', () => {
     )
     assert.deepEqual(caller.principals, [`user:${PERSON_OBJECT_ID}`])
   })
+
+  test('does not prove a request that another site started', async (t) => {
+    const room = await openRoom(t, { appServiceAuthentication: true })
+    const clientPrincipal = header(SESSION)
+    for (const fetchSite of ['cross-site', 'Cross-Site', 'cross-site, same-origin', '', 'x'])
+      assertRefused(await room.authenticate({ clientPrincipal, fetchSite }), 'principal_cross_site')
+    for (const fetchSite of [undefined, 'same-origin', 'same-site', 'none'])
+      assertAccepted(await room.authenticate({ clientPrincipal, fetchSite }))
+  })
+
+  test('a bearer token proves a request of any site: a browser does not add it by itself', async (t) => {
+    const room = await openRoom(t, { appServiceAuthentication: true })
+    const authorization = `Bearer ${room.aToken()}`
+    assertAccepted(await room.authenticate({ authorization, fetchSite: 'cross-site' }))
+  })
 })
