@@ -31,6 +31,36 @@ export const OPERATOR = {
   clientId: '04b07795-8ddb-461a-bbee-02f9e1bf7b46',
 } as const
 
+export const READER_ROLE = 'Reconnect.Reader'
+
+export interface Person {
+  readonly objectId: string
+  readonly name: string
+  readonly userName: string
+  readonly roles: readonly string[]
+  /** For the page in which one of them is chosen. */
+  readonly about: string
+}
+
+/** Who can sign in to the console. */
+export const PEOPLE: readonly Person[] = [
+  { ...OPERATOR, roles: [OPERATOR_ROLE], about: 'an operator: may reconnect, force, read and pause' },
+  {
+    objectId: '2f6b9c04-8e5d-4a17-b3c8-70d1e4f5a962',
+    name: 'Rita Reader',
+    userName: 'rita@contoso.example',
+    roles: [READER_ROLE],
+    about: 'a reader: may read, and nothing else',
+  },
+  {
+    objectId: 'd8a1f350-4b7e-4c29-9e06-3c5f2b8d7a41',
+    name: 'Gus Guest',
+    userName: 'gus@contoso.example',
+    roles: [],
+    about: 'a guest: has no grant',
+  },
+]
+
 export const TOOL = {
   clientId: 'd27f6b18-93ac-4e50-8d1b-4a6c0e9f7358',
   objectId: '1b9d4e7a-c683-4f2d-a05e-8c3f6b7d2914',

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { TENANT_ID } from './directory.ts'
 import type { Faults } from './faults.ts'
 import { listener, sendJson } from './http-helpers.ts'
+import type { SignIn } from './sign-in.ts'
 import type { KeyRing } from './signing-keys.ts'
 
 /** How often the issuer was asked. */
@@ -12,12 +13,13 @@ export interface IssuerCounts {
   keys: number
 }
 
-/** The tenant's OpenID metadata and keys, at Entra's paths, for both token versions. It has no sign-in: tokens come from the control surface. */
+/** The tenant's OpenID metadata and keys, at Entra's paths, for both token versions, and the sign-in of people with version 2. */
 export function createIssuer(
   keys: KeyRing,
   faults: Faults,
   counts: IssuerCounts,
   authority: () => string,
+  signIn?: SignIn,
 ): RequestListener {
   return listener(async (request, response) => {
     const url = new URL(request.url ?? '/', 'http://localhost')
@@ -41,12 +43,19 @@ export function createIssuer(
       )
     }
 
+    const flow = /^\/([^/]+)\/oauth2\/v2\.0\/(authorize|token)$/.exec(url.pathname)
+    if (signIn !== undefined && flow?.[1]?.toLowerCase() === TENANT_ID) {
+      if (flow[2] === 'token') return signIn.redeem(request, response)
+      if (request.method === 'GET') return signIn.authorize(url, response)
+    }
     if (match === null || request.method !== 'GET') return void response.writeHead(404).end()
     const tenant = match[1] as string
     if (tenant.toLowerCase() !== TENANT_ID) return sendJson(response, 400, unknownTenant(tenant))
     const version = (isKeys ? match[3] : match[2]) === undefined ? 1 : 2
     sendJson(response, 200, isKeys ? keySet(keys, authority(), version) : metadata(authority(), version), {
       'cache-control': 'max-age=86400, private',
+      // Entra lets pages of every origin read both documents.
+      'access-control-allow-origin': '*',
     })
   })
 }

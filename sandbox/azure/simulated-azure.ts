@@ -8,6 +8,7 @@ import { createIdentityEndpoint, IDENTITY_PATH, type IdentityCounts } from './id
 import { createIssuer, type IssuerCounts } from './issuer.ts'
 import { LOOPBACK, startLoopbackServer, type LoopbackServer } from './loopback-server.ts'
 import { createKeyRing, type KeyRing } from './signing-keys.ts'
+import { createSignIn } from './sign-in.ts'
 import { createMint, type Mint } from './tokens.ts'
 
 export interface SimulatedAzureOptions {
@@ -106,7 +107,13 @@ export async function startSimulatedAzure({
     })
     const issuer = await start({
       port: ports.issuer ?? 0,
-      listener: createIssuer(keys, faults, issuerCounts, () => issuerOrigin),
+      listener: createIssuer(
+        keys,
+        faults,
+        issuerCounts,
+        () => issuerOrigin,
+        createSignIn(() => mint, now),
+      ),
       connectionFault: () => faults.takeForConnection('issuer'),
     })
     issuerOrigin = `http://${LOOPBACK}:${issuer.port}`
