@@ -5,8 +5,9 @@
  * else policy.json beside this file, if there. A policy that the app would refuse at its start is refused here.
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import { build, type BuildOptions, type Plugin } from 'esbuild'
 import { parsePolicy } from './src/policy/policy-document.ts'
 
@@ -15,13 +16,15 @@ const DEPLOY = 'deploy'
 const KEPT = new Set(['local.settings.json'])
 
 /**
- * One CommonJS bundle in three parts, because V8 scans a whole file before it runs the first line.
- * `index` registers the functions and is all that a start loads. The other two are loaded once with `import()`, a moment later.
+ * One CommonJS bundle in four parts, because V8 scans a whole file before it runs the first line.
+ * `index` registers the functions and is all that a start loads. `application` and `azure-sdk` are loaded once with `import()`, a moment later;
+ * `console-files` with the first request for the page.
  */
 const PARTS = {
   index: 'src/index.ts',
   application: 'src/functions/handle.ts',
   'azure-sdk': 'src/azure-sdk.ts',
+  'console-files': 'src/console-files.ts',
 }
 
 const PARTS_STAND_ALONE: Plugin = {
@@ -70,13 +73,35 @@ const COMMON = {
   metafile: true,
 } as const satisfies BuildOptions
 
+/** The console's page, script and style sheet: minified, and compressed once, here. In base64, to become text in the bundle. */
+async function buildConsole(): Promise<Readonly<Record<string, string>>> {
+  const { outputFiles } = await build({
+    entryPoints: { app: 'src/console/main.tsx', style: 'src/console/style.css' },
+    outdir: 'console',
+    write: false,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2024',
+    tsconfig: 'src/console/tsconfig.json',
+    // The licences of what is in the page are in its folder of node_modules, and named in the README.
+    legalComments: 'none',
+    logLevel: 'warning',
+  })
+  const files = outputFiles.map(({ path, contents }) => [basename(path), contents] as const)
+  const all = [['index.html', readFileSync('src/console/index.html')] as const, ...files]
+  return Object.fromEntries(all.map(([name, contents]) => [name, gzipSync(contents, { level: 9 }).toString('base64')]))
+}
+
 const { application, ...foreign } = PARTS
 const policy = readPolicy()
 mkdirSync(DEPLOY, { recursive: true })
+const define = { CONSOLE_FILES: JSON.stringify(await buildConsole()) }
 // Our own functions keep their names for stack traces. The libraries' names are shortened, because V8 scans all of them.
 const results = await Promise.all([
   build({ ...COMMON, entryPoints: { application } }),
-  build({ ...COMMON, entryPoints: foreign, minifyIdentifiers: true }),
+  build({ ...COMMON, entryPoints: foreign, minifyIdentifiers: true, define }),
 ])
 const bundled = results.flatMap(({ metafile }) =>
   Object.keys(metafile.outputs).map((path) => path.slice(DEPLOY.length + 1)),

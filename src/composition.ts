@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { armScope, createArm } from './arm/arm.ts'
-import type { ConfigProblem } from './config/config.ts'
+import type { Config, ConfigProblem } from './config/config.ts'
 import { loadConfig } from './config/load-config.ts'
 import { createAlertBatches } from './coordination/alert-batch.ts'
 import { createEffects } from './coordination/effects.ts'
@@ -8,7 +8,9 @@ import { createCoordinator, createSlotBreaker } from './coordination/coordinator
 import { createDeliveryQueue } from './delivery/delivery-queue.ts'
 import { createRateLimiter } from './delivery/rate-limiter.ts'
 import { parseIsoDuration, type Duration } from './domain/duration.ts'
+import { isGuid } from './domain/segments.ts'
 import { describeFailure, type Challenge } from './http/failure-reply.ts'
+import type { ConsoleSettings } from './http/console-reply.ts'
 import { createAuthenticator, type Authenticator } from './identity/authenticator.ts'
 import { createWebhookAuthenticator, type WebhookAuthenticator } from './identity/webhook-authenticator.ts'
 import { createOwnTokens } from './managed-identity/own-tokens.ts'
@@ -61,6 +63,7 @@ export interface App {
   readonly apiVersions: ApiVersions
   readonly challenge: Challenge
   readonly publicUrl: string | undefined
+  readonly consoleSettings: ConsoleSettings
   readonly deadlineMs: number
   readonly parseOperationId: typeof parseOperationId
   readonly parsePauseId: typeof parsePauseId
@@ -186,6 +189,7 @@ function compose(): Result<App, readonly ConfigProblem[]> {
     apiVersions: { supported: config.value.arm.apiVersions, fallback: apiVersion },
     challenge: { authorizationUri: `${entra.authority}/${entra.tenantId}` },
     publicUrl,
+    consoleSettings: readConsoleSettings(config.value),
     deadlineMs,
     parseOperationId,
     parsePauseId,
@@ -200,6 +204,19 @@ function compose(): Result<App, readonly ConfigProblem[]> {
       await authenticator.keysKnown(deadline).finally(deadline.dispose)
     },
   })
+}
+
+/**
+ * An application that asks Entra for a token for itself has to name itself by its GUID (AADSTS90009), so the audience that is a GUID is preferred.
+ */
+function readConsoleSettings({ entra, consoleClientId }: Config): ConsoleSettings {
+  const { authority, tenantId, audiences, scopes } = entra
+  const resource = audiences.find(isGuid) ?? audiences[0]
+  return {
+    authority,
+    issuer: `${authority}/${tenantId}/v2.0`,
+    ...(consoleClientId === undefined ? {} : { clientId: consoleClientId, scope: `${resource}/${scopes[0]}` }),
+  }
 }
 
 function describeWarmUp(fault: unknown): string {

@@ -75,6 +75,18 @@ describe('what is evaluated when', () => {
     ])
   })
 
+  test('the page is read with its first request and not before', () => {
+    const readers = SOURCES.flatMap((file) => importsIn(file, readCode(file))).filter(
+      ({ to }) => to === 'src/console-files.ts' || to.startsWith('src/console/'),
+    )
+    assert.deepEqual(
+      readers
+        .filter(({ from }) => !from.startsWith('src/console/'))
+        .map(({ from, to, isLate }) => ({ from, to, isLate })),
+      [{ from: 'src/functions/console.ts', to: 'src/console-files.ts', isLate: true }],
+    )
+  })
+
   test('the SDK is evaluated with the first reconnect and not before', () => {
     const evaluated = evaluatedWith('src/functions/handle.ts')
     assert.ok(evaluated.has('src/arm/arm.ts') && evaluated.has('src/storage/table-store.ts'))
@@ -175,6 +187,9 @@ describe('the rules notice', () => {
     ['the time outside the clock', 'src/domain/x.ts', 'const now = Date.now()'],
     ['the time in a new date', 'src/domain/x.ts', 'const now = new Date()'],
     ['the console outside the log', 'src/arm/x.ts', 'console.log(1)'],
+    ['the domain in the page', 'src/console/x.tsx', "import type { Operation } from '../domain/operation.ts'"],
+    ['the page in the app', 'src/http/x.ts', "import { parsePlace } from '../console/place.ts'"],
+    ['Preact outside the page', 'src/http/x.ts', "import { render } from 'preact'"],
   ]
   for (const [name, file, text] of BROKEN)
     test(name, () => assert.equal(faultsOf(file, text).length, 1, faultsOf(file, text).join('\n')))
@@ -193,6 +208,7 @@ describe('the rules notice', () => {
     ],
     ['types of a package elsewhere', 'src/http/x.ts', "import type { HttpRequest } from '@azure/functions'"],
     ['a neighbour', 'src/arm/x.ts', "import { parseRetryAfter } from './retry-after.ts'"],
+    ['Preact in the page', 'src/console/x.tsx', "import { useState } from 'preact/hooks'"],
     ['a date that is given', 'src/domain/x.ts', 'const due = new Date(dueEpochMs)'],
     ['a comment about the forbidden', 'src/domain/x.ts', '/** Never Date.now() or process.env here. */'],
   ]

@@ -55,6 +55,7 @@ test('the surface is the table of the contract, section 2: everything authentica
     { ...http, name: 'health-live', route: 'health/live', methods: ['GET'] },
     { ...http, name: 'health-ready', route: 'health/ready', methods: ['GET'] },
     { ...http, name: 'openapi-get', route: 'openapi.json', methods: ['GET'] },
+    { ...http, name: 'console', route: 'console/{file?}', methods: ['GET'] },
   ])
 })
 

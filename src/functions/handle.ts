@@ -9,6 +9,7 @@ import { backendList } from './backend-list.ts'
 import { backendReconnect } from './backend-reconnect.ts'
 import { deliveryList } from './delivery-list.ts'
 import { grantList } from './grant-list.ts'
+import { consolePage } from './console.ts'
 import { healthLive } from './health-live.ts'
 import { healthReady } from './health-ready.ts'
 import { openapiGet } from './openapi-get.ts'
@@ -35,6 +36,7 @@ const HANDLES: Readonly<Record<FunctionName, Handle>> = {
   'health-live': healthLive,
   'health-ready': healthReady,
   'openapi-get': openapiGet,
+  console: consolePage,
 }
 
 const MESSAGE_HANDLES: Readonly<Record<QueueFunctionName, HandleMessage>> = {

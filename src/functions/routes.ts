@@ -15,6 +15,7 @@ export type FunctionName =
   | 'health-live'
   | 'health-ready'
   | 'openapi-get'
+  | 'console'
 
 /** One HTTP function as the host sees it. */
 export interface Route {
@@ -47,6 +48,8 @@ export const ROUTES: readonly Route[] = [
   { name: 'health-live', methods: ['GET'], route: 'health/live' },
   { name: 'health-ready', methods: ['GET'], route: 'health/ready' },
   { name: 'openapi-get', methods: ['GET'], route: 'openapi.json' },
+  // A function has one route; the last segment is optional (ASP.NET Core, "Routing"), so that this is /console and the files below it.
+  { name: 'console', methods: ['GET'], route: 'console/{file?}' },
 ]
 
 export type QueueFunctionName = 'reconnect-deliver' | 'reconnect-abandon'

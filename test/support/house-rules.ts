@@ -115,8 +115,19 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       shared: 'values',
       // What a queue trigger hands over is read here, as what an HTTP trigger does is in http.
       'delivery/message.ts': 'values',
+      // The bytes of the console, loaded with the first request for it.
+      'console-files.ts': 'values',
     },
     because: 'a function file only carries facts between host and story. Ask composition() for what adapters do.',
+  },
+  console: {
+    mayImport: {},
+    because:
+      'the page runs in a browser and talks to the API as any client does. Write down in src/console what it needs.',
+  },
+  'console-files.ts': {
+    mayImport: {},
+    because: 'console-files.ts is what build.ts makes of src/console, and has no code of its own.',
   },
   cli: {
     mayImport: {
@@ -185,6 +196,8 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@azure/storage-queue': ['delivery/open-queue.ts'],
   undici: ['arm'],
   jose: ['identity'],
+  preact: ['console'],
+  oauth4webapi: ['console'],
   '@azure/functions': ['index.ts'],
   // Schemas stand beside what they describe, and are published from there.
   zod: ['policy', 'reconnect', 'http', 'cli'],
@@ -230,7 +243,7 @@ const SAYINGS: readonly { readonly pattern: RegExp; readonly mayStandIn: RegExp;
   },
   {
     pattern: /\bDate\.now\b|\bnew Date\(\s*\)|\bDate\(\s*\)|\bperformance\.now\b|\bhrtime\b/,
-    mayStandIn: /^src\/shared\/clock\.ts$/,
+    mayStandIn: /^src\/(?:shared|console)\/clock\.ts$/,
     advice: 'looks at the time: take a Clock (src/shared/clock.ts), so that tests can move it.',
   },
   {

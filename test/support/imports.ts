@@ -14,10 +14,10 @@ export interface Import {
   readonly isLate: boolean
 }
 
-/** The TypeScript files below a folder, with paths from the project's root. */
+/** The TypeScript files, also those with JSX, below a folder, with paths from the project's root. */
 export function sourcesBelow(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /\.tsx?$/.test(name))
     .map((name) => posix.join(folder, name.split('\\').join('/')))
     .toSorted()
 }
