@@ -77,10 +77,3 @@ function readRefusal({ status, headers }: Response, value: unknown) {
     ...(seconds >= 0 && seconds <= 86_400 ? { retryAfterSeconds: seconds } : {}),
   }
 }
-
-/** The path of a nextLink, which is absolute where the app knows its public address. Undefined where it leads elsewhere. */
-export function nextPath(nextLink: string | undefined, expected: string): string | undefined {
-  if (nextLink === undefined || !URL.canParse(nextLink, 'http://x')) return undefined
-  const { pathname, search } = new URL(nextLink, 'http://x')
-  return pathname === expected ? pathname + search : undefined
-}

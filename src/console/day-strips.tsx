@@ -1,8 +1,9 @@
-import { nextPath, type Answer, type Api } from './api.ts'
+import type { Answer, Api } from './api.ts'
 import type { Operation, Page } from './api-types.ts'
 import { now } from './clock.ts'
 import { useLive } from './live.ts'
 import { LiveView, Backend } from './parts.tsx'
+import { nextPath } from './place.ts'
 import { useSession } from './session.ts'
 import { STRIP_MS, stripsOf } from './strip.ts'
 

@@ -1,10 +1,10 @@
-import { nextPath, type Answer, type Api } from './api.ts'
+import type { Answer, Api } from './api.ts'
 import type { Operation, Page } from './api-types.ts'
 import { DayStrips } from './day-strips.tsx'
 import { useLive } from './live.ts'
 import { askedBy } from './operation-text.ts'
 import { At, Backend, Field, LiveView, OperationStatus, textOf } from './parts.tsx'
-import { toHash } from './place.ts'
+import { nextPath, toHash } from './place.ts'
 import { useSession } from './session.ts'
 
 const STATES = ['accepted', 'forwarded', 'joined', 'failed', 'abandoned', 'exhausted', 'dry-run']

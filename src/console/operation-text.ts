@@ -76,6 +76,12 @@ export function statusOf(operation: Operation, nowEpochMs: number): Status {
   }
 }
 
+/** For a live region: it changes with the facts, and not with every second of a countdown. */
+export function spokenStatus(operation: Operation, nowEpochMs: number): string {
+  const { title, detail } = statusOf(operation, nowEpochMs)
+  return title.startsWith('Due in ') ? (detail ?? '') : title
+}
+
 export function verdictOf(effect: Effect, nowEpochMs: number): Status {
   if (effect.verdict === 'pending')
     return {

@@ -2,7 +2,7 @@ import type { Answer, Api } from './api.ts'
 import type { Operation } from './api-types.ts'
 import { now } from './clock.ts'
 import { useLive, useNow } from './live.ts'
-import { askedBy } from './operation-text.ts'
+import { askedBy, spokenStatus } from './operation-text.ts'
 import { At, Backend, CopyText, LiveView, OperationStatus } from './parts.tsx'
 import { toHash } from './place.ts'
 import { useSession } from './session.ts'
@@ -25,15 +25,17 @@ export function OperationView({ id }: { readonly id: string }) {
 
 function Details({ loaded: { operation, covering } }: { readonly loaded: Loaded }) {
   const { trigger, backend, id, arm } = operation
-  const steps = timelineOf(operation, covering, useNow())
+  const time = useNow()
+  const steps = timelineOf(operation, covering, time)
   return (
     <>
       <p>
         <Backend id={backend} /> Asked for by {askedBy(operation)} at <At time={operation.requestedAt} />.
       </p>
-      <div role="status" class="verdict">
-        <OperationStatus operation={covering ?? operation} />
-      </div>
+      <OperationStatus operation={covering ?? operation} />
+      <p role="status" class="spoken">
+        {spokenStatus(covering ?? operation, time)}
+      </p>
       <h2>What happened</h2>
       <ol class="timeline">
         {steps.map((step, index) => (

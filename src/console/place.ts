@@ -62,6 +62,13 @@ export function findPlace(text: string): string {
   return toHash('history', { find: pasted })
 }
 
+/** The path of a nextLink, which is absolute where the app knows its public address. Undefined where it leads elsewhere. */
+export function nextPath(nextLink: string | undefined, expected: string): string | undefined {
+  if (nextLink === undefined || !URL.canParse(nextLink, 'http://x')) return undefined
+  const { pathname, search } = new URL(nextLink, 'http://x')
+  return pathname === expected ? pathname + search : undefined
+}
+
 function decode(part: string | undefined): string | undefined {
   if (part === undefined || part === '') return undefined
   try {

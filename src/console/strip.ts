@@ -21,7 +21,8 @@ export function stripsOf(operations: readonly Operation[], nowEpochMs: number): 
   const byBackend = new Map<string, Operation[]>()
   for (const operation of operations) {
     const ageMs = nowEpochMs - Date.parse(operation.requestedAt)
-    if (!(ageMs >= 0 && ageMs <= STRIP_MS)) continue
+    // A dry run of this page is no event of the backend.
+    if (!(ageMs >= 0 && ageMs <= STRIP_MS) || operation.state === 'dry-run') continue
     const key = operation.backend.toLowerCase()
     byBackend.set(key, [...(byBackend.get(key) ?? []), operation])
   }

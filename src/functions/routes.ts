@@ -1,5 +1,5 @@
 import type { HttpMethod, HttpRequest, InvocationContext } from '@azure/functions'
-import type { Reply } from '../http/reply.ts'
+import type { FileReply, Reply } from '../http/reply.ts'
 
 export type FunctionName =
   | 'backend-reconnect'
@@ -25,7 +25,7 @@ export interface Route {
 }
 
 /** What a function's file exports: the host's request in, an answer as plain facts out. */
-export type Handle = (request: HttpRequest, context: InvocationContext) => Promise<Reply>
+export type Handle = (request: HttpRequest, context: InvocationContext) => Promise<Reply | FileReply>
 
 /** The whole surface (contract, section 2). Every trigger is `anonymous`: the functions authenticate for themselves. */
 export const ROUTES: readonly Route[] = [

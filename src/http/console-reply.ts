@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import { foldAscii } from '../domain/segments.ts'
-import { COMMON_HEADERS, json, type Reply } from './reply.ts'
+import { COMMON_HEADERS, json, type FileReply, type Reply } from './reply.ts'
 
 /** What the page has to know before anybody has signed in. Nothing of it is secret: the challenge of every 401 names the tenant too. */
 export interface ConsoleSettings {
@@ -30,7 +30,7 @@ export function toConsoleReply(
   files: ConsoleFiles,
   settings: ConsoleSettings,
   acceptEncoding: string | null,
-): Reply {
+): Reply | FileReply {
   const name = foldAscii(file ?? 'index.html')
   const headers = { ...COMMON_HEADERS, ...protection(settings.authority) }
   const { authority: _, ...told } = settings

@@ -2,7 +2,12 @@
 export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: string | Uint8Array
+  readonly body?: string
+}
+
+/** The same with bytes: a file. */
+export interface FileReply extends Omit<Reply, 'body'> {
+  readonly body: Uint8Array
 }
 
 /**

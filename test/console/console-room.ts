@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { TestContext } from 'node:test'
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { ALERT_PAYLOADS } from '../../sandbox/azure/alert-payloads.ts'
+import { PEOPLE } from '../../sandbox/azure/directory.ts'
+import type { Sandbox } from '../../sandbox/create-sandbox.ts'
+import { signAlert } from '../../sandbox/sign-alert.ts'
+
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+
+/** A real browser. Undefined where there is none: the test then says that it did not run. */
+export function findChromium(): string | undefined {
+  return CHROMIUM.find((path) => existsSync(path))
+}
+
+export const DID_NOT_RUN = 'DID NOT RUN: there is no Chromium here (Debian: apt-get install chromium)'
+
+export async function launchChromium(executablePath: string): Promise<Browser> {
+  // Its own sandbox needs rights that root in a container does not have; it opens pages of this machine only.
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] })
+}
+
+export interface Tab {
+  readonly page: Page
+  /** What the browser complained about: violations of the Content Security Policy, errors of the page. None is expected. */
+  readonly complaints: readonly string[]
+  /** Signs in at the issuer's page, which the console opens by itself. */
+  signInAs(name: string): Promise<void>
+  /** Opens a place of the console as someone who is signed in. */
+  go(hash: string): Promise<void>
+  heading(): Promise<string>
+}
+
+export interface TabOptions extends BrowserContextOptions {
+  readonly hash?: string
+}
+
+/** Opens the console in a tab of its own, with a session of its own. Its end asserts that the browser had nothing to complain about. */
+export async function openTab(
+  t: TestContext,
+  browser: Browser,
+  sandbox: Sandbox,
+  options: TabOptions = {},
+): Promise<Tab> {
+  const { hash = '', ...contextOptions } = options
+  const context = await browser.newContext(contextOptions)
+  const page = await context.newPage()
+  const complaints: string[] = []
+  await page.addInitScript(
+    'addEventListener("securitypolicyviolation", (event) => console.error("CSP violation: " + event.violatedDirective + " " + event.blockedURI))',
+  )
+  page.on('console', (message) => {
+    // An answer such as 403 is a line in the console of the browser, and no fault of the page.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('dialog', (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  t.after(async () => {
+    await context.close()
+    assert.deepEqual(complaints, [])
+  })
+  await page.goto(`${sandbox.info.console}${hash}`)
+  return {
+    page,
+    complaints,
+    async signInAs(name) {
+      await page.getByRole('link', { name, exact: true }).click()
+      await page.getByRole('navigation', { name: 'Views' }).waitFor()
+    },
+    async go(next) {
+      await page.evaluate(`location.hash = ${JSON.stringify(next)}`)
+    },
+    heading: () => page.getByRole('heading', { level: 1 }).innerText(),
+  }
+}
+
+export const [OLIVIA, RITA, GUS] = PEOPLE.map(({ name }) => name) as [string, string, string]
+
+/** Sends one alert of Alertmanager, as `npm run alert` does. */
+export async function sendAlert(
+  sandbox: Sandbox,
+  backend: string,
+  change: Readonly<Record<string, unknown>> = {},
+): Promise<Response> {
+  const nowEpochMs = Date.now()
+  const payload = ALERT_PAYLOADS.alertmanager({ backend, firing: true, nowEpochMs }) as { alerts: { labels: object }[] }
+  const [alert] = payload.alerts
+  if (alert !== undefined) alert.labels = { ...alert.labels, ...change }
+  const body = JSON.stringify(payload)
+  const { headers } = signAlert('alertmanager', body, nowEpochMs, sandbox.info.webhookSecrets, '')
+  return fetch(`${sandbox.info.proxy}/alerts/alertmanager`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body,
+  })
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What axe-core finds on the page as it is: rule and element, one line each. */
+export async function axeFindings(page: Page): Promise<readonly string[]> {
+  await page.evaluate(AXE)
+  return page.evaluate(async () => {
+    interface Result {
+      readonly id: string
+      readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[]
+    }
+    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: readonly Result[] }> } }
+    const { violations } = await axe.run()
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`),
+    )
+  })
+}
