@@ -74,8 +74,7 @@ function Deliveries({ webhook }: { readonly webhook: string }) {
           <ol class="timeline">
             {value.map((delivery, index) => (
               <li key={index} class={delivery.outcome === 'resolved' ? 'quiet' : 'bad'}>
-                <At time={delivery.at} seconds />
-                <strong>{delivery.outcome}</strong>
+                <At time={delivery.at} seconds /> <strong>{delivery.outcome}</strong>
                 <p>{OUTCOMES[delivery.outcome] ?? ''}</p>
                 {delivery.reason === undefined ? null : <p class="said">{delivery.reason}</p>}
                 <p>

@@ -14,6 +14,8 @@ const FILTERS = ['backend', 'service', 'state', 'alert', 'rule', 'effect', 'from
 const SKIP_TOKEN = '$skiptoken'
 const PAGE_SIZE = '50'
 const EVERY_MS = 30_000
+/** Pages of the API that are read for one page here. */
+const MAX_PAGES = 5
 
 interface Found {
   readonly operations: readonly Operation[]
@@ -58,6 +60,9 @@ function Results({
           There is no operation like this that you may read. An alert that did not act is listed under{' '}
           <a href={toHash('webhook')}>Why did my alert not act</a>.
         </p>
+      ) : null}
+      {isEmpty && nextToken !== undefined ? (
+        <p>Nothing like this in the part of the history that was searched. “Older” searches on.</p>
       ) : null}
       {isEmpty ? null : (
         <div class="scroll" role="region" aria-label="Operations" tabIndex={0}>
@@ -160,6 +165,7 @@ function Filters({ query }: { readonly query: Readonly<Record<string, string>> }
   )
 }
 
+/** A pasted text is looked for as an alert id, then as a rule, then within the newest operations: senders show shorter ids than they send. */
 async function loadPage(
   api: Api,
   query: Readonly<Record<string, string>>,
@@ -167,23 +173,49 @@ async function loadPage(
 ): Promise<Answer<Found>> {
   const { find, ...filters } = query
   if (find === undefined) return list(api, filters, signal)
-  const asAlert = await list(api, { alert: find }, signal)
-  if (!asAlert.ok || asAlert.value.operations.length > 0) return named(asAlert, `Operations of the alert ${find}`)
-  return named(await list(api, { rule: find }, signal), `Operations of the alert rule ${find}`)
+  for (const [name, what] of [
+    ['alert', 'the alert'],
+    ['rule', 'the alert rule'],
+  ] as const) {
+    const answer = await list(api, { ...filters, [name]: find }, signal)
+    if (!answer.ok || answer.value.operations.length > 0) return named(answer, `Operations of ${what} ${find}`)
+  }
+  const newest = await readPages(api, { top: '200' }, signal, () => true)
+  if (!newest.ok) return newest
+  const operations = newest.value.operations.filter((operation) => mentions(operation, find)).slice(0, 200)
+  return named({ ...newest, value: { operations } }, `Among the newest operations, those that mention ${find}`)
+}
+
+function mentions({ backend, reason, trigger }: Operation, text: string): boolean {
+  const wanted = text.toLowerCase()
+  return [backend, reason, trigger.alertId, trigger.alertRule].some((part) => part?.toLowerCase().includes(wanted))
 }
 
 function named(answer: Answer<Found>, foundAs: string): Answer<Found> {
   return answer.ok ? { ...answer, value: { ...answer.value, foundAs } } : answer
 }
 
-async function list(api: Api, filters: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Answer<Found>> {
-  const search = new URLSearchParams({ top: PAGE_SIZE, ...filters })
-  const answer = await api.get<Page<Operation>>(`/operations?${search.toString()}`, signal)
-  if (!answer.ok) return answer
-  const next = nextPath(answer.value.nextLink, '/operations')
-  const nextToken =
-    next === undefined ? undefined : (new URL(next, 'http://x').searchParams.get(SKIP_TOKEN) ?? undefined)
-  return { ...answer, value: { operations: answer.value.value, ...(nextToken === undefined ? {} : { nextToken }) } }
+/** One page. A page of the API may be empty and have a next one: some are read on until there is something to show. */
+function list(api: Api, filters: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Answer<Found>> {
+  return readPages(api, { top: PAGE_SIZE, ...filters }, signal, ({ length }) => length === 0)
+}
+
+async function readPages(
+  api: Api,
+  query: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+  goOn: (operations: readonly Operation[]) => boolean,
+): Promise<Answer<Found>> {
+  const operations: Operation[] = []
+  let path: string | undefined = `/operations?${new URLSearchParams(query).toString()}`
+  for (let page = 0; path !== undefined && page < MAX_PAGES && (page === 0 || goOn(operations)); page += 1) {
+    const answer: Answer<Page<Operation>> = await api.get<Page<Operation>>(path, signal)
+    if (!answer.ok) return answer
+    operations.push(...answer.value.value)
+    path = nextPath(answer.value.nextLink, '/operations')
+  }
+  const nextToken = path === undefined ? null : new URL(path, 'http://x').searchParams.get(SKIP_TOKEN)
+  return { ok: true, headers: new Headers(), value: { operations, ...(nextToken === null ? {} : { nextToken }) } }
 }
 
 /** For a field of local time. Empty where the address has no valid time. */

@@ -93,8 +93,7 @@ function Details({ loaded: { operation, covering } }: { readonly loaded: Loaded 
 function TimelineStep({ step: { at, title, text, tone, ids, operation, future } }: { readonly step: Step }) {
   return (
     <li class={future === true ? `${tone} future` : tone}>
-      {at === undefined ? null : <At time={at} seconds />}
-      <strong>{title}</strong>
+      {at === undefined ? null : <At time={at} seconds />} <strong>{title}</strong>
       {text === undefined || text === '' ? null : <p>{text}</p>}
       {operation === undefined ? null : (
         <p>

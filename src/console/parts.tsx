@@ -80,7 +80,9 @@ export function Freshness({ live }: { readonly live: Live<unknown> }) {
   return (
     <p class={old ? 'freshness old' : 'freshness'}>
       {updatedAtEpochMs === undefined
-        ? 'Loading…'
+        ? problem === undefined
+          ? 'Loading…'
+          : 'Not loaded.'
         : `${old ? 'Old data: last updated' : 'Updated'} ${spanText(ageMs)} ago.`}{' '}
       <button type="button" class="plain" onClick={reload}>
         Update now

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import type { TestContext } from 'node:test'
+import { after, test, type TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
 import { ALERT_PAYLOADS } from '../../sandbox/azure/alert-payloads.ts'
 import { PEOPLE } from '../../sandbox/azure/directory.ts'
-import type { Sandbox } from '../../sandbox/create-sandbox.ts'
+import type { Sandbox, SandboxOptions } from '../../sandbox/create-sandbox.ts'
 import { signAlert } from '../../sandbox/sign-alert.ts'
+import { startSandbox } from '../support/start-sandbox.ts'
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
@@ -15,17 +17,48 @@ export function findChromium(): string | undefined {
   return CHROMIUM.find((path) => existsSync(path))
 }
 
-export const DID_NOT_RUN = 'DID NOT RUN: there is no Chromium here (Debian: apt-get install chromium)'
+const DID_NOT_RUN = 'DID NOT RUN: there is no Chromium here (Debian: apt-get install chromium)'
 
 export async function launchChromium(executablePath: string): Promise<Browser> {
   // Its own sandbox needs rights that root in a container does not have; it opens pages of this machine only.
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] })
 }
 
+export interface ConsoleRoom {
+  readonly sandbox: Sandbox
+  readonly browser: Browser
+  openTab(options?: TabOptions): Promise<Tab>
+}
+
+/** Registers a test in a real browser. Without one the test is reported as skipped, and says so. */
+export type Story = (title: string, story: (room: ConsoleRoom, t: TestContext) => Promise<void>) => void
+
+/** One sandbox and one browser for the tests of a file; each tab has a session of its own. */
+export function consoleRoom(options: SandboxOptions = {}): Story {
+  const executable = findChromium()
+  let opened: Promise<{ sandbox: Sandbox; browser: Browser }> | undefined
+  const undo: (() => Promise<void>)[] = []
+  const open = async (): Promise<{ sandbox: Sandbox; browser: Browser }> => {
+    const sandbox = await startSandbox({ after: (stop) => void undo.push(stop) }, options)
+    const browser = await launchChromium(executable as string)
+    undo.push(() => browser.close())
+    return { sandbox, browser }
+  }
+  after(async () => {
+    for (const step of undo.toReversed()) await step()
+  })
+  return (title, story) =>
+    void test(title, async (t) => {
+      if (executable === undefined) return t.skip(DID_NOT_RUN)
+      const { sandbox, browser } = await (opened ??= open())
+      await story({ sandbox, browser, openTab: (tab) => openTab(t, browser, sandbox, tab) }, t)
+    })
+}
+
 export interface Tab {
   readonly page: Page
   /** What the browser complained about: violations of the Content Security Policy, errors of the page. None is expected. */
-  readonly complaints: readonly string[]
+  readonly complaints: string[]
   /** Signs in at the issuer's page, which the console opens by itself. */
   signInAs(name: string): Promise<void>
   /** Opens a place of the console as someone who is signed in. */
@@ -82,23 +115,47 @@ export async function openTab(
 
 export const [OLIVIA, RITA, GUS] = PEOPLE.map(({ name }) => name) as [string, string, string]
 
+export interface AlertChange {
+  readonly firing?: boolean
+  readonly labels?: Readonly<Record<string, unknown>>
+  readonly fingerprint?: string
+}
+
 /** Sends one alert of Alertmanager, as `npm run alert` does. */
 export async function sendAlert(
-  sandbox: Sandbox,
+  { info }: Sandbox,
   backend: string,
-  change: Readonly<Record<string, unknown>> = {},
-): Promise<Response> {
+  { firing = true, labels = {}, fingerprint }: AlertChange = {},
+): Promise<{ readonly status: number; readonly outcomes: readonly string[] }> {
   const nowEpochMs = Date.now()
-  const payload = ALERT_PAYLOADS.alertmanager({ backend, firing: true, nowEpochMs }) as { alerts: { labels: object }[] }
-  const [alert] = payload.alerts
-  if (alert !== undefined) alert.labels = { ...alert.labels, ...change }
+  const payload = ALERT_PAYLOADS.alertmanager({ backend, firing, nowEpochMs }) as { alerts: Record<string, unknown>[] }
+  payload.alerts = payload.alerts.map((alert) => ({
+    ...alert,
+    labels: { ...(alert['labels'] as object), ...labels },
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+  }))
   const body = JSON.stringify(payload)
-  const { headers } = signAlert('alertmanager', body, nowEpochMs, sandbox.info.webhookSecrets, '')
-  return fetch(`${sandbox.info.proxy}/alerts/alertmanager`, {
+  const { headers } = signAlert('alertmanager', body, nowEpochMs, info.webhookSecrets, '')
+  const answer = await fetch(`${info.proxy}/alerts/alertmanager`, {
     method: 'POST',
     headers: { ...headers, 'content-type': 'application/json' },
     body,
   })
+  const { alerts = [] } = (await answer.json()) as { alerts?: { outcome: string }[] }
+  return { status: answer.status, outcomes: alerts.map(({ outcome }) => outcome) }
+}
+
+/** Waits until it is so. The policy of the page forbids `waitForFunction`, which compiles a text. */
+export async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await holds()); tries += 1) {
+    assert.ok(tries < 300, 'it did not come to that')
+    await delay(100)
+  }
+}
+
+/** Whether this app has the function: the page says "Not available" of what it does not have. */
+export function offers({ app }: Sandbox, name: string): boolean {
+  return app.functions.some((registered) => registered.name === name)
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
