@@ -59,13 +59,15 @@ function CheckedForm({
   readonly path: string
 }) {
   const { api } = useSession()
-  const form = useRef<HTMLFormElement>(null)
+  /** Counts changes of the form: an answer to an earlier wish is dropped. */
+  const change = useRef(0)
   const [busy, setBusy] = useState(false)
   const [forecast, setForecast] = useState<Forecast | undefined>()
   const [problem, setProblem] = useState<Problem | undefined>()
   const [outcome, setOutcome] = useState<string | undefined>()
 
   async function check(wish: Wish): Promise<void> {
+    const asked = change.current
     setBusy(true)
     setProblem(undefined)
     const answer = await api.send(path, sendingOf(wish, true))
@@ -73,7 +75,7 @@ function CheckedForm({
       const would = answer.headers.get('x-reconnect-would') ?? ''
       const due = answer.headers.get('x-reconnect-due') ?? ''
       const joins = would === 'join' ? await findScheduled(api, backend, due) : undefined
-      setForecast({ wish, would, due, ...(joins === undefined ? {} : { joins }) })
+      if (asked === change.current) setForecast({ wish, would, due, ...(joins === undefined ? {} : { joins }) })
     } else setProblem(answer.problem)
     setBusy(false)
   }
@@ -99,11 +101,15 @@ function CheckedForm({
         <Backend id={backend} /> <a href={toHash('reconnect')}>Choose another one</a>
       </p>
       <form
-        ref={form}
         class="panel"
-        onInput={() => setForecast(undefined)}
+        onInput={() => {
+          change.current += 1
+          setForecast(undefined)
+        }}
         onSubmit={(event) => {
           event.preventDefault()
+          // Not `disabled`: the button would lose the focus.
+          if (busy) return
           void (forecast === undefined ? check(readWish(event.currentTarget)) : confirm(forecast))
         }}
       >
@@ -132,7 +138,7 @@ function CheckedForm({
         </div>
         {problem === undefined ? null : <ProblemNote problem={problem} />}
         <p class="buttons">
-          <button type="submit" disabled={busy}>
+          <button type="submit" aria-disabled={busy}>
             {forecast === undefined
               ? 'Check what will happen'
               : forecast.would === 'join'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { SANDBOX_POLICY } from '../../sandbox/policy.ts'
 import { WEBHOOK_SECRETS } from '../../sandbox/webhooks.ts'
+import { findBackend } from './backends.ts'
 import { consoleRoom, offers, OLIVIA, sendAlert } from './console-room.ts'
 
 /** The gateway reconnects after a second instead of two minutes, so that an incident ends while a test waits. */
@@ -100,6 +101,25 @@ story('a reconnect by hand: the app says what it will do, then does exactly that
   await page.getByRole('button', { name: 'Confirm: reconnect' }).click()
   await page.getByText(/^Due in /).waitFor()
   assert.equal(sent(), 2)
+})
+
+story('what the app said of an earlier wish is not shown for another one', async ({ openTab }) => {
+  const backend = findBackend('apim-dev', 'payments')
+  const { page, signInAs } = await openTab({ hash: '#/reconnect' })
+  await signInAs(OLIVIA)
+  const answered = Promise.withResolvers<void>()
+  await page.route('**/reconnect', async (route) => {
+    await answered.promise
+    await route.continue()
+  })
+  await page.evaluate(`location.hash = ${JSON.stringify(`#/reconnect?backend=${encodeURIComponent(backend)}`)}`)
+  await page.getByText('Asking the app…').waitFor()
+  await page.getByLabel('Delay').selectOption('PT1H')
+  answered.resolve()
+  await page.getByText('Asking the app…').waitFor({ state: 'detached' })
+  assert.equal(await page.getByText(/It will be sent now/).count(), 0)
+  await page.getByRole('button', { name: 'Check what will happen' }).click()
+  await page.getByText(/It will be sent now/).waitFor()
 })
 
 story('a refusal by Azure is told with its reason and the next step', async ({ sandbox, openTab }) => {
