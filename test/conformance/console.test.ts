@@ -10,7 +10,7 @@ const MAX_COMPRESSED_BYTES = 40_000
 const GZIP = { headers: { 'accept-encoding': 'gzip' } }
 
 describe('the console', () => {
-  it('is at most 40,000 bytes, each file compressed with gzip, and each is the same uncompressed', async (t) => {
+  it('the console is at most 40,000 bytes, each file compressed with gzip, and each is the same uncompressed', async (t) => {
     const { info } = await startSandbox(t, { storage: NO_STORAGE })
     const page = await call(info.proxy, '/console', GZIP)
     const html = gunzipSync(Buffer.from(page.text, 'latin1')).toString()
@@ -30,13 +30,13 @@ describe('the console', () => {
     assert.ok(bytes > 5_000 && bytes <= MAX_COMPRESSED_BYTES, `${bytes} bytes`)
   })
 
-  it('has no inline script, style or handler', async (t) => {
+  it('the console has no inline script, style or handler', async (t) => {
     const { info } = await startSandbox(t, { storage: NO_STORAGE })
     const { text } = await call(info.proxy, '/console')
     assert.doesNotMatch(text, /<script(?![^>]*\ssrc=)|<style|\son[a-z]+=|\sstyle=|javascript:/i)
   })
 
-  it('is found in any case, and with a slash at the end; what is not there is 404', async (t) => {
+  it('the console is found in any case, and with a slash at the end; what is not there is 404', async (t) => {
     const { info } = await startSandbox(t, { storage: NO_STORAGE })
     const { text } = await call(info.proxy, '/console')
     for (const path of ['/Console', '/console/', '/console/index.html'])
@@ -48,7 +48,7 @@ describe('the console', () => {
     assert.equal((await call(info.proxy, '/console', { method: 'POST' })).status, 404)
   })
 
-  it('tells the page where to sign in, and nothing that is secret', async (t) => {
+  it('the console tells the page where to sign in, and nothing that is secret', async (t) => {
     const { info } = await startSandbox(t, { storage: NO_STORAGE })
     const answer = await call(info.proxy, '/console/settings.json')
     assert.deepEqual(answer.json(), {
@@ -61,7 +61,7 @@ describe('the console', () => {
       assert.equal(answer.headers[name], undefined, name)
   })
 
-  it('answers 503 ConfigurationInvalid on every path while the configuration is wrong', async (t) => {
+  it('the console answers 503 ConfigurationInvalid on every path while the configuration is wrong', async (t) => {
     const { info } = await startSandbox(t, { storage: NO_STORAGE, env: { ENTRA_TENANT_ID: 'x' } })
     for (const path of ['/console', '/console/app.js', '/console/settings.json', '/console/x']) {
       const answer = await call(info.proxy, path)

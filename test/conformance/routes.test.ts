@@ -21,6 +21,7 @@ describe('routes', () => {
           trigger:
             'POST /subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ApiManagement/service/{serviceName}/backends/{backendId}/reconnect',
         },
+        { name: 'console', trigger: 'GET /console/{file?}' },
         { name: 'delivery-list', trigger: 'GET /webhooks/{webhook}/deliveries' },
         { name: 'grant-list', trigger: 'GET /grants' },
         { name: 'health-live', trigger: 'GET /health/live' },

@@ -8,7 +8,7 @@ import { ALERT_PAYLOADS } from '../../sandbox/azure/alert-payloads.ts'
 import { PEOPLE } from '../../sandbox/azure/directory.ts'
 import type { Sandbox, SandboxOptions } from '../../sandbox/create-sandbox.ts'
 import { signAlert } from '../../sandbox/sign-alert.ts'
-import { startSandbox } from '../support/start-sandbox.ts'
+import { startSandbox, type Scope } from '../support/start-sandbox.ts'
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
@@ -71,12 +71,7 @@ export interface TabOptions extends BrowserContextOptions {
 }
 
 /** Opens the console in a tab of its own, with a session of its own. Its end asserts that the browser had nothing to complain about. */
-export async function openTab(
-  t: TestContext,
-  browser: Browser,
-  sandbox: Sandbox,
-  options: TabOptions = {},
-): Promise<Tab> {
+export async function openTab(t: Scope, browser: Browser, sandbox: Sandbox, options: TabOptions = {}): Promise<Tab> {
   const { hash = '', ...contextOptions } = options
   const context = await browser.newContext(contextOptions)
   const page = await context.newPage()
@@ -151,11 +146,6 @@ export async function eventually(holds: () => Promise<boolean>): Promise<void> {
     assert.ok(tries < 300, 'it did not come to that')
     await delay(100)
   }
-}
-
-/** Whether this app has the function: the page says "Not available" of what it does not have. */
-export function offers({ app }: Sandbox, name: string): boolean {
-  return app.functions.some((registered) => registered.name === name)
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')

@@ -45,7 +45,7 @@ story('the API hears a bearer token and no cookie', async ({ sandbox, openTab })
   }
 })
 
-story('a user who declines is told so, and is not sent to the issuer again', async ({ openTab }) => {
+story('a user who declines reads why the sign-in failed, and is not sent to the issuer again', async ({ openTab }) => {
   const { page } = await openTab({ hash: HISTORY })
   await page.getByRole('link', { name: 'Cancel' }).click()
   await page.getByText(/Sign-in failed: .*declined/).waitFor()

@@ -16,6 +16,7 @@ const SOFTWARE = [
   'application.cjs',
   'azure-sdk.cjs',
   'azure-sdk.cjs.LEGAL.txt',
+  'console-files.cjs',
   'host.json',
   'index.cjs',
   'index.cjs.LEGAL.txt',

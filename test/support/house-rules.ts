@@ -247,7 +247,7 @@ const SAYINGS: readonly { readonly pattern: RegExp; readonly mayStandIn: RegExp;
     advice: 'looks at the time: take a Clock (src/shared/clock.ts), so that tests can move it.',
   },
   {
-    pattern: /\bconsole\./,
+    pattern: /\bconsole\.(?!ts\b)/,
     mayStandIn: /^src\/(?:shared\/log\.ts|cli\/)/,
     advice: 'writes to the console: take a Log (src/shared/log.ts), or write an audit event.',
   },
