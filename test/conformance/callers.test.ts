@@ -443,7 +443,10 @@ describe('App Service Authentication', () => {
     const forged = await own.reconnect({ as: null, headers: { ...header, 'sec-fetch-site': 'cross-site' } })
     assertRefused(forged, 401, 'AuthenticationFailed')
     assert.equal((await own.decision(forged))['reason'], 'principal_cross_site')
-    assert.equal((await own.reconnect({ as: null, headers: { ...header, 'sec-fetch-site': 'same-origin' } })).status, 202)
+    assert.equal(
+      (await own.reconnect({ as: null, headers: { ...header, 'sec-fetch-site': 'same-origin' } })).status,
+      202,
+    )
 
     // A request that carries a bearer token is judged by the token alone.
     assertRefused(await own.reconnect({ as: { token: 'x' }, headers: header }), 401, 'AuthenticationFailed')

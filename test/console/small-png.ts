@@ -80,7 +80,7 @@ function decode(png: Buffer) {
   }
 }
 
-/** PNG Specification, section 9. */
+/** PNG Specification, "Filtering". */
 function unfilter(filtered: Buffer, stride: number, height: number, channels: number): Uint8Array {
   const data = new Uint8Array(stride * height)
   for (let y = 0; y < height; y += 1) {
