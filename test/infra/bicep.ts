@@ -72,14 +72,15 @@ function findBicep(): Cli {
   }
 }
 
-/** Where bicep.proj puts the binary. */
+/** Where bicep.proj puts the binary. NuGet writes `.nupkg.metadata` last: before that, another process is still unpacking it. */
 function restored(): string | undefined {
   const version =
     /<BicepVersion>([0-9.]+)<\/BicepVersion>/.exec(readFileSync(join(INFRA, 'bicep.proj'), 'utf8'))?.[1] ?? ''
   const system = { win32: 'win', darwin: 'osx' }[process.platform as string] ?? 'linux'
   const folder = `azure.bicep.commandline.${system}-${process.arch}`
-  const binary = join(INFRA, '.bicep', folder, version, 'tools', system === 'win' ? 'bicep.exe' : 'bicep')
-  return existsSync(binary) ? binary : undefined
+  const place = join(INFRA, '.bicep', folder, version)
+  const binary = join(place, 'tools', system === 'win' ? 'bicep.exe' : 'bicep')
+  return existsSync(join(place, '.nupkg.metadata')) && existsSync(binary) ? binary : undefined
 }
 
 /** Two test files may restore at once: NuGet guards the shared package folder, and each has a project folder of its own. */
