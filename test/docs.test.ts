@@ -301,11 +301,6 @@ describe('docs/operate.md and docs/troubleshooting.md', () => {
     )
   })
 
-  it('filter before they project', () => {
-    const query = operate.example('kusto', 'Decision.fault ==')
-    assert.ok(query.indexOf('fault ==') < query.indexOf('| project'))
-  })
-
   it('list every query of infra/queries but those of the alert rules', () => {
     const listed = operate
       .table('query', 'answers')

@@ -13,8 +13,8 @@ export interface AuditEvent {
   readonly notRecorded?: true
   readonly correlationId: string
   readonly clientRequestId?: string
-  /** Of the request that was accepted: what Application Insights calls `operation_Id`. The same from the alert to the verdict. */
-  readonly traceId?: string
+  /** W3C Trace Context of the request that was accepted: the same from the alert to the verdict. Its second part is the `operation_Id` of Application Insights. */
+  readonly traceparent?: string
   readonly caller?: { readonly kind: string; readonly id: string; readonly name?: string }
   readonly trigger: Trigger
   readonly backend?: string
@@ -68,7 +68,7 @@ export interface EffectEvent {
   /** It replaces `not-recovered`, which silence had decided. */
   readonly corrected?: true
   readonly correlationId: string
-  readonly traceId?: string
+  readonly traceparent?: string
   readonly caller: { readonly kind: 'webhook'; readonly id: string }
   readonly trigger: Trigger
   readonly backend: string

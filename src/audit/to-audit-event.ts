@@ -2,7 +2,6 @@ import type { DecisionFacts } from '../domain/decision.ts'
 import { detailOf, faultOf } from '../domain/failure.ts'
 import { toRfc3339 } from '../domain/operation.ts'
 import type { PauseFacts } from '../domain/pause.ts'
-import { traceIdOf } from '../domain/traceparent.ts'
 import type { AuditEvent, PauseEvent } from './event.ts'
 
 /** The one builder of audit events: pure. Of a payload it holds the sender's id of the alert and the rule's name, nothing else. */
@@ -20,7 +19,7 @@ export function toAuditEvent(facts: DecisionFacts): AuditEvent {
     ...(facts.recorded === false ? { notRecorded: true } : {}),
     correlationId: facts.correlationId,
     ...known('clientRequestId', facts.clientRequestId),
-    ...known('traceId', traceIdOf(facts.traceparent)),
+    ...known('traceparent', facts.traceparent),
     ...(caller === undefined ? {} : { caller: { kind: caller.kind, id: caller.id, ...known('name', caller.name) } }),
     trigger: facts.trigger,
     ...known('backend', facts.backend),

@@ -20,7 +20,8 @@ const [ORDERS, PAYMENTS] = info.backends as [string, string]
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
 
 /** The one that does not depend on the moment. */
-function timeless({ durationMs, due, armRequestId, operationId, ...event }: Decision): Decision {
+function timeless({ durationMs, due, armRequestId, operationId, traceparent, ...event }: Decision): Decision {
+  assert.match(String(traceparent), /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/)
   assert.equal(Number.isInteger(durationMs), true)
   if (due !== undefined) assert.ok(Date.parse(due as string) > Date.now())
   if (armRequestId !== undefined) assert.match(armRequestId as string, UUID)

@@ -329,7 +329,7 @@ it('one trace from the alert to the verdict: with the alert, to ARM, and in both
   await eventually(() => told(id).length > 0)
   const events = room.decisions().filter((event) => event['operationId'] === id)
   assert.deepEqual(
-    [...events, ...told(id)].map((event) => [event['event'], event['traceId']]),
+    [...events, ...told(id)].map((event) => [event['event'], String(event['traceparent']).split('-')[1]]),
     [
       ['reconnect.decision', traceId],
       ['reconnect.decision', traceId],

@@ -77,7 +77,10 @@ describe('an operation is written for every authorized request', { concurrency: 
   it('a forwarded operation has what ARM said, and these members and no others', async () => {
     const { room, backend } = await fresh()
     const answer = await room.reconnect({ backend, ...AFTER('PT5M') })
-    const { arm, ...rest } = settled(await operationOf(room, answer), answer) as { arm: Record<string, unknown> }
+    const { arm, effect, ...rest } = settled(await operationOf(room, answer), answer) as Record<
+      'arm' | 'effect',
+      Record<string, unknown>
+    >
     assert.deepEqual(rest, { backend, state: 'forwarded', after: 'PT5M', caller: OPERATOR_SHOWN, ...HTTP, attempts: 1 })
     assert.deepEqual(arm, {
       status: 202,
@@ -85,6 +88,14 @@ describe('an operation is written for every authorized request', { concurrency: 
       correlationId: answer.correlationId,
     })
     assert.match(String(arm['requestId']), GUID)
+    const due = answer.headers['x-reconnect-due']
+    assert.deepEqual(effect, {
+      verdict: 'unknown',
+      since: due,
+      decideBy: due,
+      decidedAt: effect['decidedAt'],
+      evidence: [],
+    })
   })
 
   it('a joined operation names the one that covers it', async () => {
