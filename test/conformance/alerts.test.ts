@@ -155,7 +155,8 @@ describe('an unknown webhook and a wrong proof are indistinguishable', { concurr
   it('a replay outside the tolerance is a 401 like any wrong proof', async () => {
     const backend = room.freshBackend()
     const text = groupOf([backend])
-    for (const ago of [301, -301]) {
+    // A time that lies ahead comes nearer until the app reads it; the exact limit is a unit test's.
+    for (const ago of [301, -360]) {
       const seconds = String(Math.floor(Date.now() / 1_000) - ago)
       const headers = {
         'x-grafana-alerting-timestamp': seconds,
