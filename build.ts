@@ -12,6 +12,7 @@ import { build, type BuildOptions, type Plugin } from 'esbuild'
 import { parsePolicy } from './src/policy/policy-document.ts'
 
 const DEPLOY = 'deploy'
+const CONSOLE_LICENCES = 'console-files.cjs.LEGAL.txt'
 /** Of the developer, not of the build: Functions Core Tools read it beside host.json, and no deployment tool uploads it. */
 const KEPT = new Set(['local.settings.json'])
 
@@ -73,9 +74,16 @@ const COMMON = {
   metafile: true,
 } as const satisfies BuildOptions
 
-/** The console's page, script and style sheet: minified, and compressed once, here. In base64, to become text in the bundle. */
-async function buildConsole(): Promise<Readonly<Record<string, string>>> {
-  const { outputFiles } = await build({
+interface ConsoleBuild {
+  /** By name: in base64, to become text in the bundle. */
+  readonly files: Readonly<Record<string, string>>
+  /** Licences of the libraries that are in the script, whose comments have none. */
+  readonly licences: string
+}
+
+/** The console's page, script and style sheet: minified, and compressed once, here. */
+async function buildConsole(): Promise<ConsoleBuild> {
+  const { outputFiles, metafile } = await build({
     entryPoints: { app: 'src/console/main.tsx', style: 'src/console/style.css' },
     outdir: 'console',
     write: false,
@@ -85,19 +93,34 @@ async function buildConsole(): Promise<Readonly<Record<string, string>>> {
     platform: 'browser',
     target: 'es2024',
     tsconfig: 'src/console/tsconfig.json',
-    // The licences of what is in the page are in its folder of node_modules, and named in the README.
     legalComments: 'none',
     logLevel: 'warning',
+    metafile: true,
   })
-  const files = outputFiles.map(({ path, contents }) => [basename(path), contents] as const)
-  const all = [['index.html', readFileSync('src/console/index.html')] as const, ...files]
-  return Object.fromEntries(all.map(([name, contents]) => [name, gzipSync(contents, { level: 9 }).toString('base64')]))
+  const outputs = outputFiles.map(({ path, contents }) => [basename(path), contents] as const)
+  const all = [['index.html', readFileSync('src/console/index.html')] as const, ...outputs]
+  const compressed = all.map(([name, contents]) => [name, gzipSync(contents, { level: 9 }).toString('base64')])
+  const libraries = Object.keys(metafile.inputs).map((path) => /node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
+  return {
+    files: Object.fromEntries(compressed) as Record<string, string>,
+    licences: [...new Set(libraries)]
+      .flatMap((folder) => folder ?? [])
+      .map(licenceOf)
+      .join('\n'),
+  }
+}
+
+function licenceOf(folder: string): string {
+  const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name))
+  if (file === undefined) throw new Error(`${folder} is in the console and has no licence file`)
+  return `${folder.replace('node_modules/', '')}\n\n${readFileSync(join(folder, file), 'utf8')}`
 }
 
 const { application, ...foreign } = PARTS
 const policy = readPolicy()
 mkdirSync(DEPLOY, { recursive: true })
-const define = { CONSOLE_FILES: JSON.stringify(await buildConsole()) }
+const page = await buildConsole()
+const define = { CONSOLE_FILES: JSON.stringify(page.files) }
 // Our own functions keep their names for stack traces. The libraries' names are shortened, because V8 scans all of them.
 const results = await Promise.all([
   build({ ...COMMON, entryPoints: { application } }),
@@ -107,10 +130,17 @@ const bundled = results.flatMap(({ metafile }) =>
   Object.keys(metafile.outputs).map((path) => path.slice(DEPLOY.length + 1)),
 )
 copyFileSync('host.json', join(DEPLOY, 'host.json'))
+writeFileSync(join(DEPLOY, CONSOLE_LICENCES), page.licences)
 writeFileSync(join(DEPLOY, 'package.json'), packageJson())
 if (policy !== undefined) writeFileSync(join(DEPLOY, 'policy.json'), policy)
 // Last, and only what this build has not written: an app that runs from the folder finds its parts at every moment.
-const written = new Set([...bundled, 'host.json', 'package.json', ...(policy === undefined ? [] : ['policy.json'])])
+const written = new Set([
+  ...bundled,
+  CONSOLE_LICENCES,
+  'host.json',
+  'package.json',
+  ...(policy === undefined ? [] : ['policy.json']),
+])
 for (const name of readdirSync(DEPLOY))
   if (!written.has(name) && !KEPT.has(name)) rmSync(join(DEPLOY, name), { recursive: true })
 

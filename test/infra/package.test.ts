@@ -17,6 +17,7 @@ const SOFTWARE = [
   'azure-sdk.cjs',
   'azure-sdk.cjs.LEGAL.txt',
   'console-files.cjs',
+  'console-files.cjs.LEGAL.txt',
   'host.json',
   'index.cjs',
   'index.cjs.LEGAL.txt',
