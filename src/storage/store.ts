@@ -86,7 +86,7 @@ export interface ExpiryStore {
 
 /** What the readiness check and the page tokens need. */
 export interface AppStore {
-  /** Writes a row and reads it back. Fails where this identity may not write. */
+  /** Writes a row. Fails where this identity may not write. */
   probe(): Promise<void>
   /** A secret that all instances share: the first writer's. 32 bytes. */
   sharedSecret(name: string, proposal: Buffer): Promise<Buffer>
