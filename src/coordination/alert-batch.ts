@@ -1,6 +1,7 @@
 import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
 import type { Firing, KnownAlert } from '../domain/effect.ts'
-import { startOperation, type OperationId, type StoredOperation } from '../domain/operation.ts'
+import { startOperation, type StoredOperation } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { Acceptance, AlertBatches } from '../reconnect/ports.ts'

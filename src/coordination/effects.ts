@@ -7,7 +7,8 @@ import {
   type Watch,
   type WatchOrigin,
 } from '../domain/effect.ts'
-import { toRfc3339, type OperationId, type StoredOperation } from '../domain/operation.ts'
+import { toRfc3339, type StoredOperation } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { Effects, Judged, Look, Noticed } from '../reconnect/ports.ts'
 import type { CircuitBreaker } from '../shared/circuit-breaker.ts'
 import type { Clock } from '../shared/clock.ts'

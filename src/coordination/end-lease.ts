@@ -1,12 +1,6 @@
 import type { Decided } from '../domain/effect.ts'
-import {
-  isSameVersion,
-  mayReplace,
-  toMinimal,
-  type OperationId,
-  type Scheduled,
-  type StoredOperation,
-} from '../domain/operation.ts'
+import { isSameVersion, mayReplace, toMinimal, type Scheduled, type StoredOperation } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { LeaseEnd, RowEnd, WithVerdicts } from '../reconnect/ports.ts'
 import type { Clock } from '../shared/clock.ts'
 import { StorageFault, type BackendStore, type Commit, type Versioned } from '../storage/store.ts'

@@ -1,11 +1,5 @@
-import {
-  isOvertaken,
-  isTooEarly,
-  toMinimal,
-  type OperationId,
-  type Scheduled,
-  type StoredOperation,
-} from '../domain/operation.ts'
+import { isOvertaken, isTooEarly, toMinimal, type Scheduled, type StoredOperation } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { Decided } from '../domain/effect.ts'
 import type { LeaseEnd } from '../reconnect/ports.ts'
 import type { CircuitBreaker } from '../shared/circuit-breaker.ts'

@@ -10,7 +10,7 @@ import {
   type Notice,
   type Watch,
 } from '../domain/effect.ts'
-import type { OperationId } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { Slot } from './slot.ts'
 
 /**

@@ -1,5 +1,6 @@
 import type { Watch } from '../domain/effect.ts'
-import type { OperationId, Scheduled } from '../domain/operation.ts'
+import type { Scheduled } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 
 /**
  * What is known of one backend: the request that is in flight to ARM, and the reconnect that ARM accepted last.

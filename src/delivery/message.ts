@@ -1,6 +1,7 @@
 import { parseBackendResourceId } from '../domain/backend-id.ts'
 import { parseAfter, type Duration } from '../domain/duration.ts'
-import type { Operation, OperationId, StoredOperation } from '../domain/operation.ts'
+import type { Operation, StoredOperation } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { QueuedAlert, SentOutcome } from '../domain/queued-alert.ts'
 import { isGuid } from '../domain/segments.ts'
 import { parseTraceparent } from '../domain/traceparent.ts'

@@ -1,7 +1,8 @@
 import type { Caller } from './caller.ts'
 import type { RecordedFailure } from './failure.ts'
 import type { Mode } from './mode.ts'
-import type { Operation, OperationId, SentFacts } from './operation.ts'
+import type { Operation, SentFacts } from './operation.ts'
+import type { OperationId } from './operation-id.ts'
 import type { PauseId } from './pause.ts'
 import type { Trigger } from './trigger.ts'
 

@@ -1,4 +1,4 @@
-import type { OperationId } from './operation.ts'
+import type { OperationId } from './operation-id.ts'
 
 /** Whether a reconnect helped (contract, section 12). */
 export const EFFECT_VERDICTS = [

@@ -1,12 +1,8 @@
 import type { Caller } from './caller.ts'
 import type { ReconnectCommand } from './command.ts'
 import type { Effect, Firing } from './effect.ts'
+import type { OperationId } from './operation-id.ts'
 import type { Trigger } from './trigger.ts'
-
-declare const opaque: unique symbol
-
-/** Opaque, URL-safe and unguessable (contract, section 7). */
-export type OperationId = string & { readonly [opaque]: true }
 
 export const OPERATION_STATES = [
   'accepted',

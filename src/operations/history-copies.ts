@@ -1,4 +1,5 @@
-import { toShown, type Operation, type OperationId, type StoredOperation } from '../domain/operation.ts'
+import { toShown, type Operation, type StoredOperation } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Log } from '../shared/log.ts'
 import { createBatchWriter } from '../storage/batch-writer.ts'

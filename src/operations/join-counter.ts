@@ -1,5 +1,5 @@
 import { MAX_KNOWN_ALERTS, type KnownAlert } from '../domain/effect.ts'
-import type { OperationId } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Log } from '../shared/log.ts'
 import type { BackendStore } from '../storage/store.ts'

@@ -1,11 +1,5 @@
-import {
-  isSameVersion,
-  mayReplace,
-  toMinimal,
-  type Operation,
-  type OperationId,
-  type StoredOperation,
-} from '../domain/operation.ts'
+import { isSameVersion, mayReplace, toMinimal, type Operation, type StoredOperation } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { OperationLog, RowEnd } from '../reconnect/ports.ts'
 import type { CircuitBreaker } from '../shared/circuit-breaker.ts'
 import type { Clock } from '../shared/clock.ts'

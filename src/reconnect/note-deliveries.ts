@@ -3,7 +3,7 @@ import { foldAscii } from '../domain/segments.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
 import { UNACTED_OUTCOMES } from '../domain/unacted-delivery.ts'
 import type { DeliveryLog } from './ports.ts'
-import type { AlertAnswer } from './receive-alerts.ts'
+import type { AlertAnswer } from './alert-answer.ts'
 
 /** A request that is refused whole. Trouble of this app or of its dependencies is not the sender's, and is not listed. */
 export function noteRefused(webhookInPath: string, failure: Failure, deliveries: Pick<DeliveryLog, 'note'>): void {

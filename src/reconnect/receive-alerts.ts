@@ -6,7 +6,8 @@ import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
 import type { EffectFacts, Firing } from '../domain/effect.ts'
 import type { AuthenticationFailure, Failure, RequestFailure } from '../domain/failure.ts'
 import type { Mode } from '../domain/mode.ts'
-import { advance, startOperation, type Operation, type OperationId, type StoredOperation } from '../domain/operation.ts'
+import { advance, startOperation, type Operation, type StoredOperation } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { GrantIndex } from '../policy/grant-index.ts'
@@ -17,6 +18,7 @@ import { err, ok, type Result } from '../shared/result.ts'
 import { toFiring } from './alert-evidence.ts'
 import { areAllDenied, judgeAlert } from './judge-alert.ts'
 import { noteRefused, noteUnacted } from './note-deliveries.ts'
+import type { AlertAnswer } from './alert-answer.ts'
 import { notice } from './notice.ts'
 import { toPauseFacts } from './pause-facts.ts'
 import type {
@@ -58,15 +60,6 @@ export interface AlertPorts {
   readonly audit: (facts: DecisionFacts) => void
   readonly auditEffect: (facts: EffectFacts) => void
   readonly clock: Clock
-}
-
-/** What the sender is told of one alert (contract, section 5). */
-export interface AlertAnswer {
-  readonly backend: string | null
-  readonly outcome:
-    'accepted' | 'resolved' | 'unmatched' | 'denied' | 'invalid' | 'paused' | 'exhausted' | 'dry-run' | 'switched-off'
-  readonly operation?: OperationId
-  readonly reason?: string
 }
 
 export type Received =

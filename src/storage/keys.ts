@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Backend } from '../domain/backend-id.ts'
-import type { OperationId } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { PauseId } from '../domain/pause.ts'
 import type { Scope } from '../domain/scope.ts'
 import { foldAscii } from '../domain/segments.ts'

@@ -1,5 +1,6 @@
 import type { Effect, KnownAlert, Watch } from '../domain/effect.ts'
-import type { OperationId, StoredOperation } from '../domain/operation.ts'
+import type { StoredOperation } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { Slot } from '../coordination/slot.ts'
 import { escapeNonAscii } from '../shared/escape-text.ts'
 

@@ -1,4 +1,5 @@
-import type { OperationId, StoredOperation } from '../domain/operation.ts'
+import type { StoredOperation } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { Slot } from '../coordination/slot.ts'
 import type { Decided, KnownAlert } from '../domain/effect.ts'
 

@@ -1,5 +1,6 @@
 import type { Backend } from '../../src/domain/backend-id.ts'
-import { toRfc3339, type OperationId, type StoredOperation } from '../../src/domain/operation.ts'
+import { toRfc3339, type StoredOperation } from '../../src/domain/operation.ts'
+import type { OperationId } from '../../src/domain/operation-id.ts'
 import type { AlertTrigger } from '../../src/domain/trigger.ts'
 import { createOperationId } from '../../src/storage/keys.ts'
 import { aBackend, TOOL_ID } from './builders.ts'

@@ -1,5 +1,6 @@
 import type { Effect, KnownAlert } from '../../src/domain/effect.ts'
-import type { OperationId, StoredOperation } from '../../src/domain/operation.ts'
+import type { StoredOperation } from '../../src/domain/operation.ts'
+import type { OperationId } from '../../src/domain/operation-id.ts'
 import { isEmpty, type Slot } from '../../src/coordination/slot.ts'
 import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from '../../src/storage/keys.ts'
 import {

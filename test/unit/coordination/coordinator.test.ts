@@ -3,13 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { LEASE_MARGIN_MS } from '../../../src/coordination/lease.ts'
 import type { ReconnectCommand } from '../../../src/domain/command.ts'
-import {
-  advance,
-  startOperation,
-  type Operation,
-  type OperationId,
-  type Scheduled,
-} from '../../../src/domain/operation.ts'
+import { advance, startOperation, type Operation, type Scheduled } from '../../../src/domain/operation.ts'
+import type { OperationId } from '../../../src/domain/operation-id.ts'
 import type { DeliveryTurn, Lease, LeaseEnd, RequestTurn } from '../../../src/reconnect/ports.ts'
 import { createOperationId } from '../../../src/storage/keys.ts'
 import { ALERT_TRIGGER, anAcceptedAlert } from '../../support/an-operation.ts'

@@ -4,13 +4,8 @@ import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { createLeases, type Leased, type SharedLease } from '../../../src/coordination/lease.ts'
 import type { AlertSend, InFlight, Slot } from '../../../src/coordination/slot.ts'
-import {
-  advance,
-  type OperationId,
-  type Scheduled,
-  type SentFacts,
-  type StoredOperation,
-} from '../../../src/domain/operation.ts'
+import { advance, type Scheduled, type SentFacts, type StoredOperation } from '../../../src/domain/operation.ts'
+import type { OperationId } from '../../../src/domain/operation-id.ts'
 import { partitionKeyOf } from '../../../src/storage/keys.ts'
 import { anAcceptedAlert, anOperation } from '../../support/an-operation.ts'
 import { A_LIMIT, aBackend } from '../../support/builders.ts'

@@ -16,7 +16,8 @@ import {
   type InFlight,
   type Slot,
 } from '../../../src/coordination/slot.ts'
-import type { OperationId, Scheduled } from '../../../src/domain/operation.ts'
+import type { Scheduled } from '../../../src/domain/operation.ts'
+import type { OperationId } from '../../../src/domain/operation-id.ts'
 import { START_EPOCH_MS as NOW } from '../../support/fake-clock.ts'
 
 const idOf = (text: string): OperationId => text as OperationId

@@ -12,11 +12,11 @@ import {
   startOperation,
   toMinimal,
   toShown,
-  type OperationId,
   type SentFacts,
   type StoredOperation,
   type Transition,
 } from '../../../src/domain/operation.ts'
+import type { OperationId } from '../../../src/domain/operation-id.ts'
 import { anAcceptedAlert, anOperation, anOperationId } from '../../support/an-operation.ts'
 import { aBackend, aCaller, aCommand, aDuration, TOOL_ID } from '../../support/builders.ts'
 import { START_EPOCH_MS } from '../../support/fake-clock.ts'

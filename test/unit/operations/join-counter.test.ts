@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { OperationId } from '../../../src/domain/operation.ts'
+import type { OperationId } from '../../../src/domain/operation-id.ts'
 import { createJoinCounter } from '../../../src/operations/join-counter.ts'
 import { anAcceptedAlert } from '../../support/an-operation.ts'
 import { createCore } from '../../support/core.ts'

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CLOCK_TOLERANCE_MS } from '../../../src/coordination/slot.ts'
-import type { OperationId } from '../../../src/domain/operation.ts'
+import type { OperationId } from '../../../src/domain/operation-id.ts'
 import {
   afterMsOf,
   CALM,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { toAlertsReply } from '../../../src/http/alerts-reply.ts'
-import type { OperationId } from '../../../src/domain/operation.ts'
+import type { OperationId } from '../../../src/domain/operation-id.ts'
 import { tellAlerts, type AlertStory, type AlertTold } from '../../support/alert-story.ts'
 import { anAcceptedAlert } from '../../support/an-operation.ts'
 import { aBackend, IDS } from '../../support/builders.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { OperationId } from '../../../src/domain/operation.ts'
+import type { OperationId } from '../../../src/domain/operation-id.ts'
 import { err, ok } from '../../../src/shared/result.ts'
 import { aBackend, aCommand, aDuration } from '../../support/builders.ts'
 import { createCore, type Core } from '../../support/core.ts'

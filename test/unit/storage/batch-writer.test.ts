@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { OperationId, StoredOperation } from '../../../src/domain/operation.ts'
+import type { StoredOperation } from '../../../src/domain/operation.ts'
+import type { OperationId } from '../../../src/domain/operation-id.ts'
 import { createBatchWriter } from '../../../src/storage/batch-writer.ts'
 import { MAX_BATCH, StorageFault } from '../../../src/storage/store.ts'
 import { anOperation } from '../../support/an-operation.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Slot } from '../../../src/coordination/slot.ts'
-import type { OperationId } from '../../../src/domain/operation.ts'
+import type { OperationId } from '../../../src/domain/operation-id.ts'
 import { fromOperationRow, fromSlotRow, toJoinedColumns, toOperationRow, toSlotRow } from '../../../src/storage/rows.ts'
 import { anAcceptedAlert, anOperation } from '../../support/an-operation.ts'
 
