@@ -91,7 +91,9 @@ export function createArm(
         random: random(),
       })
       const before = ambiguous
-      if (interpretation.repeat === 'once') ambiguous = true
+      // An answer that makes no sense is not repeated, and its outcome is not known either.
+      if (interpretation.repeat === 'once' || interpretation.result.error.reason === 'arm_answer_invalid')
+        ambiguous = true
       if (waitMs === undefined)
         return ended(err(withUnknownOutcome(interpretation.result.error, before)), interpretation.waitMs)
       await clock.sleep(waitMs, deadline.signal)

@@ -53,7 +53,8 @@ describe('an answer that makes no sense', () => {
 
   test('(200) is no success', async () => {
     const server = await serveArm([respond(200)])
-    assert.equal(reasonOf(await forward(server.origin)), 'arm_answer_invalid')
+    const forwarded = await forward(server.origin)
+    assert.deepEqual([reasonOf(forwarded), forwarded.attempts, forwarded.ambiguous], ['arm_answer_invalid', 1, true])
   })
 
   test('(endless) is cut off and counts as unknown', async () => {
