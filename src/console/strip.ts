@@ -48,6 +48,6 @@ function toStrip(own: readonly Operation[], nowEpochMs: number): Strip {
     marks: [...slots]
       .toSorted(([left], [right]) => left - right)
       .map(([slot, tone]) => ({ position: slot / SLOTS, tone })),
-    text: `${own.length} ${own.length === 1 ? 'operation' : 'operations'} in the last 24 hours${bad > 0 ? `, ${bad} of them need attention` : ''}`,
+    text: `${own.length} ${own.length === 1 ? 'operation' : 'operations'} in the last 24 hours${bad > 0 ? `, ${bad} of them ${bad === 1 ? 'needs' : 'need'} attention` : ''}`,
   }
 }

@@ -97,7 +97,7 @@ describe('the last 24 hours of a backend', () => {
       { position: 0.5, tone: 'bad' },
       { position: 95 / 96, tone: 'quiet' },
     ])
-    assert.equal(strip?.text, '3 operations in the last 24 hours, 1 of them need attention')
+    assert.equal(strip?.text, '3 operations in the last 24 hours, 1 of them needs attention')
   })
 })
 
