@@ -44,7 +44,9 @@ export function createDeliveryQueue({
 
   async function send(text: string, delayMs: number, limitMs: number): Promise<void> {
     const { deliver } = await open()
-    const options = { visibilityTimeout: Math.ceil(delayMs / 1_000), messageTimeToLive: FOR_EVER }
+    // The moment may have passed while other messages were stored: storage refuses a negative number, and the breaker would open for that.
+    const visibilityTimeout = Math.max(0, Math.ceil(delayMs / 1_000))
+    const options = { visibilityTimeout, messageTimeToLive: FOR_EVER }
     const bounded = (call: (abortSignal: AbortSignal) => Promise<unknown>) => boundedCall({ clock, limitMs }, call)
     try {
       await bounded((abortSignal) => deliver.sendMessage(text, { ...options, abortSignal }))

@@ -99,14 +99,16 @@ describe('a message', () => {
     assert.equal((await queue.getProperties()).approximateMessagesCount, 1)
   })
 
-  it('waits in whole seconds, rounded up', async () => {
+  it('waits in whole seconds, rounded up, and not at all where its moment has passed', async () => {
     const { retry, options } = simulated()
     await retry(ALERT, 1_001)
     await retry(ALERT)
+    await retry(ALERT, -2_300)
     assert.deepEqual(
       options.map(({ visibilityTimeout, messageTimeToLive }) => [visibilityTimeout, messageTimeToLive]),
       [
         [2, -1],
+        [0, -1],
         [0, -1],
       ],
     )
