@@ -129,7 +129,7 @@ function compose(): Result<App, readonly ConfigProblem[]> {
   const limit = { count, windowMs: durationOf(window).ms }
   const notHelpingLimit = policy.limits.notHelping.count
   const coordinator = createCoordinator({ store, breaker, clock, deadlineMs, limit, notHelpingLimit, copy, copyAgain })
-  const effects = createEffects({ store, breaker, clock, copyAgain })
+  const effects = createEffects({ store, breaker, clock, deliverWithinMs: deliverWithin.ms, copyAgain })
   const effectSettings = new Map(webhooks.map((webhook) => [webhook.name, effectSettingsOf(webhook)]))
   for (const [name, settings] of effectSettings)
     if (isConfirmWithinShort(settings)) log.warn(describeShortConfirmation(name))

@@ -21,10 +21,13 @@ import type { Slot } from './slot.ts'
 /** Faults and conflicts in a row after which notifications are lost as evidence, and a message comes back. */
 const MAX_ATTEMPTS = 5
 const RETRY_MS = 200
-/** An operation that joined may be older than the reconnect that it joined: its alert waited in the queue. */
-const JOINED_EARLIER_MS = 15 * 60_000
-/** Operations of a backend that are read to learn which alerts are behind its reconnects. With more, not all can be known. */
-const MAX_ROWS = 100
+/** The last delivery of an operation may be so late after `deliverWithin`: its message was hidden, or came back. */
+const LATE_DELIVERY_MS = 15 * 60_000
+/**
+ * Operations of a backend that are read, in one call, to learn which alerts are behind its reconnects. With more, not all can be known. Alerts
+ * beyond the loop guard write one a minute: six hours of them fit.
+ */
+const MAX_ROWS = 1_000
 /** Clocks of instances may differ by so much. */
 const CLOCKS_APART_MS = 60_000
 
@@ -33,6 +36,8 @@ export interface EffectsOptions {
   /** Of the slot's path: while it is open, no notification waits for storage. */
   readonly breaker: CircuitBreaker
   readonly clock: Clock
+  /** An operation that joined may be older by so much than the reconnect that it joined: its alert waited in the queue. */
+  readonly deliverWithinMs: number
   readonly copyAgain: (id: OperationId) => void
   readonly random?: () => number
 }
@@ -49,14 +54,14 @@ interface Waiting {
  * a round is one read.
  */
 export function createEffects(options: EffectsOptions): Effects {
-  const { store, breaker, clock, copyAgain, random = Math.random } = options
+  const { store, breaker, clock, deliverWithinMs, copyAgain, random = Math.random } = options
   const queues = new Map<string, Waiting[]>()
 
   /** The alerts behind each watched reconnect: its own, those that joined its operation, and those whose operations joined it. */
   async function readKnown(partitionKey: string, watches: readonly Watch[]): Promise<(id: OperationId) => KnownAlerts> {
     const requested = watches.map(({ operationId }) => operationKeysOf(operationId).requestedAtEpochMs)
     const { rows, more } = await store.listBackend(partitionKey, {
-      fromEpochMs: Math.min(...requested) - JOINED_EARLIER_MS,
+      fromEpochMs: Math.min(...requested) - deliverWithinMs - LATE_DELIVERY_MS,
       toEpochMs: clock.now() + CLOCKS_APART_MS,
       top: MAX_ROWS,
     })

@@ -219,9 +219,9 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       copyAgain,
       random,
     })
-    const effects = createEffects({ store, breaker, clock, copyAgain, random })
-    const operations = createOperationLog({ store, breaker, clock, copy })
     const deliverWithin = aDuration(climate.deliverWithin)
+    const effects = createEffects({ store, breaker, clock, deliverWithinMs: deliverWithin.ms, copyAgain, random })
+    const operations = createOperationLog({ store, breaker, clock, copy })
     const countJoined = createJoinCounter(store, clock, SILENT, String(number))
     const client = queue.connect(dead)
     const grants = createGrantIndex(

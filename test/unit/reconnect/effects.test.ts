@@ -133,6 +133,23 @@ function table(rows: readonly Row[]): void {
     })
 }
 
+describe('an alert that waited longer in the queue than the reconnect that it joined', () => {
+  it('is behind that reconnect: without it, nothing is recovered', async () => {
+    // Azure Resource Manager comes back when the second alert fires, and the second alert is delivered first.
+    const arm = (sinceStartMs: number) => (sinceStartMs < 25 * MINUTE_MS ? 'away' : 'up')
+    const said = [
+      firing('alertmanager', 0, 'f1'),
+      firing('alertmanager', 25, 'f2', 25),
+      resolved('alertmanager', 32, 32, 'f2'),
+    ]
+    const world = await live(said, { arm })
+    const [first, second] = operationsOf(world)
+    assert.ok(second)
+    assert.deepEqual([first?.state, first?.joined, second.state], ['joined', second.id, 'forwarded'])
+    assert.equal(effectOf(world, second)?.verdict, 'not-recovered')
+  })
+})
+
 /** Due in minute 2, settled in minute 7, decided by minute 32. */
 for (const webhook of ['alertmanager', 'grafana'])
   describe(`${webhook} (due in minute 2)`, () =>
