@@ -65,12 +65,12 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 }
 
 /** A program sends no `Sec-Fetch-Site`. `none`: the user typed the address or used a bookmark. */
-const STARTED_HERE: ReadonlySet<string | undefined> = new Set([undefined, 'same-origin', 'same-site', 'none'])
+const STARTED_HERE: ReadonlySet<string | undefined> = new Set([undefined, 'same-origin', 'none'])
 
 /**
  * Whether the session of App Service Authentication may prove this request. A browser adds that session's cookie to requests of every site, and a
- * POST without a body needs no preflight: another site could start reconnects. `cross-site`, repeated and unknown values are refused.
- * NOT checked: other hosts of the same site (`same-site`), which belong to the same organization.
+ * POST without a body needs no preflight: another site could start reconnects. Every other value is refused. So is `same-site`: apps of strangers
+ * are one site under `<region>-01.azurewebsites.net` until a browser has Public Suffix List pull request 3147.
  */
 function isStartedHere(fetchSite: string | undefined): boolean {
   return STARTED_HERE.has(fetchSite)
