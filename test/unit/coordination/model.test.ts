@@ -29,11 +29,16 @@ const ARM_TAKES_MS = 500
 /** Latencies between a decision and the moment when the test sees it. */
 const LATENCY_MS = 200
 
+interface DueWindow {
+  readonly earliestMs: number
+  readonly latestMs: number
+}
+
 interface World {
   readonly simulation: Simulation
   readonly instances: Instance[]
   /** What ARM accepted: operation → when it is due at the earliest and at the latest, by the true time. */
-  readonly accepted: Map<string, { readonly earliestMs: number; readonly latestMs: number }>
+  readonly accepted: Map<string, DueWindow>
   readonly ended: Ended[]
   readonly sends: Send[]
   /** From now on ARM accepts everything, and no instance dies. */
@@ -49,6 +54,7 @@ interface Send {
   readonly askedAtEpochMs: number
   readonly afterMs: number
   readonly force: boolean
+  accepted: boolean
 }
 
 interface Instance {
@@ -140,6 +146,7 @@ function createWorld(seed: number, climate: Climate): World {
           askedAtEpochMs,
           afterMs: duration.ms,
           force,
+          accepted: false,
         }
         world.sends.push(sent)
         const dice = world.calm ? 1 : random()
@@ -153,6 +160,7 @@ function createWorld(seed: number, climate: Climate): World {
           return { result: err({ reason: 'arm_unreachable', detail: '' }), attempts: 1, ambiguous: false }
         if (dice < climate.crash + climate.refused + climate.unknown)
           return { result: err({ reason: 'outcome_unknown', detail: '' }), attempts: 1, ambiguous: true }
+        sent.accepted = true
         return { result: ok({ sentAtEpochMs: began }), attempts: 1, ambiguous: false }
       }
 
@@ -215,6 +223,18 @@ function assertNeeded({ sends, ended, accepted }: World, seed: number): void {
 
 const outcomeOf = ({ decision: { result } }: Ended): string => (result.ok ? result.value.outcome : result.error.reason)
 
+/** A sender may die after it has recorded ARM's acceptance and before it answers: its reconnect is known by its due time alone. */
+function acceptedUnanswered({ sends }: World, { skewMs }: Climate, { decision }: Ended): DueWindow | undefined {
+  const dueEpochMs = Date.parse(decision.noted?.operation.due ?? '')
+  return sends
+    .filter(({ accepted }) => accepted)
+    .map(({ fromEpochMs, untilEpochMs, afterMs }) => ({
+      earliestMs: fromEpochMs + afterMs,
+      latestMs: untilEpochMs + afterMs,
+    }))
+    .find(({ earliestMs, latestMs }) => dueEpochMs >= earliestMs - skewMs - 1 && dueEpochMs <= latestMs + skewMs + 1)
+}
+
 /** Invariants 9, 10 and 11, as the callers see them. */
 function assertHonest(world: World, climate: Climate, seed: number): void {
   for (const ended of world.ended) {
@@ -225,7 +245,8 @@ function assertHonest(world: World, climate: Climate, seed: number): void {
     )
     assert.notEqual(outcomeOf(ended), 'defect', `seed ${seed}: ${JSON.stringify(decision.result)}`)
     if (outcomeOf(ended) !== 'joined') continue
-    const joined = world.accepted.get(decision.noted?.operation.joined ?? '')
+    const joined =
+      world.accepted.get(decision.noted?.operation.joined ?? '') ?? acceptedUnanswered(world, climate, ended)
     assert.ok(joined !== undefined, `seed ${seed}: joined a reconnect that ARM never accepted`)
     // Due times of one instance are read by the clock of another (docs/decisions/006).
     const clocksApartMs = 2 * climate.skewMs
