@@ -9,7 +9,7 @@ import { OperationView } from './operation-view.tsx'
 import { ProblemNote } from './parts.tsx'
 import { PausesView } from './pauses-view.tsx'
 import { findPlace, parsePlace, toHash, type Place, type View } from './place.ts'
-import { toProblem, UNREACHABLE, type Problem } from './problem.ts'
+import { toProblem, toStartProblem, UNREACHABLE, type Problem } from './problem.ts'
 import { ReconnectView } from './reconnect-view.tsx'
 import { SessionProvider } from './session.ts'
 import { finishSignIn, startSignIn, type Settings, type Token } from './sign-in.ts'
@@ -38,7 +38,7 @@ export function App() {
   const [expired, setExpired] = useState(false)
 
   useEffect(() => {
-    void enter().then(setEntry)
+    void enter().then(setEntry, (fault: unknown) => setEntry({ kind: 'problem', problem: toStartProblem(fault) }))
   }, [])
   useEffect(() => {
     if (entry.kind !== 'signed-in') return undefined

@@ -33,6 +33,16 @@ export const UNREACHABLE: Problem = {
   text: 'Check the network. If it works, the app is down or restarting. The page tries again by itself.',
 }
 
+/** Sign-in threw before it began, such as where the browser keeps no data for this site. */
+export function toStartProblem(fault: unknown): Problem {
+  return {
+    kind: 'failed',
+    title: 'The page cannot start',
+    text: 'Sign-in needs the session storage of this browser. Allow data for this site, then reload.',
+    said: fault instanceof Error ? fault.message : String(fault),
+  }
+}
+
 export function toProblem({ status, code, message, ...facts }: Refusal): Problem {
   const known = describe(status, code, facts.retryAfterSeconds)
   return { ...known, ...(message === undefined ? {} : { said: message }), ...facts }

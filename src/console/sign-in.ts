@@ -29,6 +29,7 @@ interface Started {
 }
 const STARTED = 'apim-reconnect-sign-in'
 const DEFAULT_LIFETIME_SECONDS = 300
+const ISSUER_ANSWERS_WITHIN_MS = 10_000
 
 /** Leaves the page for the issuer (RFC 6749, section 4.1, with PKCE). It comes back to `/console`, and from there to `place`. */
 export async function startSignIn(settings: Settings, place: string, chooseAccount: boolean): Promise<void> {
@@ -76,7 +77,7 @@ export async function finishSignIn(settings: Settings): Promise<Returned> {
       parameters,
       redirectUri(),
       started.verifier,
-      insecure(settings),
+      { ...insecure(settings), signal: AbortSignal.timeout(ISSUER_ANSWERS_WITHIN_MS) },
     )
     const { access_token, expires_in } = await oauth.processAuthorizationCodeResponse(server, client, response)
     const lifetimeMs = (expires_in ?? DEFAULT_LIFETIME_SECONDS) * 1_000
@@ -89,7 +90,8 @@ export async function finishSignIn(settings: Settings): Promise<Returned> {
 
 async function discover(settings: Settings): Promise<oauth.AuthorizationServer> {
   const issuer = new URL(settings.issuer)
-  return oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, insecure(settings)))
+  const signal = AbortSignal.timeout(ISSUER_ANSWERS_WITHIN_MS)
+  return oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { ...insecure(settings), signal }))
 }
 
 /** The app accepts an authority over http on a loopback address only: the sandbox's. */
