@@ -11,7 +11,7 @@ export type Failure =
   | ArmFailure
   | Defect
 
-/** Everything that the record may say: nobody waits for an answer to the last ones. */
+/** Everything that the record may say: no caller waits for an answer to the last ones. */
 export type RecordedFailure = Failure | DeliveryFailure
 
 /** The request itself is wrong; nothing was sent. */
@@ -80,7 +80,7 @@ export interface CredentialRefused {
   readonly tokenSent?: true
 }
 
-/** The issuer's keys cannot be had: nobody can be judged, so nobody is refused. */
+/** The issuer's keys cannot be had: no caller can be judged, so none is refused. */
 export interface KeysUnavailable {
   readonly reason: 'keys_unavailable'
   readonly detail: string
@@ -117,7 +117,7 @@ export type DeliveryFailure =
   | { readonly reason: 'not_helping'; readonly count: number }
   /** `deliverWithin` has passed; `detail` is the last trouble. */
   | { readonly reason: 'delivery_expired'; readonly deliverWithin: string; readonly detail: string }
-  /** The message went to the poison queue: it was tried again and again and nobody could tell why it failed. */
+  /** The message went to the poison queue: it was tried again and again, and no attempt told why it failed. */
   | { readonly reason: 'delivery_poisoned'; readonly detail: string }
 
 /** What came of asking ARM, as far as it was not a 202. */
@@ -231,7 +231,7 @@ const FAULTS: Readonly<Record<Reason, Fault>> = {
   delivery_expired: 'us',
   delivery_poisoned: 'us',
   identity_unavailable: 'dependency',
-  // Our identity lacks a role: whoever runs this app has to assign it.
+  // Our identity lacks a role: the operator of this app has to assign it.
   arm_refused_identity: 'us',
   arm_rejected: 'caller',
   arm_throttled: 'dependency',

@@ -1,4 +1,4 @@
-/** Contract, sections 5 and 6: an alert joins only what still comes, and what somebody waited for is joined. */
+/** Contract, sections 5 and 6: an alert joins only what still comes, and what a caller waited for is joined. */
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'

@@ -25,7 +25,7 @@ export interface QueueWorker {
 /** The queue and its triggers: hidden for ten minutes while a message runs, renewed while its instance lives; at least once, in any order. */
 export interface SimulatedQueue {
   connect(dead: () => boolean): Queues
-  /** Stores a message that nobody of ours wrote. */
+  /** Stores a message that the app did not write. */
   forge(text: string): void
   listen(worker: QueueWorker): void
   /** Messages that were ever stored, and the most that were in the queue at one time. */

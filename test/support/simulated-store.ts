@@ -88,7 +88,7 @@ function attempt<T>(effect: () => T): Outcome<T> {
   }
 }
 
-/** Every commit is looked at: what must never happen is found at the moment when it happens, whoever hears of it. */
+/** Every commit is looked at: what must never happen is found at the moment when it happens, whether or not a caller hears of it. */
 function watch<T>(
   rows: MemoryRows,
   partitionKey: string,
