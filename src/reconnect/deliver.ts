@@ -6,7 +6,7 @@ import { authorize, type AuthorizedReconnect } from '../policy/authorize.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { afterMsOf, createDeliveryEnds, effectOf, idsOf, modeOf, toWatch, type DeliveryEnds } from './delivery-ends.ts'
 import type { DeliveryPorts } from './delivery-ports.ts'
-import type { Lease } from './ports.ts'
+import type { DeliveryTurn, Lease } from './ports.ts'
 
 /** Retries within a request would spend ARM's budget unseen; a delivery is retried by the queue. A second POST follows a 401 only. */
 const ONE_POST = 1
@@ -30,21 +30,10 @@ async function deliverOne(
   ends: DeliveryEnds,
   ports: DeliveryPorts,
 ): Promise<void> {
-  if (alert.sent !== undefined) return recordSent(alert, alert.sent, ends, ports)
-  const permit = permitFor(alert, ports)
-  if (!permit.ok) return ends.finish({ to: 'failed', error: ports.describe(permit.error) }, permit.error)
-
-  const turn = await ports.coordinator.acquireForDelivery(permit.value, alert, deadline)
-  ends.tellEffects(turn.decided)
+  const open = await takeTurn(alert, deadline, ends, ports)
+  if (open === undefined) return
+  const { turn, permit } = open
   switch (turn.kind) {
-    case 'already_done':
-      return ends.duplicate(turn.operation)
-    case 'busy':
-      return ends.comesBack({ reason: 'in_flight_elsewhere' })
-    case 'storage_unavailable':
-      return ends.comesBack({ reason: 'storage_unavailable', detail: turn.detail })
-    case 'joined':
-      return ends.finish({ to: 'joined', scheduled: turn.scheduled })
     case 'limit_reached': {
       const failure = { reason: 'loop_guard', ...ports.limit } as const
       return ends.finish({ to: 'exhausted', error: ports.describe(failure) }, failure)
@@ -55,7 +44,7 @@ async function deliverOne(
     }
     case 'lease':
       try {
-        return await sendUnder(turn.lease, permit.value, alert, deadline, ends, ports)
+        return await sendUnder(turn.lease, permit, alert, deadline, ends, ports)
       } finally {
         turn.lease.leave()
       }
@@ -74,33 +63,56 @@ async function abandonOne(
   ends: DeliveryEnds,
   ports: DeliveryPorts,
 ): Promise<void> {
-  if (alert.sent !== undefined) return recordSent(alert, alert.sent, ends, ports)
+  const open = await takeTurn(alert, deadline, ends, ports)
+  if (open === undefined) return
+  const lease = open.turn.kind === 'lease' ? open.turn.lease : undefined
+  const known = lease?.operation.error?.message ?? 'no earlier attempt left a reason'
+  const failure = { reason: 'delivery_poisoned', detail: known } as const
+  const change = { to: 'abandoned', error: ports.describe(failure) } as const
+  try {
+    return await (lease === undefined ? ends.finish(change, failure) : ends.end(lease, change, failure))
+  } finally {
+    lease?.leave()
+  }
+}
+
+type OpenTurn = Extract<DeliveryTurn, { readonly kind: 'lease' | 'limit_reached' | 'not_helping' }>
+
+/** Undefined: the message has come to its end, without a lease. Otherwise the operation is still open, and the caller ends it. */
+async function takeTurn(
+  alert: QueuedAlert,
+  deadline: Deadline,
+  ends: DeliveryEnds,
+  ports: DeliveryPorts,
+): Promise<{ readonly turn: OpenTurn; readonly permit: AuthorizedReconnect } | undefined> {
+  if (alert.sent !== undefined) {
+    await recordSent(alert, alert.sent, ends, ports)
+    return undefined
+  }
   const permit = permitFor(alert, ports)
-  if (!permit.ok) return ends.finish({ to: 'failed', error: ports.describe(permit.error) }, permit.error)
+  if (!permit.ok) {
+    await ends.finish({ to: 'failed', error: ports.describe(permit.error) }, permit.error)
+    return undefined
+  }
   const turn = await ports.coordinator.acquireForDelivery(permit.value, alert, deadline)
   ends.tellEffects(turn.decided)
   switch (turn.kind) {
     case 'already_done':
-      return ends.duplicate(turn.operation)
+      ends.duplicate(turn.operation)
+      return undefined
     case 'busy':
-      return ends.comesBack({ reason: 'in_flight_elsewhere' })
+      ends.comesBack({ reason: 'in_flight_elsewhere' })
+      return undefined
     case 'storage_unavailable':
-      return ends.comesBack({ reason: 'storage_unavailable', detail: turn.detail })
+      ends.comesBack({ reason: 'storage_unavailable', detail: turn.detail })
+      return undefined
     case 'joined':
-      return ends.finish({ to: 'joined', scheduled: turn.scheduled })
+      await ends.finish({ to: 'joined', scheduled: turn.scheduled })
+      return undefined
     case 'limit_reached':
     case 'not_helping':
-    case 'lease': {
-      const lease = turn.kind === 'lease' ? turn.lease : undefined
-      const known = lease?.operation.error?.message ?? 'no earlier attempt left a reason'
-      const failure = { reason: 'delivery_poisoned', detail: known } as const
-      const change = { to: 'abandoned', error: ports.describe(failure) } as const
-      try {
-        return await (lease === undefined ? ends.finish(change, failure) : ends.end(lease, change, failure))
-      } finally {
-        lease?.leave()
-      }
-    }
+    case 'lease':
+      return { turn, permit: permit.value }
   }
 }
 
