@@ -1,5 +1,5 @@
 import { webhookCaller } from '../domain/caller.ts'
-import type { ArmFailure } from '../domain/failure.ts'
+import type { ArmFailure, RecordedFailure } from '../domain/failure.ts'
 import { advance, type StoredOperation } from '../domain/operation.ts'
 import type { QueuedAlert, SentOutcome } from '../domain/queued-alert.ts'
 import { authorize, type AuthorizedReconnect } from '../policy/authorize.ts'
@@ -34,14 +34,10 @@ async function deliverOne(
   if (open === undefined) return
   const { turn, permit } = open
   switch (turn.kind) {
-    case 'limit_reached': {
-      const failure = { reason: 'loop_guard', ...ports.limit } as const
-      return ends.finish({ to: 'exhausted', error: ports.describe(failure) }, failure)
-    }
-    case 'not_helping': {
-      const failure = { reason: 'not_helping', ...ports.notHelping } as const
-      return ends.finish({ to: 'exhausted', error: ports.describe(failure) }, failure)
-    }
+    case 'limit_reached':
+      return exhaust({ reason: 'loop_guard', ...ports.limit }, alert, ends, ports)
+    case 'not_helping':
+      return exhaust({ reason: 'not_helping', ...ports.notHelping }, alert, ends, ports)
     case 'lease':
       try {
         return await sendUnder(turn.lease, permit, alert, deadline, ends, ports)
@@ -116,6 +112,38 @@ async function takeTurn(
   }
 }
 
+/** While the app is off or the backend paused, an accepted alert waits (contract, sections 8 and 11): the limit may be over by then. */
+async function exhaust(
+  failure: RecordedFailure,
+  alert: QueuedAlert,
+  ends: DeliveryEnds,
+  ports: DeliveryPorts,
+): Promise<void> {
+  const halt = isExpired(alert, ports) ? undefined : await findHalt(alert, ends, ports)
+  if (halt !== undefined) return ends.comesBack(halt.trouble)
+  return ends.finish({ to: 'exhausted', error: ports.describe(failure) }, failure)
+}
+
+interface Halt {
+  readonly trouble: Extract<RecordedFailure, { readonly reason: 'switched_off' | 'paused' }>
+  /** Until it ends, where that is known. */
+  readonly waitMs?: number
+}
+
+/** Why nothing may be sent for the alert now, although it was accepted. */
+async function findHalt(alert: QueuedAlert, ends: DeliveryEnds, ports: DeliveryPorts): Promise<Halt | undefined> {
+  if (modeOf(alert, ports) === 'off') return { trouble: { reason: 'switched_off' } }
+  const found = await ports.pauses.find(alert.backend, alert.trigger.webhook)
+  ends.heed(found)
+  if (found.kind !== 'paused') return undefined
+  const { until, untilEpochMs } = found.pause
+  return { trouble: { reason: 'paused', until }, waitMs: Math.max(0, untilEpochMs - ports.clock.now()) }
+}
+
+function isExpired({ acceptedAtEpochMs }: QueuedAlert, { clock, deliverWithin }: DeliveryPorts): boolean {
+  return clock.now() >= acceptedAtEpochMs + deliverWithin.ms
+}
+
 /** The lease is held: only now anything may end the operation, put it off, or send it. */
 async function sendUnder(
   lease: Lease,
@@ -125,18 +153,12 @@ async function sendUnder(
   ends: DeliveryEnds,
   ports: DeliveryPorts,
 ): Promise<void> {
-  const { clock, deliverWithin, rateLimiter } = ports
+  const { clock, rateLimiter } = ports
   const { subscriptionId } = alert.backend
-  const mode = modeOf(alert, ports)
-  if (clock.now() >= alert.acceptedAtEpochMs + deliverWithin.ms) return ends.expire(lease)
-  if (mode === 'off') return ends.retryLater(lease, { reason: 'switched_off' })
-  const found = await ports.pauses.find(alert.backend, alert.trigger.webhook)
-  ends.heed(found)
-  if (found.kind === 'paused') {
-    const { until, untilEpochMs } = found.pause
-    return ends.retryLater(lease, { reason: 'paused', until }, undefined, Math.max(0, untilEpochMs - clock.now()))
-  }
-  if (mode === 'dry-run')
+  if (isExpired(alert, ports)) return ends.expire(lease)
+  const halt = await findHalt(alert, ends, ports)
+  if (halt !== undefined) return ends.retryLater(lease, halt.trouble, undefined, halt.waitMs)
+  if (modeOf(alert, ports) === 'dry-run')
     return ends.end(lease, { to: 'dry-run', dueEpochMs: clock.now() + afterMsOf(alert) }, undefined)
 
   const waitMs = rateLimiter.take(subscriptionId, MAX_BUDGET_WAIT_MS)

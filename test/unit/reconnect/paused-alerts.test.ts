@@ -12,6 +12,7 @@ import type { UnactedDelivery } from '../../../src/domain/unacted-delivery.ts'
 import { createGrantIndex } from '../../../src/policy/grant-index.ts'
 import { deliver } from '../../../src/reconnect/deliver.ts'
 import type { DeliveryPorts } from '../../../src/reconnect/delivery-ports.ts'
+import { MessageComesBack } from '../../../src/reconnect/message-comes-back.ts'
 import type { Lease, PauseFound } from '../../../src/reconnect/ports.ts'
 import { receiveAlerts, type AlertPorts } from '../../../src/reconnect/receive-alerts.ts'
 import { err, ok } from '../../../src/shared/result.ts'
@@ -155,7 +156,11 @@ describe('a webhook with mode dry-run', () => {
 })
 
 /** One delivery of an alert of the webhook `w`, accepted when the clock starts. */
-async function delivery({ found = NONE, mode = 'on', webhookMode }: World, agoMs = 0) {
+async function delivery(
+  { found = NONE, mode = 'on', webhookMode }: World,
+  agoMs = 0,
+  beyond?: 'limit_reached' | 'not_helping',
+) {
   const clock = createFakeClock()
   const events: DecisionFacts[] = []
   const sent: string[] = []
@@ -187,11 +192,18 @@ async function delivery({ found = NONE, mode = 'on', webhookMode }: World, agoMs
     mode,
     coordinator: {
       acquireForRequest: () => assert.fail(),
-      acquireForDelivery: async () => ({ kind: 'lease', lease }),
+      acquireForDelivery: async () => (beyond === undefined ? { kind: 'lease', lease } : { kind: beyond }),
       recordSent: () => assert.fail(),
       look: () => assert.fail(),
     },
-    operations: { record: () => assert.fail(), find: () => assert.fail(), finish: () => assert.fail() },
+    operations: {
+      record: () => assert.fail(),
+      find: () => assert.fail(),
+      async finish(_id, begun, change) {
+        assert.ok(beyond !== undefined)
+        return { kind: 'recorded', operation: change(begun) }
+      },
+    },
     enqueue: async (next, delayMs) => {
       queued.push({ delayMs, generation: next.generation, tries: next.tries })
       return ok(undefined)
@@ -212,8 +224,14 @@ async function delivery({ found = NONE, mode = 'on', webhookMode }: World, agoMs
     clock,
     random: () => 0.5,
   }
-  await deliver(alert, aDeadline(clock), ports)
-  return { events, sent, queued, released }
+  const comesBack = await deliver(alert, aDeadline(clock), ports).then(
+    () => false,
+    (error: unknown) => {
+      if (error instanceof MessageComesBack) return true
+      throw error
+    },
+  )
+  return { events, sent, queued, released, comesBack }
 }
 
 describe('a delivery for a paused backend', () => {
@@ -250,6 +268,34 @@ describe('a delivery for a paused backend', () => {
     assert.deepEqual(sent, ['orders'])
     assert.deepEqual([events[0]?.outcome, events[0]?.pausesUnread], ['forwarded', true])
   })
+})
+
+describe('a delivery beyond a limit of alerts', () => {
+  const reasons = (events: readonly DecisionFacts[]) => events.map(({ outcome, failure }) => [outcome, failure?.reason])
+
+  for (const beyond of ['limit_reached', 'not_helping'] as const) {
+    const limit = beyond === 'limit_reached' ? 'loop_guard' : beyond
+    it(`waits while its backend is paused (${beyond})`, async () => {
+      const { events, sent, comesBack } = await delivery({ found: PAUSED }, 0, beyond)
+      assert.deepEqual([sent, comesBack, reasons(events)], [[], true, [['deferred', 'paused']]])
+      assert.equal(events[0]?.pauseId, PAUSE.id)
+    })
+
+    it(`waits while the app is switched off (${beyond})`, async () => {
+      const { events, comesBack } = await delivery({ mode: 'off' }, 0, beyond)
+      assert.deepEqual([comesBack, reasons(events)], [true, [['deferred', 'switched_off']]])
+    })
+
+    it(`waits no longer than deliverWithin (${beyond})`, async () => {
+      const { events, comesBack } = await delivery({ found: PAUSED }, 6 * 3_600_000, beyond)
+      assert.deepEqual([comesBack, reasons(events)], [false, [['exhausted', limit]]])
+    })
+
+    it(`is exhausted where nothing stops it (${beyond})`, async () => {
+      const { events, comesBack } = await delivery({}, 0, beyond)
+      assert.deepEqual([comesBack, reasons(events)], [false, [['exhausted', limit]]])
+    })
+  }
 })
 
 describe('a delivery that was accepted before the webhook was set to dry-run', () => {
