@@ -18,8 +18,8 @@ export interface NoticePorts {
   readonly clock: Clock
 }
 
-/** The sender waits no longer for what is kept of its notification. Work that takes longer goes on. */
-const WAIT_MS = 1_000
+/** The sender waits no longer for what is kept of all the notifications of its payload. Work that takes longer goes on. */
+export const NOTICES_WAIT_MS = 1_000
 
 /**
  * Keeps what the end of an alert tells about reconnects of its backend. Undefined, or why it does not count: never a reason for another answer.
@@ -29,13 +29,14 @@ export async function notice(
   alert: Alert,
   backend: Backend,
   { webhook, caller }: Pick<VerifiedPost, 'webhook' | 'caller'>,
+  waitUntilEpochMs: number,
   ports: NoticePorts,
 ): Promise<string | undefined> {
   const { grants, clock } = ports
   const told = toNotice(alert, webhook, clock.now())
   if (told === undefined || !isGranted(caller, 'reconnect', backend, grants)) return undefined
   const noted = keep(backend, told, ports).catch((error: unknown) => `not kept as evidence: ${describeError(error)}`)
-  const detail = await within(noted, WAIT_MS, clock)
+  const detail = await within(noted, Math.max(0, waitUntilEpochMs - clock.now()), clock)
   return detail === TIMED_OUT ? 'not kept as evidence yet: storage is slow' : detail
 }
 

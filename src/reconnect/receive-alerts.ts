@@ -19,7 +19,7 @@ import { toFiring } from './alert-evidence.ts'
 import { areAllDenied, judgeAlert } from './judge-alert.ts'
 import { noteRefused, noteUnacted } from './note-deliveries.ts'
 import type { AlertAnswer } from './alert-answer.ts'
-import { notice } from './notice.ts'
+import { notice, NOTICES_WAIT_MS } from './notice.ts'
 import { toPauseFacts } from './pause-facts.ts'
 import type {
   AlertBatches,
@@ -95,8 +95,9 @@ export async function receiveAlerts(post: AlertPost, ports: AlertPorts): Promise
   }
   if (reading.alerts.length === 0) audit({ caller: verified.caller, trigger, outcome: 'empty' })
 
+  const noticesUntilEpochMs = ports.clock.now() + NOTICES_WAIT_MS
   const taken = await mapAtOnce(AT_ONCE, reading.alerts, async (alert) => {
-    const one = await accept(alert, verified, post.ids, ports).catch((error: unknown): Taken => ({
+    const one = await accept(alert, verified, post.ids, noticesUntilEpochMs, ports).catch((error: unknown): Taken => ({
       facts: { outcome: 'failed', failure: defect(error) },
     }))
     const mode = modeOfWebhook(ports.mode, verified.webhook)
@@ -138,6 +139,7 @@ async function accept(
   alert: Alert,
   { webhook, caller }: Pick<VerifiedPost, 'webhook' | 'caller'>,
   ids: RequestIds,
+  noticesUntilEpochMs: number,
   ports: AlertPorts,
 ): Promise<Taken> {
   const judged = judgeAlert(alert, webhook, caller, ports.grants, ports.apiVersion)
@@ -145,7 +147,8 @@ async function accept(
     case 'resolved': {
       const backend = judged.backend?.resourceId
       // The answer is the same, also where storage is in trouble.
-      const detail = judged.backend && (await notice(alert, judged.backend, { webhook, caller }, ports))
+      const detail =
+        judged.backend && (await notice(alert, judged.backend, { webhook, caller }, noticesUntilEpochMs, ports))
       return {
         answer: { backend: backend ?? null, outcome: 'resolved' },
         facts: {
