@@ -12,6 +12,7 @@ import { SANDBOX_POLICY } from '../../sandbox/policy.ts'
 import { PROJECT_ROOT } from '../../sandbox/create-sandbox.ts'
 import { RECONNECTABLE_BACKENDS, SUBSCRIPTION_ID } from '../../sandbox/azure/resources.ts'
 import { SANDBOX_WEBHOOKS, WEBHOOK_SECRETS } from '../../sandbox/webhooks.ts'
+import { OUTCOMES } from '../../src/domain/decision.ts'
 import { startConversation } from '../conformance/conversation.ts'
 import { alert, eventually, isFinal, operationWhen } from '../conformance/senders.ts'
 import { evaluate, type Row } from './evaluate-kql.ts'
@@ -85,25 +86,6 @@ const selecting = (line: Row): readonly string[] =>
   )
 
 describe('the alert rules', () => {
-  const OUTCOMES = [
-    'forwarded',
-    'joined',
-    'dry-run',
-    'refused',
-    'failed',
-    'accepted',
-    'resolved',
-    'unmatched',
-    'denied',
-    'invalid',
-    'paused',
-    'exhausted',
-    'abandoned',
-    'deferred',
-    'duplicate',
-    'switched-off',
-    'handshake',
-  ]
   const REASONS = [
     undefined,
     'arm_refused_identity',

@@ -7,6 +7,7 @@ import {
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { Scope } from './start-sandbox.ts'
 
 /** A received request with its body. */
 export interface Received {
@@ -28,6 +29,13 @@ export interface ScriptedServer {
   /** Resolves when no connection is open any more. */
   allClosed(): Promise<void>
   close(): Promise<void>
+}
+
+/** As {@link startScriptedServer}, until the end of the test. */
+export async function serveScript(scope: Scope, ...script: Step[]): Promise<ScriptedServer> {
+  const server = await startScriptedServer(script)
+  scope.after(() => server.close())
+  return server
 }
 
 /** A loopback server that follows a script, one step per request. A request beyond the script is recorded and answered 418, so that the test sees it. */

@@ -1,30 +1,20 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, test, type TestContext } from 'node:test'
-import { createPipelineRequest, type PipelineRequest } from '@azure/core-rest-pipeline'
+import { describe, test } from 'node:test'
 import { createPooledHttpClient } from '../../../src/arm/http-client.ts'
-import { reset, respond, startScriptedServer, type ScriptedServer, type Step } from '../../support/scripted-server.ts'
-
-async function serve(t: TestContext, ...script: Step[]): Promise<ScriptedServer> {
-  const server = await startScriptedServer(script)
-  t.after(() => server.close())
-  return server
-}
-
-function aPost(origin: string, change: Partial<PipelineRequest> = {}): PipelineRequest {
-  return Object.assign(
-    createPipelineRequest({
-      url: `${origin}/backends/orders/reconnect?api-version=2024-05-01`,
-      method: 'POST',
-      allowInsecureConnection: true,
-    }),
-    change,
-  )
-}
+import {
+  reset,
+  respond,
+  serveScript,
+  startScriptedServer,
+  type ScriptedServer,
+  type Step,
+} from '../../support/scripted-server.ts'
+import { aPost } from './a-post.ts'
 
 describe('connections', () => {
   test('are kept and used again', async (t) => {
-    const server = await serve(t, respond(202), respond(202), respond(202))
+    const server = await serveScript(t, respond(202), respond(202), respond(202))
     const client = createPooledHttpClient()
     for (let request = 0; request < 3; request += 1) {
       await client.sendRequest(aPost(server.origin))
@@ -40,7 +30,7 @@ describe('connections', () => {
       response.writeHead(202).end()
       response.once('close', () => setImmediate(() => response.req.socket.destroy()))
     }
-    const server = await serve(t, closing, idle, respond(202))
+    const server = await serveScript(t, closing, idle, respond(202))
     const client = createPooledHttpClient()
     for (let request = 0; request < 3; request += 1) {
       assert.equal((await client.sendRequest(aPost(server.origin))).status, 202)
@@ -63,7 +53,7 @@ describe('connections', () => {
   })
 
   test('leave no listener on the signal', async (t) => {
-    const server = await serve(t, respond(202), reset)
+    const server = await serveScript(t, respond(202), reset)
     const client = createPooledHttpClient()
     let listeners = 0
     const { signal } = new AbortController()

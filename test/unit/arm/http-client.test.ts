@@ -1,35 +1,12 @@
 import assert from 'node:assert/strict'
 import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, test, type TestContext } from 'node:test'
-import { createPipelineRequest, type HttpClient, type PipelineRequest } from '@azure/core-rest-pipeline'
+import { describe, test } from 'node:test'
+import type { HttpClient, PipelineRequest } from '@azure/core-rest-pipeline'
 import { createPooledHttpClient } from '../../../src/arm/http-client.ts'
 import { TransportError } from '../../../src/arm/transport-error.ts'
-import {
-  hang,
-  reset,
-  respond,
-  startScriptedServer,
-  type ScriptedServer,
-  type Step,
-} from '../../support/scripted-server.ts'
-
-async function serve(t: TestContext, ...script: Step[]): Promise<ScriptedServer> {
-  const server = await startScriptedServer(script)
-  t.after(() => server.close())
-  return server
-}
-
-function aPost(origin: string, change: Partial<PipelineRequest> = {}): PipelineRequest {
-  return Object.assign(
-    createPipelineRequest({
-      url: `${origin}/backends/orders/reconnect?api-version=2024-05-01`,
-      method: 'POST',
-      allowInsecureConnection: true,
-    }),
-    change,
-  )
-}
+import { hang, reset, respond, serveScript, startScriptedServer, type Step } from '../../support/scripted-server.ts'
+import { aPost } from './a-post.ts'
 
 async function failureOf(client: HttpClient, request: PipelineRequest): Promise<TransportError> {
   const error = await client.sendRequest(request).then(
@@ -51,7 +28,7 @@ async function closedPort(): Promise<number> {
 
 describe('an answer', () => {
   test('arrives with status, headers and body; the request arrives with path, query, headers and body', async (t) => {
-    const server = await serve(
+    const server = await serveScript(
       t,
       respond(202, { headers: { 'x-ms-request-id': 'r1', 'set-cookie': ['a=1', 'b=2'] }, body: '{"ä":1}' }),
     )
@@ -71,7 +48,7 @@ describe('an answer', () => {
   })
 
   test('is asked for without content coding, so that nothing needs to be unpacked', async (t) => {
-    const server = await serve(t, respond(202))
+    const server = await serveScript(t, respond(202))
     const request = aPost(server.origin)
     request.headers.set('Accept-Encoding', 'gzip,deflate')
     await createPooledHttpClient().sendRequest(request)
@@ -84,13 +61,13 @@ describe('an answer', () => {
       response.writeEarlyHints({ link: '</a>; rel=preload', 'retry-after': '99' })
       setTimeout(() => response.writeHead(202).end(), 10)
     }
-    const server = await serve(t, interim)
+    const server = await serveScript(t, interim)
     const response = await createPooledHttpClient().sendRequest(aPost(server.origin))
     assert.deepEqual([response.status, response.headers.get('retry-after')], [202, undefined])
   })
 
   test('keeps challenges from the SDK, which would answer them with a request of its own', async (t) => {
-    const server = await serve(t, respond(401, { headers: { 'www-authenticate': 'Bearer claims="e30="' } }))
+    const server = await serveScript(t, respond(401, { headers: { 'www-authenticate': 'Bearer claims="e30="' } }))
     const response = await createPooledHttpClient().sendRequest(aPost(server.origin))
     assert.equal(response.status, 401)
     assert.equal(response.headers.has('www-authenticate'), false)
@@ -98,7 +75,7 @@ describe('an answer', () => {
 
   for (const status of [301, 302, 303, 307, 308]) {
     test(`that redirects (${status}) is an answer and is not followed`, async (t) => {
-      const server = await serve(t, respond(status, { headers: { location: '/elsewhere' } }), respond(202))
+      const server = await serveScript(t, respond(status, { headers: { location: '/elsewhere' } }), respond(202))
       const response = await createPooledHttpClient().sendRequest(aPost(server.origin))
       assert.equal(response.status, status)
       assert.equal(server.received.length, 1)
@@ -106,7 +83,7 @@ describe('an answer', () => {
   }
 
   test('as long as the bound is read whole', async (t) => {
-    const server = await serve(t, respond(400, { body: 'x'.repeat(256 * 1024) }))
+    const server = await serveScript(t, respond(400, { body: 'x'.repeat(256 * 1024) }))
     const response = await createPooledHttpClient().sendRequest(aPost(server.origin))
     assert.equal(response.bodyAsText?.length, 256 * 1024)
   })
@@ -120,7 +97,7 @@ describe('an answer', () => {
       }
       more()
     }
-    const server = await serve(t, endless)
+    const server = await serveScript(t, endless)
     const error = await failureOf(createPooledHttpClient(), aPost(server.origin))
     assert.equal(error.sent, true)
     assert.match(error.message, /longer than 262144 bytes/)
@@ -142,14 +119,14 @@ describe('what certainly was not sent', () => {
   })
 
   test('plain http where TLS is expected', async (t) => {
-    const server = await serve(t, respond(202))
+    const server = await serveScript(t, respond(202))
     const error = await failureOf(createPooledHttpClient(), aPost(server.origin.replace('http:', 'https:')))
     assert.equal(error.sent, false)
     assert.equal(server.received.length, 0)
   })
 
   test('a request that was aborted before it began', async (t) => {
-    const server = await serve(t, respond(202))
+    const server = await serveScript(t, respond(202))
     const error = await failureOf(createPooledHttpClient(), aPost(server.origin, { abortSignal: AbortSignal.abort() }))
     assert.equal(error.sent, false)
     assert.equal(error.name, 'AbortError')
@@ -181,7 +158,7 @@ describe('what certainly was not sent', () => {
   })
 
   test('a header that could not be written', async (t) => {
-    const server = await serve(t, respond(202))
+    const server = await serveScript(t, respond(202))
     const request = aPost(server.origin)
     request.headers.set('authorization', 'Bearer secret\0')
     const error = await failureOf(createPooledHttpClient(), request)
@@ -192,7 +169,7 @@ describe('what certainly was not sent', () => {
 
 describe('what may have taken effect', () => {
   test('a connection that is reset before the answer', async (t) => {
-    const server = await serve(t, reset)
+    const server = await serveScript(t, reset)
     const error = await failureOf(createPooledHttpClient(), aPost(server.origin))
     assert.equal(error.sent, true)
     assert.equal(error.code, 'ECONNRESET')
@@ -200,7 +177,7 @@ describe('what may have taken effect', () => {
   })
 
   test('an answer that breaks off', async (t) => {
-    const server = await serve(t, (response) => {
+    const server = await serveScript(t, (response) => {
       response.writeHead(202, { 'content-length': '100' })
       response.write('part')
       setImmediate(() => response.socket?.destroy())
@@ -224,7 +201,7 @@ describe('what may have taken effect', () => {
   })
 
   test('a request that is aborted while the server hangs; the connection is not kept', async (t) => {
-    const server = await serve(t, hang)
+    const server = await serveScript(t, hang)
     const abort = new AbortController()
     const failing = failureOf(createPooledHttpClient(), aPost(server.origin, { abortSignal: abort.signal }))
     while (server.received.length === 0) await delay(5)
@@ -236,7 +213,7 @@ describe('what may have taken effect', () => {
   })
 
   test('it is not sent again by the client itself', async (t) => {
-    const server = await serve(t, reset, respond(202))
+    const server = await serveScript(t, reset, respond(202))
     await failureOf(createPooledHttpClient(), aPost(server.origin))
     await delay(50)
     assert.equal(server.received.length, 1)
