@@ -117,7 +117,7 @@ describe('the policy', () => {
     const room = await startConversation(t, options)
     for (const as of ['operator', 'tool'] as const)
       assertRefused(await room.reconnect({ as }), 403, 'AuthorizationFailed')
-    assert.equal((await room.get('/health/ready')).status, 200)
+    await room.untilReady()
   })
 
   it('the policy is policy.json at the app root where that exists, or the file that RECONNECT_POLICY_FILE names', async (t) => {

@@ -43,6 +43,8 @@ export interface Conversation {
   /** The resource id of such a backend. It exists in the simulated ARM, and the operator may reconnect it. */
   freshBackend(): string
   get(path: string, headers?: OutgoingHttpHeaders): Promise<Answer>
+  /** The answer of /health/ready when it is 200, asked as a load balancer does: on a busy machine a storage emulator may be slow at first. */
+  untilReady(): Promise<Answer>
   /** The one audit event of a request: waits until it is there, fails when there are two. */
   decision(of: { readonly correlationId: string }): Promise<Decision>
   /** Every audit event so far. */
@@ -62,6 +64,8 @@ export const DEFAULT_DEADLINE_MS = 30_000
 const JSON_TYPE = { 'content-type': 'application/json' }
 /** The log of the app comes over another channel than its answer. */
 const LOG_PATIENCE_MS = 3_000
+/** A second apart. The app remembers what storage said for five. */
+const READY_TRIES = 30
 
 /** A sandbox, and the manners to talk to it: what the contract says of every answer is checked of every answer. */
 export async function startConversation(scope: Scope, options: SandboxOptions = {}): Promise<Conversation> {
@@ -118,6 +122,14 @@ export async function startConversation(scope: Scope, options: SandboxOptions = 
       assertManners(answer)
       await assertDescribed(info.proxy, 'GET', path, answer)
       return answer
+    },
+    async untilReady() {
+      for (let asked = 1; ; asked += 1) {
+        const answer = await conversation.get('/health/ready')
+        if (answer.status === 200) return answer
+        assert.ok(asked < READY_TRIES, answer.text)
+        await delay(1_000)
+      }
     },
     async decision({ correlationId }) {
       for (let waitedMs = 0; ; waitedMs += 5) {

@@ -39,8 +39,7 @@ describe('storage that is reached with an identity', { concurrency: 2 }, () => {
         value.map(({ state }) => state),
         ['forwarded', 'forwarded'],
       )
-      const ready = await room.get('/health/ready')
-      assert.equal(ready.status, 200, ready.text)
+      await room.untilReady()
     })
   }
 

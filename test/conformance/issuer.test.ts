@@ -10,7 +10,7 @@ import { post } from './senders.ts'
 /** A sandbox whose app has the issuer's keys. */
 async function withKeys(t: TestContext): Promise<Conversation> {
   const room = await startConversation(t)
-  assert.equal((await room.get('/health/ready')).status, 200)
+  await room.untilReady()
   return room
 }
 
@@ -32,7 +32,7 @@ async function assertUnavailable(room: Conversation, answer: Heard, detail = /./
 
 const isText = (header: unknown): boolean => typeof header === 'string' && header !== ''
 
-describe('keys of the issuer', { concurrency: true }, () => {
+describe('keys of the issuer', { concurrency: 4 }, () => {
   it('keys are read once, for any number of callers at the same time', async (t) => {
     const room = await startConversation(t)
     const answers = await Promise.all(Array.from({ length: 20 }, () => reconnectWith(room)))
@@ -88,7 +88,7 @@ describe('keys of the issuer', { concurrency: true }, () => {
       const room = await withKeys(t)
       room.sandbox.azure.faults.set([{ target: 'issuer', kind }])
       for (const version of [1, 2] as const) assertAccepted(await reconnectWith(room, { version }))
-      assert.equal((await room.get('/health/ready')).status, 200)
+      await room.untilReady()
       assert.deepEqual(
         { ...room.sandbox.azure.issuerCounts },
         { metadata: 1, keys: 1 },

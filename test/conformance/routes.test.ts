@@ -87,7 +87,7 @@ describe('health and the description', () => {
   })
 
   it('/health/ready needs no credentials and names its checks', async () => {
-    const answer = await room.get('/health/ready')
+    const answer = await room.untilReady()
     assert.deepEqual(
       [answer.status, answer.json()],
       [

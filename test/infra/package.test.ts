@@ -67,7 +67,7 @@ describe('deploy/', () => {
       assert.equal(existsSync(join(folder, 'node_modules')), false, folder)
     const room = await startConversation(t, { appRoot })
     assertAccepted(await room.reconnect())
-    assert.equal((await room.get('/health/ready')).status, 200)
+    await room.untilReady()
   })
 })
 

@@ -46,7 +46,7 @@ async function untilDuePassed(operation: ShownOperation): Promise<void> {
   while (Date.now() <= dueEpochMs + 100) await delay(50)
 }
 
-describe('an alert that comes after the covering reconnect was due', { concurrency: true }, () => {
+describe('an alert that comes after the covering reconnect was due', { concurrency: 4 }, () => {
   const AWAY: readonly (readonly [string, FaultEffect])[] = [
     ['while the tables fail', { kind: 'busy' }],
     ['while the tables hang', { kind: 'hang' }],
@@ -101,7 +101,7 @@ describe('an alert that comes after the covering reconnect was due', { concurren
   })
 })
 
-describe('a reconnect that a sooner one has replaced', { concurrency: true }, () => {
+describe('a reconnect that a sooner one has replaced', { concurrency: 4 }, () => {
   it('is not joined by the instance that sent it: both instances tell the same due time', async () => {
     const backend = room.freshBackend()
     assert.equal(told(await room.reconnect({ backend, ...AFTER('PT10M') })).outcome, 'forwarded')
@@ -138,7 +138,7 @@ describe('a reconnect that a sooner one has replaced', { concurrency: true }, ()
   })
 })
 
-describe('who waited for a reconnect', { concurrency: true }, () => {
+describe('who waited for a reconnect', { concurrency: 4 }, () => {
   it('joins it, however short after is: 30 requests at once are one POST', async () => {
     const backend = room.freshBackend()
     room.sandbox.azure.faults.add({ target: 'arm', kind: 'slow', delayMs: 2_500, scope: backend, times: 1 })

@@ -38,7 +38,7 @@ const PUTS = { service: 'queue', name: QUEUE, about: 'messages', method: 'POST' 
 const deferrals = ({ room }: Scene, id: string) => eventsAbout(room, id).filter(({ outcome }) => outcome === 'deferred')
 
 /** Nearly all of it is waiting. */
-describe('deliveries', { concurrency: true }, () => {
+describe('deliveries', { concurrency: 4 }, () => {
   describe('ARM asks to wait for a day', () => {
     it('the delivery waits 15 minutes at most, and another backend of the subscription 5; each put-off is an audit event', async (t) => {
       const scene = await startScene(t)

@@ -36,7 +36,7 @@ async function operationOf(room: Parameters<typeof read>[0], id: unknown): Promi
   return answer.json() as ShownOperation
 }
 
-describe('an error text that no row can hold', { concurrency: true }, () => {
+describe('an error text that no row can hold', { concurrency: 4 }, () => {
   const { room, storage } = take()
   const { faults } = room.sandbox.azure
   /** It has no memory of its own of what went wrong. */
@@ -113,7 +113,7 @@ describe('a copy for the history that storage refuses', () => {
   })
 })
 
-describe('trouble with the copies for the history', { concurrency: true }, () => {
+describe('trouble with the copies for the history', { concurrency: 4 }, () => {
   it('switches no coordination off while that table is away: two instances send one reconnect, and record it', async () => {
     const { room, storage } = take()
     const another = await room.sandbox.startAnother()
