@@ -180,7 +180,7 @@ describe('the rules notice', () => {
       "import { createDeliveryQueue } from '../delivery/delivery-queue.ts'",
     ],
     ['permission in the alerts', 'src/alerts/x.ts', "import { authorize } from '../policy/authorize.ts'"],
-    ['undici outside arm', 'src/identity/x.ts', "import { fetch } from 'undici'"],
+    ['undici outside transport', 'src/identity/x.ts', "import { fetch } from 'undici'"],
     ['a package that has no home', 'src/domain/x.ts', "import _ from 'lodash'"],
     ['the environment outside config', 'src/arm/x.ts', "const endpoint = process.env['ARM_ENDPOINT']"],
     ['the environment by import', 'src/arm/x.ts', "import { env } from 'node:process'"],

@@ -1,7 +1,7 @@
 /** The bare SDK server as a function app: the Functions library and the host cost the same as for our route. */
 import { ApiManagementClient } from '@azure/arm-apimanagement'
 import { app } from '@azure/functions'
-import { createPooledHttpClient } from '../../src/arm/http-client.ts'
+import { createPooledHttpClient } from '../../src/transport/http-client.ts'
 
 const {
   ARM_ENDPOINT: endpoint = '',
@@ -12,7 +12,7 @@ const {
 const credential = { getToken: () => Promise.resolve({ token, expiresOnTimestamp: Date.now() + 86_400_000 }) }
 const client = new ApiManagementClient(credential, subscriptionId, {
   endpoint,
-  ...(BARE_TRANSPORT === 'pooled' && { httpClient: createPooledHttpClient() }),
+  ...(BARE_TRANSPORT === 'pooled' && { httpClient: createPooledHttpClient({ maxResponseBytes: 256 * 1024 }) }),
 })
 
 app.http('bare', {

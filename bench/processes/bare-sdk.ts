@@ -1,6 +1,6 @@
 /** The official SDK behind `node:http`, without authentication, authorization, validation, deadline or audit. `BARE_TRANSPORT=pooled` selects our transport. */
 import { ApiManagementClient } from '@azure/arm-apimanagement'
-import { createPooledHttpClient } from '../../src/arm/http-client.ts'
+import { createPooledHttpClient } from '../../src/transport/http-client.ts'
 import { answerCommands } from './answer-commands.ts'
 import { measure } from './measure.ts'
 import { serveBare } from './serve.ts'
@@ -18,7 +18,7 @@ answerCommands({
     const credential = { getToken: () => Promise.resolve({ token, expiresOnTimestamp: Date.now() + 86_400_000 }) }
     const client = new ApiManagementClient(credential, subscriptionId, {
       endpoint,
-      ...(BARE_TRANSPORT === 'pooled' && { httpClient: createPooledHttpClient() }),
+      ...(BARE_TRANSPORT === 'pooled' && { httpClient: createPooledHttpClient({ maxResponseBytes: 256 * 1024 }) }),
     })
     return serveBare(async ({ resourceGroup, service, backend, after }) => {
       await client.backend.reconnect(

@@ -1,7 +1,8 @@
 import { ApiManagementClient } from '@azure/arm-apimanagement'
+import type { HttpClient } from '@azure/core-rest-pipeline'
 import type { AccessToken } from '@azure/identity'
 import { uncached } from '../managed-identity/uncached.ts'
-import { createPooledHttpClient } from './http-client.ts'
+import { createPooledHttpClient } from '../transport/http-client.ts'
 
 /** SDK clients: one per subscription and API version, because both are fixed when a client is made. */
 export interface ClientPool {
@@ -10,6 +11,8 @@ export interface ClientPool {
 
 /** Subscriptions come from authorized requests, so there are few. The bound protects memory from a very broad policy. */
 const MAX_CLIENTS = 64
+/** ARM's errors have a few hundred bytes. A longer answer is not ARM's. */
+const MAX_RESPONSE_BYTES = 256 * 1024
 
 export interface ClientPoolOptions {
   readonly endpoint: string
@@ -20,7 +23,7 @@ export interface ClientPoolOptions {
 
 export function createClientPool({ endpoint, tokenScope, currentToken }: ClientPoolOptions): ClientPool {
   const clients = new Map<string, ApiManagementClient>()
-  const httpClient = createPooledHttpClient()
+  const httpClient = withoutChallenges(createPooledHttpClient({ maxResponseBytes: MAX_RESPONSE_BYTES }))
   async function getToken(): Promise<AccessToken | null> {
     const token = currentToken()
     return token === undefined ? null : uncached(token)
@@ -53,6 +56,17 @@ export function createClientPool({ endpoint, tokenScope, currentToken }: ClientP
       clients.set(key, client)
       if (clients.size > MAX_CLIENTS) clients.delete(clients.keys().next().value as string)
       return client
+    },
+  }
+}
+
+/** A claims challenge must not reach the SDK: it would request a token by itself, and then send a POST that is not counted. */
+function withoutChallenges(client: HttpClient): HttpClient {
+  return {
+    async sendRequest(request) {
+      const response = await client.sendRequest(request)
+      response.headers.delete('www-authenticate')
+      return response
     },
   }
 }

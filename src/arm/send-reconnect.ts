@@ -3,7 +3,7 @@ import type { RequestIds } from '../reconnect/ports.ts'
 import { DONE, type Clock } from '../shared/clock.ts'
 import type { ArmAnswer } from './answer.ts'
 import type { ClientPool } from './client-pool.ts'
-import { TransportError } from './transport-error.ts'
+import { TransportError } from '../transport/transport-error.ts'
 
 /** The part of the SDK's `onResponse` argument that is read here. */
 interface SdkResponse {

@@ -180,9 +180,10 @@ export function createTableStore({ open, clock }: TableCallOptions): Store {
 
     async probe() {
       const row = { partitionKey: APP_PARTITION, rowKey: 'probe' }
-      // Slow is not away: nobody waits for a reconnect here, so that a write may take longer than one that holds up a caller.
+      // Slow is not away: no reconnect waits for these, so that they may take longer than a write that holds up a caller.
       const write: Call<unknown> = (table, options) => table.upsertEntity(row, 'Replace', options)
-      await Promise.all([call(backends, write, LIST_LIMIT_MS), call(history, write, LIST_LIMIT_MS)])
+      await call(backends, write, LIST_LIMIT_MS)
+      await call(history, write, LIST_LIMIT_MS)
     },
 
     async sharedSecret(name, proposal) {

@@ -1,7 +1,11 @@
 import { TableClient } from '@azure/data-tables'
 import type { TokenCredential } from '@azure/identity'
 import type { ArmCredential, StorageConfig } from '../config/config.ts'
+import { createPooledHttpClient } from '../transport/http-client.ts'
 import { TABLES } from './names.ts'
+
+/** A page has 1,000 rows at most, and the rows of this app have some kilobytes. */
+const MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 
 /** The two tables; `docs/storage.md` describes their rows. */
 export interface Tables {
@@ -20,15 +24,17 @@ export function openTables(
   prefix: string,
   credential: (choice: ArmCredential) => TokenCredential,
 ): Tables {
+  const options = {
+    httpClient: createPooledHttpClient({ maxResponseBytes: MAX_RESPONSE_BYTES }),
+    // Retries belong to the protocol: it reads back first, where the SDK would meet its own write as another's.
+    retryOptions: { maxRetries: 0 },
+  }
   const open = (name: string): TableClient =>
     storage.kind === 'connection-string'
       ? TableClient.fromConnectionString(storage.connectionString, `${prefix}${name}`, {
-          ...OPTIONS,
+          ...options,
           allowInsecureConnection: storage.allowHttp,
         })
-      : new TableClient(storage.tableUri, `${prefix}${name}`, credential(storage.credential), OPTIONS)
+      : new TableClient(storage.tableUri, `${prefix}${name}`, credential(storage.credential), options)
   return { backends: open(TABLES.backends), history: open(TABLES.history) }
 }
-
-/** Retries belong to the protocol: it reads back first, where the SDK would meet its own write as another's. */
-const OPTIONS = { retryOptions: { maxRetries: 0 } }

@@ -36,6 +36,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     mayImport: {
       ...ADAPTER,
       'policy/authorize.ts': 'types',
+      transport: 'values',
       'managed-identity/token-source.ts': 'types',
       'managed-identity/uncached.ts': 'values',
     },
@@ -71,7 +72,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: ADAPTERS_MEET,
   },
   // A row is written from a slot, and an empty slot has none.
-  storage: { mayImport: { ...ADAPTER, 'coordination/slot.ts': 'values' }, because: ADAPTERS_MEET },
+  storage: { mayImport: { ...ADAPTER, 'coordination/slot.ts': 'values', transport: 'values' }, because: ADAPTERS_MEET },
+  transport: {
+    mayImport: {},
+    because: 'transport carries requests of any SDK. What is about one service belongs in its room.',
+  },
   // The policy document is a setting: config finds it, policy says what it means.
   config: {
     mayImport: { domain: 'values', shared: 'values', 'policy/policy-document.ts': 'values' },
@@ -189,12 +194,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 /** The rooms or files that may import values of a package. Types may be imported anywhere. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@azure/arm-apimanagement': ['arm'],
-  '@azure/core-rest-pipeline': ['arm'],
+  '@azure/core-rest-pipeline': ['transport'],
   '@azure/data-tables': ['storage/tables.ts'],
   '@azure/identity': ['managed-identity'],
   '@azure/msal-node': ['managed-identity'],
   '@azure/storage-queue': ['delivery/open-queue.ts'],
-  undici: ['arm'],
+  undici: ['transport'],
   jose: ['identity'],
   preact: ['console'],
   oauth4webapi: ['console'],

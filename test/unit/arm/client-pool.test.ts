@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, test, type TestContext } from 'node:test'
 import type { AccessToken } from '@azure/identity'
 import { createClientPool, type ClientPool } from '../../../src/arm/client-pool.ts'
-import { TransportError } from '../../../src/arm/transport-error.ts'
+import { TransportError } from '../../../src/transport/transport-error.ts'
 import { systemClock } from '../../../src/shared/clock.ts'
 import { PARTS } from '../../support/builders.ts'
 import {

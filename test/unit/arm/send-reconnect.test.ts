@@ -4,7 +4,7 @@ import type { ApiManagementClient } from '@azure/arm-apimanagement'
 import { createPipelineRequest } from '@azure/core-rest-pipeline'
 import type { ClientPool } from '../../../src/arm/client-pool.ts'
 import { sendReconnect } from '../../../src/arm/send-reconnect.ts'
-import { TransportError } from '../../../src/arm/transport-error.ts'
+import { TransportError } from '../../../src/transport/transport-error.ts'
 import { aDuration, aPermit, IDS } from '../../support/builders.ts'
 import { createFakeClock } from '../../support/fake-clock.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createPipelineRequest, isRestError } from '@azure/core-rest-pipeline'
 import { errors } from 'undici'
-import { TransportError } from '../../../src/arm/transport-error.ts'
+import { TransportError } from '../../../src/transport/transport-error.ts'
 
 const request = createPipelineRequest({ url: 'https://arm.example/', method: 'POST' })
 

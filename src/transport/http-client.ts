@@ -9,32 +9,39 @@ import { TransportError } from './transport-error.ts'
 
 /** Connecting takes milliseconds. A request that was not sent may be tried again. */
 const CONNECT_TIMEOUT_MS = 5_000
-/** Connections to the one ARM host: enough for a storm on many backends. */
+/** Connections to one host: enough for a storm on many backends. */
 const MAX_CONNECTIONS = 64
-/** ARM's errors have a few hundred bytes. A longer answer is not ARM's. */
-const MAX_RESPONSE_BYTES = 256 * 1024
+
+export interface HttpClientOptions {
+  /** A longer answer is an error. */
+  readonly maxResponseBytes: number
+}
 
 /**
- * The SDK's documented `httpClient` option on undici's pool: no redirects, no retries, no content coding, no proxy, a limited answer, and errors
- * that say whether the request was sent.
+ * The SDKs' documented `httpClient` option on undici's pool: no redirects, no retries, no content coding, no proxy, a limited answer, and errors
+ * that say whether the request was sent. Without TLS only where the SDK allows it. Request bodies are texts. A request has no time limit but
+ * that of its signal.
  */
-export function createPooledHttpClient(): HttpClient {
+export function createPooledHttpClient({ maxResponseBytes }: HttpClientOptions): HttpClient {
   const agent = new Agent({
     connections: MAX_CONNECTIONS,
     pipelining: 1,
-    // Every request carries a signal with its own, shorter limit.
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: { timeout: CONNECT_TIMEOUT_MS },
   })
-  return { sendRequest: (request) => exchange(agent, request) }
+  return { sendRequest: (request) => exchange(agent, request, maxResponseBytes) }
 }
 
-/** undici starts a request only on an established connection: from `onRequestStart` on, ARM may have read it. */
-function exchange(agent: Agent, request: PipelineRequest): Promise<PipelineResponse> {
+/** undici starts a request only on an established connection: from `onRequestStart` on, the service may have read it. */
+async function exchange(agent: Agent, request: PipelineRequest, maxResponseBytes: number): Promise<PipelineResponse> {
   const url = new URL(request.url)
+  if (url.protocol !== 'https:' && !request.allowInsecureConnection)
+    throw new Error(`${url.protocol} is not allowed: the request would be sent without TLS`)
+  const { body = null } = request
+  if (body !== null && typeof body !== 'string') throw new Error('a body that is no text cannot be sent')
   const requestHeaders = request.headers.toJSON()
-  // Without this header ARM does not compress its answer.
+  // Without this header no service compresses its answer.
   delete requestHeaders['accept-encoding']
   const signal = request.abortSignal
 
@@ -63,7 +70,7 @@ function exchange(agent: Agent, request: PipelineRequest): Promise<PipelineRespo
         path: url.pathname + url.search,
         method: request.method,
         headers: requestHeaders,
-        body: typeof request.body === 'string' ? request.body : null,
+        body,
       },
       {
         onRequestStart(started) {
@@ -81,13 +88,11 @@ function exchange(agent: Agent, request: PipelineRequest): Promise<PipelineRespo
         },
         onResponseData(running, chunk) {
           size += chunk.length
-          if (size > MAX_RESPONSE_BYTES)
-            return running.abort(new Error(`the answer is longer than ${MAX_RESPONSE_BYTES} bytes`))
+          if (size > maxResponseBytes)
+            return running.abort(new Error(`the answer is longer than ${maxResponseBytes} bytes`))
           chunks.push(chunk)
         },
         onResponseEnd() {
-          // A claims challenge must not reach the SDK: it would request a token by itself, and then send a POST that is not counted.
-          headers.delete('www-authenticate')
           signal?.removeEventListener?.('abort', onAbort)
           resolve({ request, status, headers, bodyAsText: Buffer.concat(chunks).toString('utf8') })
         },

@@ -14,7 +14,7 @@ const CODES: Readonly<Record<string, string>> = {
 
 /** No answer, or an incomplete one. As in the SDK's own client, an abort is named `AbortError`. */
 export class TransportError extends RestError {
-  /** Whether the request was sent. If not, ARM cannot have acted on it. */
+  /** Whether the request was sent. If not, the service cannot have acted on it. */
   readonly sent: boolean
 
   constructor(cause: unknown, { request, sent }: { request: PipelineRequest; sent: boolean }) {

@@ -3,10 +3,12 @@ import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, test } from 'node:test'
 import type { HttpClient, PipelineRequest } from '@azure/core-rest-pipeline'
-import { createPooledHttpClient } from '../../../src/arm/http-client.ts'
-import { TransportError } from '../../../src/arm/transport-error.ts'
+import { createPooledHttpClient } from '../../../src/transport/http-client.ts'
+import { TransportError } from '../../../src/transport/transport-error.ts'
 import { hang, reset, respond, serveScript, startScriptedServer, type Step } from '../../support/scripted-server.ts'
-import { aPost } from './a-post.ts'
+import { aPost } from '../arm/a-post.ts'
+
+const aClient = (): HttpClient => createPooledHttpClient({ maxResponseBytes: 256 * 1024 })
 
 async function failureOf(client: HttpClient, request: PipelineRequest): Promise<TransportError> {
   const error = await client.sendRequest(request).then(
@@ -34,7 +36,7 @@ describe('an answer', () => {
     )
     const request = aPost(server.origin, { body: '{"properties":{"after":"PT5M"}}' })
     request.headers.set('x-ms-correlation-request-id', 'c1')
-    const response = await createPooledHttpClient().sendRequest(request)
+    const response = await aClient().sendRequest(request)
     assert.equal(response.status, 202)
     assert.equal(response.headers.get('X-MS-Request-Id'), 'r1')
     assert.equal(response.headers.get('set-cookie'), 'a=1, b=2')
@@ -51,7 +53,7 @@ describe('an answer', () => {
     const server = await serveScript(t, respond(202))
     const request = aPost(server.origin)
     request.headers.set('Accept-Encoding', 'gzip,deflate')
-    await createPooledHttpClient().sendRequest(request)
+    await aClient().sendRequest(request)
     assert.equal(server.received[0]?.headers['accept-encoding'], undefined)
     assert.equal(request.headers.get('accept-encoding'), 'gzip,deflate', 'the request of the SDK stays as it was')
   })
@@ -62,21 +64,20 @@ describe('an answer', () => {
       setTimeout(() => response.writeHead(202).end(), 10)
     }
     const server = await serveScript(t, interim)
-    const response = await createPooledHttpClient().sendRequest(aPost(server.origin))
+    const response = await aClient().sendRequest(aPost(server.origin))
     assert.deepEqual([response.status, response.headers.get('retry-after')], [202, undefined])
   })
 
-  test('keeps challenges from the SDK, which would answer them with a request of its own', async (t) => {
-    const server = await serveScript(t, respond(401, { headers: { 'www-authenticate': 'Bearer claims="e30="' } }))
-    const response = await createPooledHttpClient().sendRequest(aPost(server.origin))
-    assert.equal(response.status, 401)
-    assert.equal(response.headers.has('www-authenticate'), false)
+  test('has its challenge: an SDK may have to find out who gives its tokens', async (t) => {
+    const server = await serveScript(t, respond(401, { headers: { 'www-authenticate': 'Bearer resource_id=x' } }))
+    const response = await aClient().sendRequest(aPost(server.origin))
+    assert.deepEqual([response.status, response.headers.get('www-authenticate')], [401, 'Bearer resource_id=x'])
   })
 
   for (const status of [301, 302, 303, 307, 308]) {
     test(`that redirects (${status}) is an answer and is not followed`, async (t) => {
       const server = await serveScript(t, respond(status, { headers: { location: '/elsewhere' } }), respond(202))
-      const response = await createPooledHttpClient().sendRequest(aPost(server.origin))
+      const response = await aClient().sendRequest(aPost(server.origin))
       assert.equal(response.status, status)
       assert.equal(server.received.length, 1)
     })
@@ -84,7 +85,7 @@ describe('an answer', () => {
 
   test('as long as the bound is read whole', async (t) => {
     const server = await serveScript(t, respond(400, { body: 'x'.repeat(256 * 1024) }))
-    const response = await createPooledHttpClient().sendRequest(aPost(server.origin))
+    const response = await aClient().sendRequest(aPost(server.origin))
     assert.equal(response.bodyAsText?.length, 256 * 1024)
   })
 
@@ -98,7 +99,7 @@ describe('an answer', () => {
       more()
     }
     const server = await serveScript(t, endless)
-    const error = await failureOf(createPooledHttpClient(), aPost(server.origin))
+    const error = await failureOf(aClient(), aPost(server.origin))
     assert.equal(error.sent, true)
     assert.match(error.message, /longer than 262144 bytes/)
     await server.allClosed()
@@ -107,27 +108,27 @@ describe('an answer', () => {
 
 describe('what certainly was not sent', () => {
   test('a refused connection', async () => {
-    const error = await failureOf(createPooledHttpClient(), aPost(`http://127.0.0.1:${await closedPort()}`))
+    const error = await failureOf(aClient(), aPost(`http://127.0.0.1:${await closedPort()}`))
     assert.equal(error.sent, false)
     assert.equal(error.code, 'ECONNREFUSED')
   })
 
   test('a name that does not exist', async () => {
-    const error = await failureOf(createPooledHttpClient(), aPost('http://arm.invalid'))
+    const error = await failureOf(aClient(), aPost('http://arm.invalid'))
     assert.equal(error.sent, false)
     assert.match(error.code ?? '', /^(ENOTFOUND|EAI_AGAIN)$/)
   })
 
   test('plain http where TLS is expected', async (t) => {
     const server = await serveScript(t, respond(202))
-    const error = await failureOf(createPooledHttpClient(), aPost(server.origin.replace('http:', 'https:')))
+    const error = await failureOf(aClient(), aPost(server.origin.replace('http:', 'https:')))
     assert.equal(error.sent, false)
     assert.equal(server.received.length, 0)
   })
 
   test('a request that was aborted before it began', async (t) => {
     const server = await serveScript(t, respond(202))
-    const error = await failureOf(createPooledHttpClient(), aPost(server.origin, { abortSignal: AbortSignal.abort() }))
+    const error = await failureOf(aClient(), aPost(server.origin, { abortSignal: AbortSignal.abort() }))
     assert.equal(error.sent, false)
     assert.equal(error.name, 'AbortError')
     await delay(20)
@@ -137,7 +138,7 @@ describe('what certainly was not sent', () => {
   test('a request that was aborted while it waited for a connection, also later', { timeout: 5_000 }, async (t) => {
     const server = await startScriptedServer([...Array.from({ length: 64 }, () => hang), respond(202)])
     t.after(() => server.close())
-    const client = createPooledHttpClient()
+    const client = aClient()
     const occupied = new AbortController()
     const occupants = Array.from({ length: 64 }, () =>
       client.sendRequest(aPost(server.origin, { abortSignal: occupied.signal })).catch(() => undefined),
@@ -161,7 +162,7 @@ describe('what certainly was not sent', () => {
     const server = await serveScript(t, respond(202))
     const request = aPost(server.origin)
     request.headers.set('authorization', 'Bearer secret\0')
-    const error = await failureOf(createPooledHttpClient(), request)
+    const error = await failureOf(aClient(), request)
     assert.equal(error.sent, false)
     assert.doesNotMatch(error.message, /secret/)
   })
@@ -170,7 +171,7 @@ describe('what certainly was not sent', () => {
 describe('what may have taken effect', () => {
   test('a connection that is reset before the answer', async (t) => {
     const server = await serveScript(t, reset)
-    const error = await failureOf(createPooledHttpClient(), aPost(server.origin))
+    const error = await failureOf(aClient(), aPost(server.origin))
     assert.equal(error.sent, true)
     assert.equal(error.code, 'ECONNRESET')
     assert.ok(error.cause instanceof Error)
@@ -182,7 +183,7 @@ describe('what may have taken effect', () => {
       response.write('part')
       setImmediate(() => response.socket?.destroy())
     })
-    const error = await failureOf(createPooledHttpClient(), aPost(server.origin))
+    const error = await failureOf(aClient(), aPost(server.origin))
     assert.equal(error.sent, true)
   })
 
@@ -193,17 +194,14 @@ describe('what may have taken effect', () => {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     t.after(() => server.close())
-    const error = await failureOf(
-      createPooledHttpClient(),
-      aPost(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
-    )
+    const error = await failureOf(aClient(), aPost(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
     assert.equal(error.sent, true)
   })
 
   test('a request that is aborted while the server hangs; the connection is not kept', async (t) => {
     const server = await serveScript(t, hang)
     const abort = new AbortController()
-    const failing = failureOf(createPooledHttpClient(), aPost(server.origin, { abortSignal: abort.signal }))
+    const failing = failureOf(aClient(), aPost(server.origin, { abortSignal: abort.signal }))
     while (server.received.length === 0) await delay(5)
     abort.abort()
     const error = await failing
@@ -214,8 +212,24 @@ describe('what may have taken effect', () => {
 
   test('it is not sent again by the client itself', async (t) => {
     const server = await serveScript(t, reset, respond(202))
-    await failureOf(createPooledHttpClient(), aPost(server.origin))
+    await failureOf(aClient(), aPost(server.origin))
     await delay(50)
     assert.equal(server.received.length, 1)
+  })
+})
+
+describe('a request', () => {
+  test('is not sent without TLS, unless the SDK allows it', async (t) => {
+    const server = await serveScript(t, respond(202))
+    const request = aPost(server.origin, { allowInsecureConnection: false })
+    await assert.rejects(aClient().sendRequest(request), /without TLS/)
+    assert.equal(server.received.length, 0)
+  })
+
+  test('whose body is no text is not sent without it', async (t) => {
+    const server = await serveScript(t, respond(202))
+    const request = aPost(server.origin, { body: new Blob(['{}']) })
+    await assert.rejects(aClient().sendRequest(request), /no text/)
+    assert.equal(server.received.length, 0)
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, test } from 'node:test'
-import { createPooledHttpClient } from '../../../src/arm/http-client.ts'
+import { createPooledHttpClient } from '../../../src/transport/http-client.ts'
 import {
   reset,
   respond,
@@ -10,12 +10,12 @@ import {
   type ScriptedServer,
   type Step,
 } from '../../support/scripted-server.ts'
-import { aPost } from './a-post.ts'
+import { aPost } from '../arm/a-post.ts'
 
 describe('connections', () => {
   test('are kept and used again', async (t) => {
     const server = await serveScript(t, respond(202), respond(202), respond(202))
-    const client = createPooledHttpClient()
+    const client = createPooledHttpClient({ maxResponseBytes: 256 * 1024 })
     for (let request = 0; request < 3; request += 1) {
       await client.sendRequest(aPost(server.origin))
       // The pool takes a connection back a moment after the answer is complete.
@@ -31,7 +31,7 @@ describe('connections', () => {
       response.once('close', () => setImmediate(() => response.req.socket.destroy()))
     }
     const server = await serveScript(t, closing, idle, respond(202))
-    const client = createPooledHttpClient()
+    const client = createPooledHttpClient({ maxResponseBytes: 256 * 1024 })
     for (let request = 0; request < 3; request += 1) {
       assert.equal((await client.sendRequest(aPost(server.origin))).status, 202)
       await delay(50)
@@ -46,7 +46,7 @@ describe('connections', () => {
     }
     const server: ScriptedServer = await startScriptedServer(Array.from({ length: 300 }, () => slow))
     t.after(() => server.close())
-    const client = createPooledHttpClient()
+    const client = createPooledHttpClient({ maxResponseBytes: 256 * 1024 })
     const answers = await Promise.all(Array.from({ length: 300 }, () => client.sendRequest(aPost(server.origin))))
     assert.ok(answers.every(({ status }) => status === 202))
     assert.equal(most, 64)
@@ -54,7 +54,7 @@ describe('connections', () => {
 
   test('leave no listener on the signal', async (t) => {
     const server = await serveScript(t, respond(202), reset)
-    const client = createPooledHttpClient()
+    const client = createPooledHttpClient({ maxResponseBytes: 256 * 1024 })
     let listeners = 0
     const { signal } = new AbortController()
     const counted = {
