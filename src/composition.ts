@@ -115,12 +115,16 @@ function compose(): Result<App, readonly ConfigProblem[]> {
   const expire = createExpiry(store, clock, log)
   const tidy = createTidy(lists, clock, log)
   const noteBackend = createBackendIndex(lists, clock, log)
-  const copy: typeof copies.write = (operation) => {
-    expire()
-    tidy()
-    noteBackend(operation)
-    copies.write(operation)
-  }
+  const copyWith =
+    (write: typeof copies.write): typeof copies.write =>
+    (operation) => {
+      expire()
+      tidy()
+      noteBackend(operation)
+      write(operation)
+    }
+  const copy = copyWith(copies.write)
+  const copyLater = copyWith(copies.writeLater)
 
   const copyAgain = createCopyAgain(store, copies, clock)
 
@@ -128,7 +132,8 @@ function compose(): Result<App, readonly ConfigProblem[]> {
   const deliverWithin = durationOf(policy.deliverWithin)
   const limit = { count, windowMs: durationOf(window).ms }
   const notHelpingLimit = policy.limits.notHelping.count
-  const coordinator = createCoordinator({ store, breaker, clock, deadlineMs, limit, notHelpingLimit, copy, copyAgain })
+  const copying = { copy, copyLater, copyAgain }
+  const coordinator = createCoordinator({ store, breaker, clock, deadlineMs, limit, notHelpingLimit, ...copying })
   const effects = createEffects({ store, breaker, clock, deliverWithinMs: deliverWithin.ms, copyAgain })
   const effectSettings = new Map(webhooks.map((webhook) => [webhook.name, effectSettingsOf(webhook)]))
   for (const [name, settings] of effectSettings)

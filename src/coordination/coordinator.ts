@@ -45,6 +45,8 @@ export interface CoordinatorOptions {
   readonly notHelpingLimit: number
   /** What was written with the slot; its copy for lists is made in the background. */
   readonly copy: (operation: StoredOperation) => void
+  /** The same for what is about to be sent: its end is likely to follow within moments. */
+  readonly copyLater: (operation: StoredOperation) => void
   /** The row of this operation has a verdict now: its copy for lists is made again in the background. */
   readonly copyAgain: (id: OperationId) => void
   readonly random?: () => number
@@ -59,7 +61,8 @@ export function createSlotBreaker(clock: Clock): CircuitBreaker {
  * it still applies within this process to people and tools; deliveries of alerts wait until storage is back.
  */
 export function createCoordinator(options: CoordinatorOptions): Coordinator {
-  const { store, clock, deadlineMs, limit, notHelpingLimit, breaker, copy, copyAgain, random = Math.random } = options
+  const { store, clock, deadlineMs, limit, notHelpingLimit, breaker, random = Math.random } = options
+  const { copy, copyLater, copyAgain } = options
   const flights = createSingleFlight<Brought>(clock)
   const leases = createLeases({
     store,
@@ -130,7 +133,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   /** A lease of all instances, as the stories use it. */
   function toLease(shared: SharedLease, key: string, leave: Leave, isAlert: boolean): Lease {
     const send = (): AlertSend => ({ atEpochMs: clock.now(), limit })
-    copy(shared.operation)
+    copyLater(shared.operation)
     return {
       ownerToken: shared.ownerToken,
       operation: shared.operation,

@@ -10,12 +10,15 @@ import { StorageFault, type HistoryStore } from '../storage/store.ts'
 export interface HistoryCopies {
   /** Returns at once. A later version of the same operation replaces one that still waits. */
   write(operation: StoredOperation): void
+  /** For an operation whose end is likely to follow within moments: written within a second, unless a later version was. Returns at once. */
+  writeLater(operation: StoredOperation): void
   /** Copies that could not be written yet. */
   waiting(): number
 }
 
 const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 60_000
+const LATER_MS = 1_000
 /** Copies that wait for storage at most. Beyond it the oldest are left out, and the log says how many. */
 const MAX_WAITING = 10_000
 
@@ -26,6 +29,8 @@ const MAX_WAITING = 10_000
 export function createHistoryCopies(store: Pick<HistoryStore, 'writeCopies'>, clock: Clock, log: Log): HistoryCopies {
   const writeCopy = createBatchWriter(store.writeCopies)
   const failed = new Map<OperationId, Operation>()
+  const later = new Map<OperationId, StoredOperation>()
+  let isLaterSet = false
   let retrying = false
   let leftOut = 0
 
@@ -72,13 +77,28 @@ export function createHistoryCopies(store: Pick<HistoryStore, 'writeCopies'>, cl
     leftOut = 0
   }
 
+  function write(operation: StoredOperation): void {
+    later.delete(operation.id)
+    const shown = toShown(operation)
+    // While others wait, this one waits with them: storage is away, or about to be tried.
+    if (retrying) keep(shown, 'storage is away')
+    else void attempt(shown)
+  }
+
+  async function writeWhatStillWaits(): Promise<void> {
+    await clock.sleep(LATER_MS)
+    isLaterSet = false
+    for (const operation of later.values()) write(operation)
+  }
+
   return {
     waiting: () => failed.size,
-    write(operation) {
-      const shown = toShown(operation)
-      // While others wait, this one waits with them: storage is away, or about to be tried.
-      if (retrying) keep(shown, 'storage is away')
-      else void attempt(shown)
+    write,
+    writeLater(operation) {
+      later.set(operation.id, operation)
+      if (isLaterSet) return
+      isLaterSet = true
+      void writeWhatStillWaits()
     },
   }
 }

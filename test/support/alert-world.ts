@@ -216,6 +216,7 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
       limit,
       notHelpingLimit: notHelping.count,
       copy,
+      copyLater: copies.writeLater,
       copyAgain,
       random,
     })

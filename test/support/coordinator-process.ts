@@ -57,6 +57,7 @@ const coordinator = createCoordinator({
   limit: A_LIMIT,
   notHelpingLimit: 3,
   copy,
+  copyLater: copy,
   copyAgain: () => undefined,
 })
 const operations = createOperationLog({ store, breaker, clock, copy })

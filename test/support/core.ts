@@ -83,6 +83,7 @@ export function createCore(options: CoreOptions = {}): Core {
       limit,
       notHelpingLimit: 3,
       copy,
+      copyLater: copy,
       copyAgain: () => undefined,
       random: () => 0.5,
     }),

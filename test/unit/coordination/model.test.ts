@@ -114,6 +114,7 @@ function createWorld(seed: number, climate: Climate): World {
         limit: A_LIMIT,
         notHelpingLimit: 3,
         copy,
+        copyLater: copy,
         copyAgain: () => undefined,
         random,
       }),

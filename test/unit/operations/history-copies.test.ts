@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { StoredOperation } from '../../../src/domain/operation.ts'
 import { createHistoryCopies } from '../../../src/operations/history-copies.ts'
 import { anAcceptedAlert, anOperation } from '../../support/an-operation.ts'
 import { createCore } from '../../support/core.ts'
@@ -9,7 +10,7 @@ function room() {
   const logged: { readonly level: string; readonly text: string }[] = []
   const at = (level: string) => (text: string) => void logged.push({ level, text })
   const copies = createHistoryCopies(core.store, core.clock, { info: at('info'), warn: at('warn'), error: at('error') })
-  return { ...core, logged, write: copies.write, waiting: copies.waiting }
+  return { ...core, logged, write: copies.write, writeLater: copies.writeLater, waiting: copies.waiting }
 }
 
 test('a copy is written in the background, without what only storage needs', async () => {
@@ -18,6 +19,33 @@ test('a copy is written in the background, without what only storage needs', asy
   write({ ...shown, generation: 2 })
   await clock.advance(0)
   assert.deepEqual(rows.copies.get(shown.id), shown)
+})
+
+test('a copy for later is written within a second, once for many', async () => {
+  const { writeLater, clock, faults, rows } = room()
+  const operations = [anOperation(), anOperation(), anOperation()]
+  for (const operation of operations) {
+    writeLater(operation)
+    await clock.advance(300)
+  }
+  assert.equal(rows.copies.size, 0)
+  await clock.advance(100)
+  assert.deepEqual([rows.copies.size, clock.sleeping()], [3, 0])
+  assert.ok(faults.calls('writeCopies') <= 2)
+  writeLater(operations[0] as StoredOperation)
+  await clock.advance(1_000)
+  assert.equal(clock.sleeping(), 0, 'the next one has a second of its own')
+})
+
+test('a copy for later that a later version has replaced is not written', async () => {
+  const { write, writeLater, clock, faults, rows } = room()
+  const begun = anOperation({ state: 'accepted' })
+  const ended = anOperation({ ...begun, state: 'forwarded' })
+  writeLater(begun)
+  await clock.advance(300)
+  write(ended)
+  await clock.advance(5_000)
+  assert.deepEqual([rows.copies.get(begun.id), faults.calls('writeCopies')], [ended, 1])
 })
 
 test('a copy that fails waits and is tried again, after one second and twice as long each time', async () => {
