@@ -22,6 +22,7 @@ import { createHistory } from './operations/history.ts'
 import { createCopyAgain, createHistoryCopies } from './operations/history-copies.ts'
 import { createJoinCounter } from './operations/join-counter.ts'
 import { createOperationLog } from './operations/operation-log.ts'
+import { createRequestJoins } from './operations/request-joins.ts'
 import { createPageTokens } from './operations/page-token.ts'
 import { createPauses } from './operations/pauses.ts'
 import { createTidy } from './operations/tidy.ts'
@@ -140,6 +141,7 @@ function compose(): Result<App, readonly ConfigProblem[]> {
     if (isConfirmWithinShort(settings)) log.warn(describeShortConfirmation(name))
   const operations = createOperationLog({ store, breaker, clock, copy })
   const countJoined = createJoinCounter(store, clock, log, randomBytes(4).toString('hex'))
+  const recordJoin = createRequestJoins({ record: operations.record, countJoined })
   const batches = createAlertBatches({ store, breaker, clock, deliverWithinMs: deliverWithin.ms, copy, countJoined })
 
   const byName = new Map(policy.webhooks.map((webhook) => [webhook.name, webhook]))
@@ -154,7 +156,7 @@ function compose(): Result<App, readonly ConfigProblem[]> {
   const callerPorts = { authenticate, grants, clock }
   return ok({
     clock,
-    reconnectPorts: { ...shared, authenticate, coordinator, createOperationId, forward: arm.forward },
+    reconnectPorts: { ...shared, authenticate, coordinator, recordJoin, createOperationId, forward: arm.forward },
     alertPorts: {
       ...shared,
       pauses,

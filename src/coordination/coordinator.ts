@@ -22,6 +22,8 @@ const OPEN_MS = 5_000
 const WAIT_FOR_RECORD_MS = 1_000
 /** Backends whose last reconnect is remembered for the time while storage is away; the oldest are forgotten first. */
 const MAX_REMEMBERED = 10_000
+/** Requests that come so soon after a look at the slot share it, as those do that come while it runs: an answer of storage may be as old. */
+const SHARED_LOOK_MS = 20
 
 /** What a request brought back for those that waited for it. */
 interface Brought {
@@ -32,6 +34,12 @@ interface Brought {
   readonly isAlert: boolean
 }
 type Leave = (brought?: Brought) => void
+
+/** What a look at the slot found scheduled. */
+interface Look {
+  readonly scheduled: Scheduled
+  readonly beganAtEpochMs: number
+}
 
 export interface CoordinatorOptions {
   readonly store: BackendStore
@@ -74,11 +82,22 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   })
   /** Used only while storage cannot be asked. */
   const remembered = new Map<string, Scheduled>()
+  const looks = new Map<string, Look>()
 
-  function remember(key: string, scheduled: Scheduled): void {
-    remembered.delete(key)
-    remembered.set(key, scheduled)
-    if (remembered.size > MAX_REMEMBERED) remembered.delete(remembered.keys().next().value as string)
+  function remember<T>(into: Map<string, T>, key: string, value: T): void {
+    into.delete(key)
+    into.set(key, value)
+    if (into.size > MAX_REMEMBERED) into.delete(into.keys().next().value as string)
+  }
+
+  /** What another request of this process has just read in the slot. */
+  function justSeen(key: string): Scheduled | undefined {
+    const look = looks.get(key)
+    if (look === undefined) return undefined
+    const ageMs = clock.now() - look.beganAtEpochMs
+    if (ageMs >= 0 && ageMs <= SHARED_LOOK_MS) return look.scheduled
+    looks.delete(key)
+    return undefined
   }
 
   function askFor(permit: AuthorizedReconnect, sinceEpochMs: number, alert?: Pick<Ask, 'limit' | 'ownOperation'>) {
@@ -134,12 +153,13 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   function toLease(shared: SharedLease, key: string, leave: Leave, isAlert: boolean): Lease {
     const send = (): AlertSend => ({ atEpochMs: clock.now(), limit })
     copyLater(shared.operation)
+    looks.delete(key)
     return {
       ownerToken: shared.ownerToken,
       operation: shared.operation,
       async complete(operation, dueEpochMs, watch) {
         const scheduled = { operationId: operation.id, dueEpochMs }
-        remember(key, scheduled)
+        remember(remembered, key, scheduled)
         copy(operation)
         const end = shared.complete(operation, scheduled, isAlert ? send() : undefined, settleWith(isAlert, watch))
         await within(end, WAIT_FOR_RECORD_MS, clock)
@@ -169,7 +189,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       operation,
       async complete({ id }, dueEpochMs) {
         const scheduled = { operationId: id, dueEpochMs }
-        remember(key, scheduled)
+        remember(remembered, key, scheduled)
         leave({ scheduled, isNew: true, isAlert: false })
         return 'not_recorded'
       },
@@ -186,6 +206,8 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     async acquireForRequest(permit, operation, deadline): Promise<RequestTurn> {
       const { backend, after } = permit.command
       const ask = askFor(permit, Date.parse(operation.requestedAt))
+      const seen = justSeen(backend.key)
+      if (seen !== undefined && covers(seen, ask(undefined))) return { kind: 'joined', scheduled: seen }
       for (;;) {
         const entered = await flights.enter(backend.key, deadline)
         if (entered.kind === 'timed_out') return { kind: 'busy' }
@@ -197,6 +219,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
           return { kind: 'joined', scheduled }
         }
         const leave: Leave = (brought) => entered.leave(brought)
+        const beganAtEpochMs = clock.now()
         const leased = await leases
           .acquire({
             partitionKey: partitionKeyOf(backend.key),
@@ -216,6 +239,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
           case 'lease':
             return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, false), ...told(decided) }
           case 'joined':
+            remember(looks, backend.key, { scheduled: leased.scheduled, beganAtEpochMs })
             leave({ scheduled: leased.scheduled, isNew: leased.waited, isAlert: false })
             return { kind: 'joined', scheduled: leased.scheduled, ...told(decided) }
           case 'storage_unavailable': {

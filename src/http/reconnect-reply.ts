@@ -1,6 +1,6 @@
 import { DOCUMENTED_MINIMUM_AFTER_MS } from '../domain/duration.ts'
-import type { ArmTrace, RequestIds } from '../reconnect/ports.ts'
-import type { Decision, Noted, Settled } from '../reconnect/decision.ts'
+import type { Decision, Settled } from '../reconnect/decision.ts'
+import type { ArmTrace, Noted, RequestIds } from '../reconnect/ports.ts'
 import { toFailureReply, type Challenge } from './failure-reply.ts'
 import { accepted, type Reply } from './reply.ts'
 

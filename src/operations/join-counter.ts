@@ -10,7 +10,7 @@ const FLUSH_AFTER_MS = 1_000
 const MAX_COUNTED = 10_000
 
 /**
- * Counts the alerts that joined an operation without one of their own (`joinedCount`), and keeps which of them are known by a key: the
+ * Counts the alerts and requests that joined an operation without one of their own (`joinedCount`), and keeps which alerts are known by a key: the
  * reconnect has helped when all of them are resolved. Written in the background and in absolute numbers, so that a repetition changes nothing.
  * An instance that ends, or storage that is away, loses the latest counts.
  */

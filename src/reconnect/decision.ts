@@ -1,9 +1,8 @@
 import type { Caller } from '../domain/caller.ts'
 import type { ReconnectCommand } from '../domain/command.ts'
 import type { Failure } from '../domain/failure.ts'
-import type { Operation } from '../domain/operation.ts'
 import type { Result } from '../shared/result.ts'
-import type { ArmTrace, Forwarded } from './ports.ts'
+import type { ArmTrace, Forwarded, Noted } from './ports.ts'
 
 /** ARM accepted it now, or an earlier reconnect covers it, or ARM would have been asked. */
 export interface Settled {
@@ -24,9 +23,4 @@ export interface Decision {
   readonly noted?: Noted
   readonly forwarded?: Forwarded
   readonly arm?: ArmTrace
-}
-
-export interface Noted {
-  readonly operation: Operation
-  readonly recorded: boolean
 }

@@ -124,6 +124,15 @@ export interface OperationLog {
   ): Promise<RowEnd>
 }
 
+/** Writes down that a person or a tool joined. In a storm an earlier operation of the same caller may stand for the request. */
+export type RecordJoin = (operation: Operation) => Promise<Noted>
+
+/** The operation that the caller is told, and whether storage took it. */
+export interface Noted {
+  readonly operation: Operation
+  readonly recorded: boolean
+}
+
 export type RowEnd =
   | { readonly kind: 'recorded'; readonly operation: StoredOperation }
   | { readonly kind: 'already_done'; readonly operation: StoredOperation }

@@ -17,7 +17,16 @@ import { err, ok, type Result } from '../shared/result.ts'
 import { TIMED_OUT, within } from '../shared/within.ts'
 import type { Decision } from './decision.ts'
 import { mayHaveActed } from './may-have-acted.ts'
-import type { Authenticate, Coordinator, DescribeFailure, Forward, Lease, OperationLog, RequestIds } from './ports.ts'
+import type {
+  Authenticate,
+  Coordinator,
+  DescribeFailure,
+  Forward,
+  Lease,
+  OperationLog,
+  RecordJoin,
+  RequestIds,
+} from './ports.ts'
 
 /** A request as plain facts. What must not be looked at before authentication comes as a function. */
 export interface ReconnectRequest {
@@ -36,6 +45,7 @@ export interface ReconnectPorts {
   readonly mode: Mode
   readonly coordinator: Coordinator
   readonly operations: OperationLog
+  readonly recordJoin: RecordJoin
   readonly createOperationId: (backendKey: string, epochMs: number) => OperationId
   readonly forward: Forward
   readonly describe: DescribeFailure
@@ -115,7 +125,9 @@ async function carryOut(
         const { scheduled } = turn
         const ended = advance(operation, { to: 'joined', scheduled }, clock.now())
         const settled = { outcome: 'joined', command: permit.command, dueEpochMs: scheduled.dueEpochMs } as const
-        return { ...known, ...noted(await record(ended)), result: ok(settled) }
+        const recorded = await within(ports.recordJoin(ended), remainingMs(request), clock)
+        const written = recorded === TIMED_OUT ? { operation: ended, recorded: false } : recorded
+        return { ...known, noted: written, result: ok(settled) }
       }
       case 'lease':
         return { ...known, ...(await sendUnder(turn.lease, permit, request, ports)) }

@@ -16,6 +16,7 @@ import { parseScope } from '../../src/domain/scope.ts'
 import { createJoinCounter } from '../../src/operations/join-counter.ts'
 import { createCopyAgain, createHistoryCopies } from '../../src/operations/history-copies.ts'
 import { createOperationLog } from '../../src/operations/operation-log.ts'
+import { createRequestJoins } from '../../src/operations/request-joins.ts'
 import { effectSettingsOf } from '../../src/policy/effect-settings.ts'
 import { createGrantIndex } from '../../src/policy/grant-index.ts'
 import { abandon, deliver } from '../../src/reconnect/deliver.ts'
@@ -309,6 +310,7 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
           grants: granted,
           authenticate: () => Promise.resolve(ok(authenticated)),
           coordinator,
+          recordJoin: createRequestJoins({ record: operations.record, countJoined }),
           createOperationId,
           forward: createForward(clock),
         },

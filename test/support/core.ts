@@ -5,7 +5,8 @@ import type { Backend } from '../../src/domain/backend-id.ts'
 import type { StoredOperation } from '../../src/domain/operation.ts'
 import type { OperationId } from '../../src/domain/operation-id.ts'
 import { createOperationLog } from '../../src/operations/operation-log.ts'
-import type { AlertBatches, Coordinator, OperationLog } from '../../src/reconnect/ports.ts'
+import { createRequestJoins } from '../../src/operations/request-joins.ts'
+import type { AlertBatches, Coordinator, OperationLog, RecordJoin } from '../../src/reconnect/ports.ts'
 import type { CircuitBreaker } from '../../src/shared/circuit-breaker.ts'
 import type { Deadline } from '../../src/shared/deadline.ts'
 import { partitionKeyOf } from '../../src/storage/keys.ts'
@@ -36,10 +37,11 @@ export interface Core {
   readonly breaker: CircuitBreaker
   readonly coordinator: Coordinator
   readonly operations: OperationLog
+  readonly recordJoin: RecordJoin
   readonly batches: AlertBatches
   /** Copies that were ordered, oldest first. */
   readonly copies: readonly StoredOperation[]
-  /** Operations that alerts have joined, one entry for each alert. */
+  /** Operations that alerts, and requests in a storm, have joined without an operation of their own: one entry for each. */
   readonly joins: readonly OperationId[]
   /** Another instance on the same rows and the same clock. */
   beside(): Core
@@ -65,6 +67,8 @@ export function createCore(options: CoreOptions = {}): Core {
   const copies: StoredOperation[] = []
   const joins: OperationId[] = []
   const copy = (operation: StoredOperation): void => void copies.push(operation)
+  const countJoined = (id: OperationId): void => void joins.push(id)
+  const operations = createOperationLog({ store, breaker, clock, copy })
   const limit = { count: limitCount, windowMs: A_LIMIT.windowMs }
   const nextEtag = (): string => `W/"${(rows.version += 1)}"`
   return {
@@ -87,14 +91,15 @@ export function createCore(options: CoreOptions = {}): Core {
       copyAgain: () => undefined,
       random: () => 0.5,
     }),
-    operations: createOperationLog({ store, breaker, clock, copy }),
+    operations,
+    recordJoin: createRequestJoins({ record: operations.record, countJoined }),
     batches: createAlertBatches({
       store,
       breaker,
       clock,
       deliverWithinMs,
       copy,
-      countJoined: (id) => void joins.push(id),
+      countJoined,
     }),
     beside: () => createCore({ ...options, clock, rows }),
     deadline: (ms = DEADLINE_MS) => aDeadline(clock, ms),

@@ -90,6 +90,10 @@ export async function tell(story: Story = {}): Promise<Told> {
         return core.operations.record(operation)
       },
     },
+    recordJoin(operation) {
+      step('record')
+      return core.recordJoin(operation)
+    },
     createOperationId(...args) {
       assert.equal(operationId, undefined, 'a request makes one operation')
       return (operationId = createOperationId(...args))

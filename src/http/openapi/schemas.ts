@@ -55,7 +55,10 @@ const OPERATION = object(
     reason: { type: 'string', description: "The caller's reason: header `x-reconnect-reason`." },
     caller: schemaRef('Caller'),
     trigger: schemaRef('Trigger'),
-    joinedCount: { ...COUNT, description: 'Alerts that joined this operation without an operation of their own.' },
+    joinedCount: {
+      ...COUNT,
+      description: 'Alerts, and requests in a storm, that joined this operation without an operation of their own.',
+    },
     attempts: { ...COUNT, description: 'POSTs that may have reached Azure Resource Manager.' },
     arm: object(
       ['status'],

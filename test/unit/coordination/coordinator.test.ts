@@ -143,6 +143,53 @@ describe('a request', () => {
   })
 })
 
+describe('requests that come soon after a look at the slot', () => {
+  async function looked() {
+    const there = room()
+    there.putSlot({ scheduled: scheduledIn(TWO_MINUTES_MS) })
+    assert.equal((await there.finish(there.request())).kind, 'joined')
+    return there
+  }
+
+  it('share it for 20 ms', async () => {
+    const there = await looked()
+    for (let made = 0; made < 100; made += 1) assert.equal((await there.finish(there.request())).kind, 'joined')
+    await there.clock.advance(20)
+    assert.equal((await there.finish(there.request())).kind, 'joined')
+    assert.equal(there.faults.calls('readSlot'), 1)
+    await there.clock.advance(1)
+    assert.equal((await there.finish(there.request())).kind, 'joined')
+    assert.equal(there.faults.calls('readSlot'), 2)
+  })
+
+  it('look for themselves where it does not cover them, or was for another backend', async () => {
+    const there = await looked()
+    for (const change of [
+      { force: true },
+      { after: aDuration('PT10S') },
+      { backend: aBackend({ backendId: 'payments' }) },
+    ])
+      await there.finish(release(there, await lease(there, change)))
+    assert.equal(there.faults.calls('readSlot'), 4)
+  })
+
+  it('look again once a reconnect of this process has begun: it may become the one that counts', async () => {
+    const there = await looked()
+    const forced = await lease(there, { force: true })
+    await there.finish(complete(there, forced))
+    const turn = await there.finish(there.request())
+    assert.ok(turn.kind === 'joined')
+    assert.equal(turn.scheduled.operationId, forced.operation.id)
+  })
+
+  it('look again when the clock was set back', async () => {
+    const there = await looked()
+    await there.clock.advance(-3_600_000)
+    await there.finish(there.request())
+    assert.equal(there.faults.calls('readSlot'), 2)
+  })
+})
+
 describe('requests of one process', () => {
   it('wait for the one in flight and join its result; storage is read once', async () => {
     const there = room()

@@ -10,6 +10,7 @@ import { createCoordinator, createSlotBreaker } from '../../../src/coordination/
 import { LEASE_MARGIN_MS } from '../../../src/coordination/lease.ts'
 import { CLOCK_TOLERANCE_MS, JOIN_MARGIN_MS } from '../../../src/coordination/slot.ts'
 import { createOperationLog } from '../../../src/operations/operation-log.ts'
+import { createRequestJoins } from '../../../src/operations/request-joins.ts'
 import type { Decision } from '../../../src/reconnect/decision.ts'
 import type { Forward } from '../../../src/reconnect/ports.ts'
 import { reconnect, type ReconnectPorts } from '../../../src/reconnect/reconnect.ts'
@@ -101,6 +102,7 @@ function createWorld(seed: number, climate: Climate): World {
     const breaker = createSlotBreaker(clock)
     const copy = (): void => undefined
     const { random } = simulation
+    const operations = createOperationLog({ store, breaker, clock, copy })
     let sentAtEpochMs = 0
 
     const ports: Omit<ReconnectPorts, 'forward' | 'authenticate'> = {
@@ -118,7 +120,8 @@ function createWorld(seed: number, climate: Climate): World {
         copyAgain: () => undefined,
         random,
       }),
-      operations: createOperationLog({ store, breaker, clock, copy }),
+      operations,
+      recordJoin: createRequestJoins({ record: operations.record, countJoined: () => undefined }),
       createOperationId,
       describe: ({ reason }) => ({ code: reason, message: reason }),
       audit: () => undefined,

@@ -128,11 +128,12 @@ const states = ({ store }: AlertWorld): Record<string, number> =>
     ),
   )
 
-test('10,000 alerts on one backend cost ARM one call, the queue one message per instance, and storage a few calls', async () => {
+test('10,000 alerts on one backend cost ARM one call, the queue a message or two per instance, and storage a few calls', async () => {
   const world = await run({ instances: 3 }, storm(10_000, 1, 5_000))
   assert.equal(world.held.length, 10_000)
   assert.equal(world.posts.length, 1)
-  assert.ok(world.queue.stored() <= 3, `${world.queue.stored()} messages`)
+  // An alert that comes just while the reconnect is sent has a message of its own, which joins.
+  assert.ok(world.queue.stored() <= 6, `${world.queue.stored()} messages`)
   assert.ok(world.store.calls() <= 1_000, `${world.store.calls()} calls of storage`)
 })
 
