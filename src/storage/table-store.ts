@@ -47,7 +47,8 @@ export function createTableStore({ open, clock }: TableCallOptions): Store {
       return etag === undefined ? ['create', row] : ['update', row, mode, { etag }]
     }) as TransactionAction[]
     const answer = await call(backends, (table, options) => table.submitTransaction(actions, options))
-    return new Map(changes.map(({ row: { rowKey } }) => [rowKey, answer.getResponseForEntity(rowKey)?.etag?.trim()]))
+    // Answers come in the order of the actions. The SDK can only find those of created rows by row key: the others do not repeat it.
+    return new Map(changes.map(({ row: { rowKey } }, index) => [rowKey, answer.subResponses[index]?.etag?.trim()]))
   }
 
   /** A slot that says nothing needs no row: backends that never existed leave none behind. What fails here is only left over. */

@@ -232,6 +232,29 @@ for (const [name, connect] of [
         assert.equal((await store.readOperation(accepted.id)).value?.state, 'joined')
       })
 
+      it('is changed with its slot by the ETags that their last write returned, of rows created and of rows changed', async () => {
+        const { partitionKey, operation } = somewhere()
+        const [first, second] = [operation({ attempts: 0 }), operation({ attempts: 0 })]
+        let slot: Versioned<Slot> = { value: {} }
+        for (const start of [first, second]) {
+          let row: Versioned<StoredOperation | undefined> = NEW
+          for (const attempts of [1, 2, 3]) {
+            const to = { slot: attempts === 1 ? IN_FLIGHT : SCHEDULED, operation: { ...start, attempts } }
+            const written = await store.commit(partitionKey, {
+              slot: { from: slot, to: to.slot },
+              operation: { from: row, to: to.operation },
+            })
+            assert.ok(
+              written.kind === 'written' && written.slotEtag !== undefined && written.operationEtag !== undefined,
+            )
+            slot = { value: to.slot, etag: written.slotEtag }
+            row = { value: to.operation, etag: written.operationEtag }
+            assert.deepEqual(await store.readSlot(partitionKey), slot)
+            assert.deepEqual(await store.readOperation(start.id), row)
+          }
+        }
+      })
+
       it('is not changed with a slot that has changed', async () => {
         const { partitionKey, operation } = somewhere()
         const from = await writeSlot(partitionKey, IN_FLIGHT)
