@@ -30,12 +30,23 @@ export interface OperationKeys {
 export function createOperationId(
   backendKey: string,
   epochMs: number,
-  random: (size: number) => Buffer = randomBytes,
+  random: (size: number) => Buffer = unusedRandom,
 ): OperationId {
   const time = Buffer.alloc(TIME_BYTES)
   time.writeUIntBE(Math.trunc(epochMs), 0, TIME_BYTES)
   const bytes = [Buffer.from(partitionKeyOf(backendKey), 'hex'), time, random(RANDOM_BYTES)]
   return Buffer.concat(bytes).toString('base64url') as OperationId
+}
+
+/** The system is asked for random bytes for so many ids at once. Each byte is used once. */
+const RANDOM_POOL_BYTES = 256 * RANDOM_BYTES
+let unused = Buffer.alloc(0)
+
+function unusedRandom(size: number): Buffer {
+  if (unused.length < size) unused = randomBytes(RANDOM_POOL_BYTES)
+  const taken = unused.subarray(0, size)
+  unused = unused.subarray(size)
+  return taken
 }
 
 /** Undefined for what cannot be an id of this app. */
