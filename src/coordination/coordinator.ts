@@ -1,47 +1,27 @@
 import { randomUUID } from 'node:crypto'
 import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
-import type { Decided, Watch } from '../domain/effect.ts'
-import { advance, type Scheduled, type StoredOperation } from '../domain/operation.ts'
+import type { Decided } from '../domain/effect.ts'
+import { advance, type StoredOperation } from '../domain/operation.ts'
 import type { OperationId } from '../domain/operation-id.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
-import type { Coordinator, DeliveryTurn, Lease, LookedAt, RequestTurn } from '../reconnect/ports.ts'
+import type { Coordinator, DeliveryTurn, LookedAt, RequestTurn } from '../reconnect/ports.ts'
 import { createCircuitBreaker, type CircuitBreaker } from '../shared/circuit-breaker.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { TIMED_OUT, within } from '../shared/within.ts'
 import { partitionKeyOf } from '../storage/keys.ts'
 import { StorageFault, type BackendStore } from '../storage/store.ts'
-import { createLeases, LEASE_MARGIN_MS, type SharedLease } from './lease.ts'
-import { createSingleFlight } from './single-flight.ts'
-import { covers, decideSlot, type AlertLimit, type AlertSend, type Ask, type Slot } from './slot.ts'
-import { endStreak, watchAccepted, watchFiring, watchTime, type Moved } from './slot-effects.ts'
+import { createHeldLeases, type Ahead, type Brought, type Copies } from './held-lease.ts'
+import { createLeases, LEASE_MARGIN_MS } from './lease.ts'
+import { createRecent } from './recent.ts'
+import { createSingleFlight, type Entered } from './single-flight.ts'
+import { covers, decideSlot, type AlertLimit, type Ask, type Slot } from './slot.ts'
+import { endStreak, watchFiring, watchTime, type Moved } from './slot-effects.ts'
 
 /** After a request found storage away on the slot's own path, twice in a row, no other one waits for it for so long. */
 const OPEN_MS = 5_000
-/** Requests of this process wait so long for a result to be written down before they go on with it. */
-const WAIT_FOR_RECORD_MS = 1_000
-/** Backends whose last reconnect is remembered for the time while storage is away; the oldest are forgotten first. */
-const MAX_REMEMBERED = 10_000
-/** Requests that come so soon after a look at the slot share it, as those do that come while it runs: an answer of storage may be as old. */
-const SHARED_LOOK_MS = 20
 
-/** What a request brought back for those that waited for it. */
-interface Brought {
-  readonly scheduled: Scheduled
-  /** ARM accepted it while they waited. Otherwise it was only found. */
-  readonly isNew: boolean
-  /** An alert brought it. */
-  readonly isAlert: boolean
-}
-type Leave = (brought?: Brought) => void
-
-/** What a look at the slot found scheduled. */
-interface Look {
-  readonly scheduled: Scheduled
-  readonly beganAtEpochMs: number
-}
-
-export interface CoordinatorOptions {
+export interface CoordinatorOptions extends Copies {
   readonly store: BackendStore
   readonly clock: Clock
   /** How long a request may take; the lease of its holder outlives it. */
@@ -51,12 +31,6 @@ export interface CoordinatorOptions {
   readonly breaker: CircuitBreaker
   /** So many verdicts `not-recovered` in a row end the alerts of a backend. */
   readonly notHelpingLimit: number
-  /** What was written with the slot; its copy for lists is made in the background. */
-  readonly copy: (operation: StoredOperation) => void
-  /** The same for what is about to be sent: its end is likely to follow within moments. */
-  readonly copyLater: (operation: StoredOperation) => void
-  /** The row of this operation has a verdict now: its copy for lists is made again in the background. */
-  readonly copyAgain: (id: OperationId) => void
   readonly random?: () => number
 }
 
@@ -70,7 +44,6 @@ export function createSlotBreaker(clock: Clock): CircuitBreaker {
  */
 export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const { store, clock, deadlineMs, limit, notHelpingLimit, breaker, random = Math.random } = options
-  const { copy, copyLater, copyAgain } = options
   const flights = createSingleFlight<Brought>(clock)
   const leases = createLeases({
     store,
@@ -80,25 +53,9 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     createToken: randomUUID,
     random,
   })
-  /** Used only while storage cannot be asked. */
-  const remembered = new Map<string, Scheduled>()
-  const looks = new Map<string, Look>()
-
-  function remember<T>(into: Map<string, T>, key: string, value: T): void {
-    into.delete(key)
-    into.set(key, value)
-    if (into.size > MAX_REMEMBERED) into.delete(into.keys().next().value as string)
-  }
-
-  /** What another request of this process has just read in the slot. */
-  function justSeen(key: string): Scheduled | undefined {
-    const look = looks.get(key)
-    if (look === undefined) return undefined
-    const ageMs = clock.now() - look.beganAtEpochMs
-    if (ageMs >= 0 && ageMs <= SHARED_LOOK_MS) return look.scheduled
-    looks.delete(key)
-    return undefined
-  }
+  const recent = createRecent(clock)
+  const held = createHeldLeases({ ...options, recent })
+  const { copyVerdicts } = held
 
   function askFor(permit: AuthorizedReconnect, sinceEpochMs: number, alert?: Pick<Ask, 'limit' | 'ownOperation'>) {
     const { after, force } = permit.command
@@ -136,11 +93,6 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     return { slot: fired.slot, decided: [...timed.decided, ...fired.decided] }
   }
 
-  function copyVerdicts(decided: readonly Decided[] = []): readonly Decided[] {
-    for (const { operationId } of decided) copyAgain(operationId)
-    return decided
-  }
-
   /** For a request that joined a reconnect of an alert within this process, without a look at storage. Tried once, in the background. */
   async function endStreakLater(key: string): Promise<void> {
     if (breaker.isOpen()) return
@@ -149,64 +101,11 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     await store.commit(partitionKeyOf(key), { slot: { from: slot, to: endStreak(slot.value) } })
   }
 
-  /** A lease of all instances, as the stories use it. */
-  function toLease(shared: SharedLease, key: string, leave: Leave, isAlert: boolean): Lease {
-    const send = (): AlertSend => ({ atEpochMs: clock.now(), limit })
-    copyLater(shared.operation)
-    looks.delete(key)
-    return {
-      ownerToken: shared.ownerToken,
-      operation: shared.operation,
-      async complete(operation, dueEpochMs, watch) {
-        const scheduled = { operationId: operation.id, dueEpochMs }
-        remember(remembered, key, scheduled)
-        copy(operation)
-        const end = shared.complete(operation, scheduled, isAlert ? send() : undefined, settleWith(isAlert, watch))
-        await within(end, WAIT_FOR_RECORD_MS, clock)
-        leave({ scheduled, isNew: true, isAlert })
-        return end
-      },
-      async release(operation, { mayHaveActed }) {
-        copy(operation)
-        const end = await shared.release(operation, isAlert && mayHaveActed ? send() : undefined)
-        leave()
-        return end
-      },
-      decided: () => copyVerdicts(shared.decided()),
-      leave: () => leave(),
-    }
-  }
-
-  const settleWith =
-    (isAlert: boolean, watch: Watch | undefined) =>
-    (slot: Slot): Moved =>
-      watchAccepted(slot, { nowEpochMs: clock.now(), isAlert, ...(watch === undefined ? {} : { watch }) })
-
-  /** Storage cannot be asked: the other requests of this process still wait for this one. */
-  function toProcessLease(operation: StoredOperation, key: string, leave: Leave): Lease {
-    return {
-      ownerToken: '',
-      operation,
-      async complete({ id }, dueEpochMs) {
-        const scheduled = { operationId: id, dueEpochMs }
-        remember(remembered, key, scheduled)
-        leave({ scheduled, isNew: true, isAlert: false })
-        return 'not_recorded'
-      },
-      async release() {
-        leave()
-        return 'not_recorded'
-      },
-      decided: () => [],
-      leave: () => leave(),
-    }
-  }
-
   return {
     async acquireForRequest(permit, operation, deadline): Promise<RequestTurn> {
       const { backend, after } = permit.command
       const ask = askFor(permit, Date.parse(operation.requestedAt))
-      const seen = justSeen(backend.key)
+      const seen = recent.justSeen(backend.key)
       if (seen !== undefined && covers(seen, ask(undefined))) return { kind: 'joined', scheduled: seen }
       for (;;) {
         const entered = await flights.enter(backend.key, deadline)
@@ -218,7 +117,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
           if (isAlert) endStreakLater(backend.key).catch(() => undefined)
           return { kind: 'joined', scheduled }
         }
-        const leave: Leave = (brought) => entered.leave(brought)
+        const ahead = aheadOf(entered, backend.key)
         const beganAtEpochMs = clock.now()
         const leased = await leases
           .acquire({
@@ -231,22 +130,22 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
             onJoin: endStreak,
           })
           .catch((defect: unknown) => {
-            leave()
+            ahead.leave()
             throw defect
           })
         const decided = copyVerdicts(leased.decided)
         switch (leased.kind) {
           case 'lease':
-            return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, false), ...told(decided) }
+            return { kind: 'lease', lease: held.ofAllInstances(leased.lease, ahead, false), ...told(decided) }
           case 'joined':
-            remember(looks, backend.key, { scheduled: leased.scheduled, beganAtEpochMs })
-            leave({ scheduled: leased.scheduled, isNew: leased.waited, isAlert: false })
+            recent.saw(backend.key, leased.scheduled, beganAtEpochMs)
+            ahead.leave({ scheduled: leased.scheduled, isNew: leased.waited, isAlert: false })
             return { kind: 'joined', scheduled: leased.scheduled, ...told(decided) }
           case 'storage_unavailable': {
-            const known = remembered.get(backend.key)
+            const known = recent.sent.get(backend.key)
             if (known === undefined || !covers(known, ask(undefined)))
-              return { kind: 'lease', lease: toProcessLease(operation, backend.key, leave) }
-            leave({ scheduled: known, isNew: false, isAlert: false })
+              return { kind: 'lease', lease: held.ofThisProcess(operation, ahead) }
+            ahead.leave({ scheduled: known, isNew: false, isAlert: false })
             return { kind: 'joined', scheduled: known }
           }
           case 'busy':
@@ -254,7 +153,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
           case 'not_helping':
           case 'already_done':
             // The last three are answers to messages of the queue only.
-            leave()
+            ahead.leave()
             return { kind: 'busy' }
         }
       }
@@ -262,9 +161,8 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
 
     async acquireForDelivery(permit, { operation, generation }, deadline): Promise<DeliveryTurn> {
       const { backend, after } = permit.command
-      const entered = await goAhead(backend.key, deadline)
-      if (entered === undefined) return { kind: 'busy' }
-      const leave: Leave = (brought) => entered.leave(brought)
+      const ahead = await goAhead(backend.key, deadline)
+      if (ahead === undefined) return { kind: 'busy' }
       try {
         const leased = await leases.acquire({
           partitionKey: partitionKeyOf(backend.key),
@@ -277,16 +175,16 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
         })
         const decided = copyVerdicts(leased.decided)
         if (leased.kind === 'lease')
-          return { kind: 'lease', lease: toLease(leased.lease, backend.key, leave, true), ...told(decided) }
+          return { kind: 'lease', lease: held.ofAllInstances(leased.lease, ahead, true), ...told(decided) }
         if (leased.kind !== 'joined') {
-          leave()
+          ahead.leave()
           return leased
         }
         const { scheduled, waited } = leased
-        leave({ scheduled, isNew: waited, isAlert: true })
+        ahead.leave({ scheduled, isNew: waited, isAlert: true })
         return { kind: 'joined', scheduled, ...told(decided) }
       } catch (defect) {
-        leave()
+        ahead.leave()
         throw defect
       }
     },
@@ -295,7 +193,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       const scheduled = { operationId: begun.id, dueEpochMs }
       const send = { atEpochMs: clock.now(), limit }
       try {
-        const settle = settleWith(true, watch)
+        const settle = held.settleWith(true, watch)
         const later = { id: begun.id, scheduled, send, settle }
         const end = await leases.completeLater(partitionKeyOf(backend.key), ownerToken, change, later)
         copyVerdicts(end.decided)
@@ -335,10 +233,10 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   }
 
   /** Deliveries read storage for themselves: what another request of this process brought back may be older than their message. */
-  async function goAhead(key: string, deadline: Deadline) {
+  async function goAhead(key: string, deadline: Deadline): Promise<Ahead | undefined> {
     for (;;) {
       const entered = await flights.enter(key, deadline)
-      if (entered.kind === 'leader') return entered
+      if (entered.kind === 'leader') return aheadOf(entered, key)
       if (entered.kind === 'timed_out') return undefined
     }
   }
@@ -346,4 +244,8 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
 
 function told(decided: readonly Decided[]): { readonly decided?: readonly Decided[] } {
   return decided.length === 0 ? {} : { decided }
+}
+
+function aheadOf({ leave }: Extract<Entered<Brought>, { kind: 'leader' }>, key: string): Ahead {
+  return { key, leave: (brought) => leave(brought) }
 }
