@@ -15,7 +15,7 @@ const ROWS: Readonly<Record<string, number>> = {
   'Token verification': 1,
   'Memory of the app': 3,
   'A storm on one backend': 3,
-  'Distinct backends': 2,
+  'Distinct backends': 3,
   History: 3,
   Alerts: 5,
 }

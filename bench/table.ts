@@ -37,18 +37,23 @@ function toText({ title, unit, rows, notes }: Section): string {
 
 function toLine({ name, figures, aim }: Row): string {
   const { left, right, ratio, spread } = figures
-  const range = spread === undefined ? '' : `${spread[0].toFixed(2)} – ${spread[1].toFixed(2)}`
-  return `${line(name, [number(left), number(right), ratio.toFixed(2), range, aimText(aim)])}${verdict(ratio, aim)}`.trimEnd()
+  const range = spread === undefined ? '' : spread.map(share).join(' – ')
+  return `${line(name, [number(left), number(right), share(ratio), range, aimText(aim)])}${verdict(ratio, aim)}`.trimEnd()
 }
 
 function aimText(aim: Row['aim']): string {
   if (aim === undefined) return ''
-  return 'atMost' in aim ? `≤ ${aim.atMost.toFixed(2)}` : `≥ ${aim.atLeast.toFixed(2)}`
+  return 'atMost' in aim ? `≤ ${share(aim.atMost)}` : `≥ ${share(aim.atLeast)}`
 }
 
 function verdict(ratio: number, aim: Row['aim']): string {
   if (aim === undefined) return ''
   return ('atMost' in aim ? ratio <= aim.atMost : ratio >= aim.atLeast) ? '  met' : '  MISSED'
+}
+
+/** Small ones with a third digit, so that one at its aim can be told from one beside it. */
+function share(value: number): string {
+  return value.toFixed(value < 0.1 ? 3 : 2)
 }
 
 function number(value: number): string {

@@ -118,6 +118,7 @@ export async function measureAlerts({ workspace, azure, scale, start }: Bench): 
       {
         name: 'accepted per second, each for its own backend: our app / bare queue writer',
         figures: compare(distinct.ours, distinct.bare),
+        aim: { atLeast: 0.6 },
       },
       {
         name: 'accepted per second, all for one backend: our app / bare queue writer',

@@ -11,3 +11,8 @@ test('the table says of every aim whether it was met', () => {
   assert.match(row({ atLeast: 1.5 }), /≥ 1\.50 {2}met$/m)
   assert.match(row({ atLeast: 1.6 }), /≥ 1\.60 {2}MISSED$/m)
 })
+
+test('a ratio below 0.1 has a third digit, so that one at its aim can be told from one beside it', () => {
+  const rows = [{ name: 'a / b', figures: { left: 21, right: 1_000, ratio: 0.021 }, aim: { atMost: 0.02 } }]
+  assert.match(toTable([{ title: 'T', unit: 'u', notes: [], rows }]), /0\.021 +≤ 0\.020 {2}MISSED$/m)
+})
