@@ -16,7 +16,7 @@ const ROWS: Readonly<Record<string, number>> = {
   'Memory of the app': 3,
   'A storm on one backend': 3,
   'Distinct backends': 3,
-  History: 3,
+  History: 7,
   Alerts: 5,
 }
 

@@ -20,6 +20,7 @@ export interface Scale {
   /** Rows in the two histories, and pages read of each per round. */
   readonly historyRows: readonly [few: number, many: number]
   readonly historyRounds: number
+  readonly historyWarmUps: number
   readonly historyPages: number
   /** Numbers of requests after which the memory is measured. */
   readonly memoryAfter: readonly [first: number, middle: number, last: number]
@@ -45,6 +46,7 @@ export const FULL: Scale = {
   distinctMs: 1_500,
   historyRows: [1_000, 100_000],
   historyRounds: 15,
+  historyWarmUps: 5,
   historyPages: 10,
   memoryAfter: [10_000, 50_000, 100_000],
 }
@@ -69,6 +71,7 @@ export const QUICK: Scale = {
   distinctMs: 200,
   historyRows: [100, 300],
   historyRounds: 1,
+  historyWarmUps: 1,
   historyPages: 2,
   memoryAfter: [200, 400, 800],
 }

@@ -1,9 +1,11 @@
-/** Forwards and counts requests to the table and queue services. A process of its own, so that its work is not counted as the app's. */
+/** Forwards, counts and times requests to the table and queue services. A process of its own, so that its work is not counted as the app's. */
 import { Agent, createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { performance } from 'node:perf_hooks'
 import { answerCommands } from './answer-commands.ts'
 
 let calls = 0
+let answeringMs = 0
 
 answerCommands({
   /** Shared Key signs the path and not the host, so that forwarded requests stay valid. */
@@ -11,6 +13,8 @@ answerCommands({
     return { storage: await behind('Queue', await behind('Table', storage)) }
   },
   calls: () => calls,
+  /** Milliseconds from passing a request on to the last byte of its answer, summed over all requests. */
+  answeringMs: () => answeringMs,
 })
 
 async function behind(service: 'Table' | 'Queue', storage: string): Promise<string> {
@@ -20,8 +24,10 @@ async function behind(service: 'Table' | 'Queue', storage: string): Promise<stri
   const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
     calls += 1
     const { method, url, headers } = request
+    const startedAt = performance.now()
     const upstream = httpRequest({ hostname, port, agent, method, path: url, headers }, (answer) => {
       response.writeHead(answer.statusCode as number, answer.headers)
+      answer.on('end', () => (answeringMs += performance.now() - startedAt))
       answer.pipe(response)
     })
     upstream.on('error', () => response.destroy())
