@@ -29,6 +29,7 @@ test('npm run bench measures every part, writes nothing else, and leaves no file
   })
   assert.equal(stderr, '')
   const sections = stdout.split('\n\n').filter((section) => section.trim() !== '')
+  assert.match(sections.pop() ?? '', /^Measured in \d+ s: start-up \d+, .+, alerts \d+\n$/)
   const rows = sections.map((section) => {
     const [title = ''] = section.trim().split(': ', 1)
     return [title, section.split('\n').filter((line) => /^\S.+ \/ .+ [0-9,.]+ +[0-9,.]+ +[0-9.]+/.test(line)).length]

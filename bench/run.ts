@@ -1,88 +1,66 @@
-/** `npm run bench`: each part in turn, each with a table. `--quick` shows only that the benchmark works; `--part NAME`, repeatable, leaves the others out. */
+/**
+ * `npm run bench`: each part in turn, each in a process of its own and with a table. `--quick` shows only that the benchmark works;
+ * `--part NAME`, repeatable, leaves the others out; `--markdown` prints the tables as README.md has them.
+ */
+import { performance } from 'node:perf_hooks'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { createEnding } from '../sandbox/ending.ts'
-import { boundedCall } from '../src/shared/bounded-call.ts'
-import { systemClock } from '../src/shared/clock.ts'
-import { startAzure, type BenchAzure } from './azure.ts'
-import type { Part } from './part.ts'
-import { measureAlerts } from './parts/alerts.ts'
-import { measureAuthorization } from './parts/authorization.ts'
-import { measureDistinct } from './parts/distinct.ts'
-import { measureHistory } from './parts/history.ts'
-import { measureMemory } from './parts/memory.ts'
-import { measureStartUp } from './parts/start-up.ts'
-import { measureStorm } from './parts/storm.ts'
-import { measureThroughput } from './parts/throughput.ts'
-import { measureTokenVerification } from './parts/token-verification.ts'
-import { createProgramGroup } from './program.ts'
+import { startPart, type PartProcess } from './part-process.ts'
+import { PARTS } from './parts.ts'
 import { runParts } from './run-parts.ts'
-import { FULL, QUICK } from './scale.ts'
-import { toTable, type Section } from './table.ts'
-import { createWorkspace, type Workspace } from './workspace.ts'
+import { toMarkdown, toText, type Section } from './table.ts'
 
-const PARTS: ReadonlyMap<string, Part> = new Map([
-  ['start-up', measureStartUp],
-  ['throughput', measureThroughput],
-  ['authorization', measureAuthorization],
-  ['tokens', measureTokenVerification],
-  ['memory', measureMemory],
-  ['storm', measureStorm],
-  ['distinct', measureDistinct],
-  ['history', measureHistory],
-  ['alerts', measureAlerts],
-])
-/** Far longer than any part takes on a busy machine: a part that hangs must not keep the others from being measured. */
-const PART_LIMIT_MS = 600_000
+const MEASURE_PART = fileURLToPath(new URL('measure-part.ts', import.meta.url))
+/** At least three times what a part takes on an idle machine: one that hangs must not keep the others from being measured. */
+const PART_LIMIT_MS = 180_000
 
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    markdown: { type: 'boolean', default: false },
     part: { type: 'string', multiple: true, default: [...PARTS.keys()] },
   },
 })
+const print = values.markdown ? toMarkdown : toText
+const ending = createEnding()
+const seconds: string[] = []
+let part: PartProcess | undefined
 
-async function measure(name: string, workspace: Workspace, azure: BenchAzure): Promise<Section> {
-  const part = PARTS.get(name) as Part
-  const programs = createProgramGroup()
+async function measure(name: string): Promise<Section> {
+  if (ending.begun()) throw new Error('the benchmark is ending')
   if (process.stderr.isTTY) process.stderr.write(`measuring ${name} …\n`)
+  const startedAt = performance.now()
+  const started = startPart(MEASURE_PART, [name, ...(values.quick ? ['--quick'] : [])], PART_LIMIT_MS)
+  part = started
   try {
-    return await boundedCall({ clock: systemClock, limitMs: PART_LIMIT_MS }, () =>
-      part({
-        workspace,
-        azure,
-        scale: values.quick ? QUICK : FULL,
-        start: (program, environment = {}, options = {}) =>
-          programs.start(workspace.pathOf(program), environment, options),
-      }),
-    )
-  } catch (error) {
-    await programs.stopAll()
-    process.stderr.write(programs.complaints())
-    throw error
+    return await started.section
   } finally {
-    await programs.stopAll()
+    await started.stop()
+    seconds.push(`${name} ${Math.round((performance.now() - startedAt) / 1_000)}`)
   }
 }
 
-const ending = createEnding()
-try {
-  const unknown = values.part.find((name) => !PARTS.has(name))
-  if (unknown !== undefined) throw new Error(`--part ${unknown}: expected one of ${[...PARTS.keys()].join(', ')}`)
-  const workspace = await createWorkspace()
-  ending.onEnd(() => workspace.remove())
-  const azure = await startAzure(workspace)
-  ending.onEnd(() => azure.stop())
-  const failed = await runParts(values.part, {
-    measure: (name) => measure(name, workspace, azure),
-    print: (section) => process.stdout.write(toTable([section])),
-    report: (name, error) =>
-      process.stderr.write(
-        `${name} FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-      ),
-  })
-  if (failed.length > 0) process.stdout.write(`\nNot measured, see stderr: ${failed.join(', ')}\n`)
-  await ending.end(failed.length > 0 ? 1 : 0)
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+function report(name: string, error: unknown): void {
+  if (ending.begun()) return
+  process.stderr.write(`${name} FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+}
+
+ending.onEnd(() => part?.stop())
+const unknown = values.part.find((name) => !PARTS.has(name))
+if (unknown !== undefined) {
+  process.stderr.write(`--part ${unknown}: expected one of ${[...PARTS.keys()].join(', ')}\n`)
   await ending.end(1)
 }
+const startedAt = performance.now()
+const failed = await runParts(values.part, {
+  measure,
+  print: (section) => process.stdout.write(print(section)),
+  report,
+})
+// Interrupted: what is printed is what was measured.
+if (ending.begun()) await ending.end(0)
+if (failed.length > 0) process.stdout.write(`\nNot measured, see stderr: ${failed.join(', ')}\n`)
+const total = Math.round((performance.now() - startedAt) / 1_000)
+process.stdout.write(`\nMeasured in ${total} s: ${seconds.join(', ')}\n`)
+await ending.end(failed.length > 0 ? 1 : 0)

@@ -27,11 +27,11 @@ export interface Scale {
 }
 
 export const FULL: Scale = {
-  registeredRounds: 25,
-  firstReconnectRounds: 15,
-  throughputRounds: 9,
-  throughputMs: 1_200,
-  throughputWarmUpMs: 2_500,
+  registeredRounds: 19,
+  firstReconnectRounds: 9,
+  throughputRounds: 7,
+  throughputMs: 800,
+  throughputWarmUpMs: 1_500,
   // Many short rounds: other work on the machine falls between them or spoils few.
   authorizationRounds: 101,
   authorizationCalls: 20_000,
@@ -40,10 +40,10 @@ export const FULL: Scale = {
   stormRounds: 5,
   stormRequests: 10_000,
   alertRounds: 5,
-  alertMs: 1_500,
-  manyRounds: 7,
+  alertMs: 1_000,
+  manyRounds: 5,
   distinctRounds: 7,
-  distinctMs: 1_500,
+  distinctMs: 1_000,
   historyRows: [1_000, 100_000],
   historyRounds: 15,
   historyWarmUps: 5,

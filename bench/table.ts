@@ -21,24 +21,30 @@ const NAME_WIDTH = 72
 const HEADINGS = ['left', 'right', 'ratio', 'spread', 'aim']
 const WIDTHS = [10, 10, 8, 15, 8]
 
-export function toTable(sections: readonly Section[]): string {
-  return sections.map(toText).join('\n')
-}
-
-function toText({ title, unit, rows, notes }: Section): string {
+/** For a terminal. */
+export function toText({ title, unit, rows, notes }: Section): string {
   const lines = [
     `${title}: ${unit}`,
     line('left / right', HEADINGS),
     '-'.repeat(NAME_WIDTH + WIDTHS.reduce((sum, width) => sum + width)),
-    ...rows.map(toLine),
+    ...rows.map((row) => `${line(row.name, cellsOf(row))}  ${verdict(row)}`.trimEnd()),
   ]
   return `\n${lines.join('\n')}\n${notes.map((note) => `  · ${note}\n`).join('')}`
 }
 
-function toLine({ name, figures, aim }: Row): string {
-  const { left, right, ratio, spread } = figures
-  const range = spread === undefined ? '' : spread.map(share).join(' – ')
-  return `${line(name, [number(left), number(right), share(ratio), range, aimText(aim)])}${verdict(ratio, aim)}`.trimEnd()
+/** For README.md, without notes. */
+export function toMarkdown({ title, unit, rows }: Section): string {
+  const lines = [
+    ['left / right', ...HEADINGS],
+    ['---', ...HEADINGS.map(() => '---:')],
+    ...rows.map((row) => [row.name, ...cellsOf(row).slice(0, -1), `${aimText(row.aim)} ${verdict(row)}`.trim()]),
+  ]
+  return `\n**${title}**: ${unit}\n\n${lines.map((cells) => `| ${cells.join(' | ')} |\n`).join('')}`
+}
+
+/** One for each of the headings. */
+function cellsOf({ figures: { left, right, ratio, spread }, aim }: Row): readonly string[] {
+  return [number(left), number(right), share(ratio), spread?.map(share).join(' – ') ?? '', aimText(aim)]
 }
 
 function aimText(aim: Row['aim']): string {
@@ -46,9 +52,9 @@ function aimText(aim: Row['aim']): string {
   return 'atMost' in aim ? `≤ ${share(aim.atMost)}` : `≥ ${share(aim.atLeast)}`
 }
 
-function verdict(ratio: number, aim: Row['aim']): string {
+function verdict({ figures: { ratio }, aim }: Row): string {
   if (aim === undefined) return ''
-  return ('atMost' in aim ? ratio <= aim.atMost : ratio >= aim.atLeast) ? '  met' : '  MISSED'
+  return ('atMost' in aim ? ratio <= aim.atMost : ratio >= aim.atLeast) ? 'met' : 'MISSED'
 }
 
 /** Small ones with a third digit, so that one at its aim can be told from one beside it. */
