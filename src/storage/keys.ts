@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, hash, randomBytes, randomUUID } from 'node:crypto'
 import type { Backend } from '../domain/backend-id.ts'
 import type { OperationId } from '../domain/operation-id.ts'
 import type { PauseId } from '../domain/pause.ts'
@@ -7,7 +7,7 @@ import { foldAscii } from '../domain/segments.ts'
 
 /**
  * Table keys refuse `/ \ # ?` and control characters, so a resource id cannot be one. A backend's partition is a hash of its folded id.
- * An operation's id holds its partition, its time and 16 random bytes: one point read finds it, and it cannot be guessed.
+ * An operation's id holds its partition, its time and a random UUID (122 random bits): one point read finds it, and it cannot be guessed.
  */
 const PARTITION_BYTES = 16
 const TIME_BYTES = 6
@@ -18,7 +18,7 @@ const END_OF_TIME_MS = 2 ** 48 - 1
 
 /** The partition of a backend's rows: 32 hexadecimal digits. */
 export function partitionKeyOf(backendKey: string): string {
-  return createHash('sha256').update(backendKey).digest().subarray(0, PARTITION_BYTES).toString('hex')
+  return hash('sha256', backendKey, 'hex').slice(0, PARTITION_BYTES * 2)
 }
 
 export interface OperationKeys {
@@ -27,26 +27,13 @@ export interface OperationKeys {
   readonly requestedAtEpochMs: number
 }
 
-export function createOperationId(
-  backendKey: string,
-  epochMs: number,
-  random: (size: number) => Buffer = unusedRandom,
-): OperationId {
-  const time = Buffer.alloc(TIME_BYTES)
-  time.writeUIntBE(Math.trunc(epochMs), 0, TIME_BYTES)
-  const bytes = [Buffer.from(partitionKeyOf(backendKey), 'hex'), time, random(RANDOM_BYTES)]
-  return Buffer.concat(bytes).toString('base64url') as OperationId
-}
-
-/** The system is asked for random bytes for so many ids at once. Each byte is used once. */
-const RANDOM_POOL_BYTES = 256 * RANDOM_BYTES
-let unused = Buffer.alloc(0)
-
-function unusedRandom(size: number): Buffer {
-  if (unused.length < size) unused = randomBytes(RANDOM_POOL_BYTES)
-  const taken = unused.subarray(0, size)
-  unused = unused.subarray(size)
-  return taken
+/** The UUID's random bits come from a supply that Node draws from the system in blocks; `randomBytes` asks the system for each id. */
+export function createOperationId(backendKey: string, epochMs: number): OperationId {
+  const bytes = Buffer.alloc(PARTITION_BYTES + TIME_BYTES + RANDOM_BYTES)
+  bytes.write(partitionKeyOf(backendKey), 'hex')
+  bytes.writeUIntBE(Math.trunc(epochMs), PARTITION_BYTES, TIME_BYTES)
+  bytes.write(randomUUID().replaceAll('-', ''), PARTITION_BYTES + TIME_BYTES, 'hex')
+  return bytes.toString('base64url') as OperationId
 }
 
 /** Undefined for what cannot be an id of this app. */

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { createOperationId, monthOf, partitionKeyOf } from '../../src/storage/keys.ts'
 import { openTables } from '../../src/storage/tables.ts'
 import { createTableStore } from '../../src/storage/table-store.ts'
@@ -20,7 +19,7 @@ export async function writeOperations(
   const store = createTableStore({ open: async () => tables, clock: systemClock })
   const key = backend.toLowerCase()
   const rows = operations.map((change): StoredOperation => ({
-    id: createOperationId(key, Date.parse(change.requestedAt), randomBytes),
+    id: createOperationId(key, Date.parse(change.requestedAt)),
     backend,
     state: 'forwarded',
     due: change.requestedAt,
