@@ -21,8 +21,7 @@ export async function sendReconnect(
   const { backend, apiVersion, after } = permit.command
   const client = clients.get(backend.subscriptionId, apiVersion)
   const timeout = new AbortController()
-  const done = new AbortController()
-  void clock.sleep(timeoutMs, done.signal).then(() => timeout.abort(DONE))
+  const cancel = clock.after(timeoutMs, () => timeout.abort(DONE))
   let answer: SdkResponse | undefined
   try {
     await client.backend.reconnect(backend.resourceGroupName, backend.serviceName, backend.backendId, {
@@ -41,7 +40,7 @@ export async function sendReconnect(
   } catch (error) {
     if (answer === undefined) return unanswered(error, timeout.signal.aborted)
   } finally {
-    done.abort(DONE)
+    cancel()
   }
   if (answer === undefined) throw new Error('the SDK returned without an answer')
   const { status, headers, bodyAsText } = answer

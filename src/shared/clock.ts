@@ -2,12 +2,18 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number
+  /** Calls `call` once after `ms`. The returned function cancels it: afterwards no timer is left behind. */
+  after(ms: number, call: () => void): () => void
   /** Resolves after `ms`, or when `signal` aborts. Never rejects and leaves no timer behind. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, ms)
+    return () => clearTimeout(timer)
+  },
   // Not `node:timers/promises`: it creates an AbortError with a stack for every sleep that is aborted, and nearly all are here.
   sleep: (ms, signal) =>
     new Promise((resolve) => {

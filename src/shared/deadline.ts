@@ -13,13 +13,30 @@ export interface Deadline {
 
 export function createDeadline(clock: Clock, durationMs: number): Deadline {
   const atEpochMs = clock.now() + durationMs
-  const controller = new AbortController()
-  const timer = setTimeout(() => controller.abort(new Error('the deadline of the request has passed')), durationMs)
+  const remainingMs = (): number => Math.max(0, atEpochMs - clock.now())
+  let controller: AbortController | undefined
+  let timer: NodeJS.Timeout | undefined
+  let isDisposed = false
+
+  function start(): AbortController {
+    const started = new AbortController()
+    const end = (): void => started.abort(new Error('the deadline of the request has passed'))
+    if (remainingMs() === 0) end()
+    else if (!isDisposed) timer = setTimeout(end, remainingMs())
+    return started
+  }
+
   return {
     atEpochMs,
-    signal: controller.signal,
-    remainingMs: () => Math.max(0, atEpochMs - clock.now()),
-    dispose: () => clearTimeout(timer),
+    // Started when it is first used: most requests wait for nothing that needs it.
+    get signal() {
+      return (controller ??= start()).signal
+    },
+    remainingMs,
+    dispose() {
+      isDisposed = true
+      clearTimeout(timer)
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import { DONE, type Clock } from './clock.ts'
+import type { Clock } from './clock.ts'
 
 export const TIMED_OUT: unique symbol = Symbol('timed out')
 
@@ -12,14 +12,15 @@ export async function within<T>(
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<T | typeof TIMED_OUT> {
-  const done = new AbortController()
-  const stopWaiting = (): void => done.abort(DONE)
-  if (signal?.aborted === true) stopWaiting()
-  signal?.addEventListener('abort', stopWaiting)
+  const { promise: limit, resolve } = Promise.withResolvers<typeof TIMED_OUT>()
+  const giveUp = (): void => resolve(TIMED_OUT)
+  const cancel = clock.after(ms, giveUp)
+  if (signal?.aborted === true) giveUp()
+  signal?.addEventListener('abort', giveUp)
   try {
-    return await Promise.race([work, clock.sleep(ms, done.signal).then((): typeof TIMED_OUT => TIMED_OUT)])
+    return await Promise.race([work, limit])
   } finally {
-    signal?.removeEventListener('abort', stopWaiting)
-    done.abort(DONE)
+    signal?.removeEventListener('abort', giveUp)
+    cancel()
   }
 }

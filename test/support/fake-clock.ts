@@ -35,6 +35,16 @@ export function createFakeClock(startEpochMs = START_EPOCH_MS): FakeClock {
     begun,
     now: () => nowEpochMs,
     sleeping: () => sleepers.size,
+    after(ms, call) {
+      begun.push(ms)
+      const sleeper = { wakeAtEpochMs: nowEpochMs + ms, wake }
+      function wake(): void {
+        sleepers.delete(sleeper)
+        call()
+      }
+      sleepers.add(sleeper)
+      return () => void sleepers.delete(sleeper)
+    },
     sleep(ms, signal) {
       begun.push(ms)
       if (signal?.aborted === true) return Promise.resolve()

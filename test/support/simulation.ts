@@ -62,6 +62,10 @@ export function createSimulation(seed: number, startEpochMs: number): Simulation
     sleep: (ms) => new Promise((resolve) => after(ms, resolve)),
     clock: (skewMs, dead) => ({
       now: () => now + skewMs,
+      after: (ms, call) =>
+        after(ms, () => {
+          if (!dead()) call()
+        }),
       sleep: (ms, signal) =>
         new Promise((resolve) => {
           if (signal?.aborted === true) return resolve()

@@ -25,6 +25,9 @@ export class FakeClock implements Clock {
   advance(ms: number): void {
     this.#nowEpochMs += ms
   }
+  after(): () => void {
+    return () => undefined
+  }
   sleep(_: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal?.aborted === true) resolve()

@@ -105,6 +105,7 @@ test('sleeps that end late count by the time that was asked for: a busy process 
   const asked: number[] = []
   let nowEpochMs = 0
   const busyClock: Clock = {
+    ...systemClock,
     now: () => nowEpochMs,
     async sleep(ms) {
       asked.push(ms)

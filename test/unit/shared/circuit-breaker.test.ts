@@ -67,7 +67,7 @@ test('a success that is reported while a circuit breaker is open closes it', () 
 
 test('a clock that is set back by an hour does not keep a circuit breaker open for an hour', () => {
   let nowEpochMs = START_EPOCH_MS
-  const clock = { now: () => nowEpochMs, sleep: () => Promise.resolve() }
+  const clock = { ...createFakeClock(), now: () => nowEpochMs }
   const breaker = createCircuitBreaker({ clock, openAfterFaults: 1, openMs: 5_000 })
   breaker.failed('down')
   nowEpochMs -= 3_600_000

@@ -24,13 +24,34 @@ test('the signal of a deadline aborts when it has passed, with a reason', async 
   assert.match(String(deadline.signal.reason), /deadline of the request/)
 })
 
+const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+
 test('a disposed deadline leaves no timer behind and does not abort', async () => {
-  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = timers()
   const deadline = createDeadline(systemClock, 20)
+  const { signal } = deadline
   assert.equal(timers(), before + 1)
+  assert.equal(deadline.signal, signal)
   deadline.dispose()
   assert.equal(timers(), before)
   await delay(60)
+  assert.equal(signal.aborted, false)
+})
+
+test('a deadline whose signal is not used has no timer', () => {
+  const before = timers()
+  const deadline = createDeadline(systemClock, 20)
+  assert.equal(deadline.remainingMs() > 0, true)
+  assert.equal(timers(), before)
+  deadline.dispose()
   assert.equal(deadline.signal.aborted, false)
+  assert.equal(timers(), before, 'nor has it one when the request has ended')
+})
+
+test('the signal of a deadline that has passed is aborted when it is first used', async () => {
+  const clock = createFakeClock()
+  const deadline = createDeadline(clock, 1_000)
+  await clock.advance(1_000)
+  assert.equal(deadline.signal.aborted, true)
+  deadline.dispose()
 })
