@@ -3,6 +3,7 @@ import type { HttpClient } from '@azure/core-rest-pipeline'
 import type { AccessToken } from '@azure/identity'
 import { uncached } from '../managed-identity/uncached.ts'
 import { createPooledHttpClient } from '../transport/http-client.ts'
+import { removeUnusedPolicies } from '../transport/unused-policies.ts'
 
 /** SDK clients: one per subscription and API version, because both are fixed when a client is made. */
 export interface ClientPool {
@@ -36,13 +37,8 @@ export function createClientPool({ endpoint, tokenScope, currentToken }: ClientP
       credentialScopes: tokenScope,
       apiVersion,
       httpClient,
-      // Retries are counted, bounded and audited by this app. A redirect is not followed.
-      retryOptions: { maxRetries: 0 },
-      redirectOptions: { maxRetries: 0 },
     })
-    // Even without retries this policy replaces the transport's error when a request was aborted, and with it the fact whether the request
-    // was sent.
-    client.pipeline.removePolicy({ name: 'defaultRetryPolicy' })
+    removeUnusedPolicies(client.pipeline)
     return client
   }
 
@@ -50,10 +46,11 @@ export function createClientPool({ endpoint, tokenScope, currentToken }: ClientP
     get(subscriptionId, apiVersion) {
       // Case-sensitive: one caller's spelling is not sent for another caller.
       const key = `${subscriptionId} ${apiVersion}`
-      const client = clients.get(key) ?? create(subscriptionId, apiVersion)
-      // Inserted again as the newest; the oldest is removed.
-      clients.delete(key)
+      const known = clients.get(key)
+      if (known !== undefined) return known
+      const client = create(subscriptionId, apiVersion)
       clients.set(key, client)
+      // The oldest. One that is still used is made again, which costs a millisecond.
       if (clients.size > MAX_CLIENTS) clients.delete(clients.keys().next().value as string)
       return client
     },
