@@ -1,6 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import {
   createHttpHeaders,
   type HttpClient,
+  type HttpHeaders,
   type PipelineRequest,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline'
@@ -47,7 +49,7 @@ async function exchange(agent: Agent, request: PipelineRequest, maxResponseBytes
 
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
-    let headers = createHttpHeaders()
+    let received: IncomingHttpHeaders = {}
     let controller: Dispatcher.DispatchController | undefined
     let status = 0
     let size = 0
@@ -80,11 +82,8 @@ async function exchange(agent: Agent, request: PipelineRequest, maxResponseBytes
         },
         onResponseStart(_, statusCode, rawHeaders) {
           // Interim answers (1xx) come here too. Only the final one counts.
-          headers = createHttpHeaders()
           status = statusCode
-          for (const [name, value] of Object.entries(rawHeaders)) {
-            if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
-          }
+          received = rawHeaders
         },
         onResponseData(running, chunk) {
           size += chunk.length
@@ -94,10 +93,21 @@ async function exchange(agent: Agent, request: PipelineRequest, maxResponseBytes
         },
         onResponseEnd() {
           signal?.removeEventListener?.('abort', onAbort)
-          resolve({ request, status, headers, bodyAsText: Buffer.concat(chunks).toString('utf8') })
+          const bodyAsText = size === 0 ? '' : Buffer.concat(chunks).toString('utf8')
+          resolve({ request, status, headers: toHttpHeaders(received), bodyAsText })
         },
         onResponseError: (_, error) => fail(error),
       },
     )
   })
+}
+
+function toHttpHeaders(received: IncomingHttpHeaders): HttpHeaders {
+  const headers = createHttpHeaders()
+  for (const [name, value] of Object.entries(received)) {
+    // A claims challenge must not reach the SDK: it would request a token by itself, and then send a POST that is not counted.
+    if (value !== undefined && name !== 'www-authenticate')
+      headers.set(name, Array.isArray(value) ? value.join(', ') : value)
+  }
+  return headers
 }
