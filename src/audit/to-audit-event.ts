@@ -7,41 +7,49 @@ import type { AuditEvent, PauseEvent } from './event.ts'
 /** The one builder of audit events: pure. Of a payload it holds the sender's id of the alert and the rule's name, nothing else. */
 export function toAuditEvent(facts: DecisionFacts): AuditEvent {
   const { caller, operation, failure, sent } = facts
-  const callerReason = facts.callerReason ?? operation?.reason
-  const joined = facts.joined ?? operation?.joined
-  const detail = facts.detail ?? (failure === undefined ? undefined : detailOf(failure))
-  const reason = failure?.reason ?? callerReason
-  const due = facts.dueEpochMs === undefined ? operation?.due : toRfc3339(facts.dueEpochMs)
-  return {
+  const event: Writable<AuditEvent> = {
     event: 'reconnect.decision',
-    ...known('operationId', operation?.id),
-    ...known('joined', joined),
-    ...(facts.recorded === false ? { notRecorded: true } : {}),
     correlationId: facts.correlationId,
-    ...known('clientRequestId', facts.clientRequestId),
-    ...known('traceparent', facts.traceparent),
-    ...(caller === undefined ? {} : { caller: { kind: caller.kind, id: caller.id, ...known('name', caller.name) } }),
     trigger: facts.trigger,
-    ...known('backend', facts.backend),
-    ...known('after', facts.after ?? operation?.after),
-    ...known('mode', facts.mode),
     outcome: facts.outcome,
-    ...known('reason', reason),
-    ...known('callerReason', callerReason),
-    ...known('detail', detail),
-    ...(failure === undefined ? {} : { fault: faultOf(failure) }),
-    ...known('attempts', sent?.attempts),
-    ...(sent?.ambiguous === true || operation?.ambiguous === true ? { ambiguous: true } : {}),
-    ...known('armStatus', sent?.arm?.status),
-    ...known('armRequestId', sent?.arm?.requestId),
-    ...known('armCorrelationId', sent?.arm?.correlationId),
-    ...known('tries', facts.tries),
-    ...known('delayMs', facts.delayMs === undefined ? undefined : Math.round(facts.delayMs)),
-    ...known('pauseId', facts.pauseId),
-    ...(facts.pausesUnread === true ? { pausesUnread: true } : {}),
     durationMs: Math.round(facts.durationMs),
-    ...known('due', due),
   }
+  const callerReason = facts.callerReason ?? operation?.reason
+  set(event, 'operationId', operation?.id)
+  set(event, 'joined', facts.joined ?? operation?.joined)
+  if (facts.recorded === false) event.notRecorded = true
+  set(event, 'clientRequestId', facts.clientRequestId)
+  set(event, 'traceparent', facts.traceparent)
+  if (caller !== undefined) event.caller = { kind: caller.kind, id: caller.id, ...known('name', caller.name) }
+  set(event, 'backend', facts.backend)
+  set(event, 'after', facts.after ?? operation?.after)
+  set(event, 'mode', facts.mode)
+  set(event, 'reason', failure?.reason ?? callerReason)
+  set(event, 'callerReason', callerReason)
+  set(event, 'detail', facts.detail ?? (failure === undefined ? undefined : detailOf(failure)))
+  if (failure !== undefined) event.fault = faultOf(failure)
+  set(event, 'attempts', sent?.attempts)
+  if (sent?.ambiguous === true || operation?.ambiguous === true) event.ambiguous = true
+  set(event, 'armStatus', sent?.arm?.status)
+  set(event, 'armRequestId', sent?.arm?.requestId)
+  set(event, 'armCorrelationId', sent?.arm?.correlationId)
+  set(event, 'tries', facts.tries)
+  if (facts.delayMs !== undefined) event.delayMs = Math.round(facts.delayMs)
+  set(event, 'pauseId', facts.pauseId)
+  if (facts.pausesUnread === true) event.pausesUnread = true
+  set(event, 'due', facts.dueEpochMs === undefined ? operation?.due : toRfc3339(facts.dueEpochMs))
+  return event
+}
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+/** A member only where there is a value. */
+function set<Name extends keyof AuditEvent>(
+  event: Writable<AuditEvent>,
+  name: Name,
+  value: AuditEvent[Name] | undefined,
+): void {
+  if (value !== undefined) event[name] = value
 }
 
 export function toPauseEvent(facts: PauseFacts): PauseEvent {

@@ -1,5 +1,6 @@
 /** Everything outside printable ASCII, one UTF-16 code unit at a time. */
 const NOT_PRINTABLE_ASCII = /[^ -~]/g
+const ANY_NOT_PRINTABLE_ASCII = /[^ -~]/
 
 /**
  * Control and format characters, line and paragraph separators, lone surrogates: these can forge a log line, reverse its reading direction,
@@ -17,7 +18,7 @@ export function escapeNonAscii(text: string): string {
 
 /** Replaces only characters that are unsafe in a log with `\uXXXX`; letters of all scripts stay readable. */
 export function escapeUnsafe(text: string): string {
-  return text.replace(UNSAFE_IN_A_LOG, escapeCodeUnits)
+  return ANY_NOT_PRINTABLE_ASCII.test(text) ? text.replace(UNSAFE_IN_A_LOG, escapeCodeUnits) : text
 }
 
 /** At most `maxChars` UTF-16 code units of the text, then `...` if it was longer, in printable ASCII. */
