@@ -14,7 +14,7 @@ export interface TokenCache {
 
 /**
  * The key is the whole token, not a digest or a part of it: confusing two tokens would confuse two callers (fast-jwt GHSA-rp9m-7r4c-75qg).
- * Only valid tokens are cached, so that unauthenticated callers cannot fill it. The least recently used entry is removed first.
+ * Only valid tokens are cached, so that unauthenticated callers cannot fill it. The entry that was verified first is removed first.
  */
 export function createTokenCache(clock: Clock): TokenCache {
   const entries = new Map<string, { readonly verified: VerifiedToken; readonly forgetAtEpochMs: number }>()
@@ -23,11 +23,10 @@ export function createTokenCache(clock: Clock): TokenCache {
     find(token) {
       const entry = entries.get(token)
       if (entry === undefined) return undefined
-      entries.delete(token)
       // The expiry is checked on every use: a cached token does not live longer.
-      if (clock.now() >= entry.forgetAtEpochMs) return undefined
-      entries.set(token, entry)
-      return entry.verified
+      if (clock.now() < entry.forgetAtEpochMs) return entry.verified
+      entries.delete(token)
+      return undefined
     },
 
     remember(token, verified) {
