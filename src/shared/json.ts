@@ -1,6 +1,8 @@
 /** A JSON object. Read it with {@link member}: a plain index also finds `constructor` and other members of the prototype. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 /**
  * Parses JSON text, or JSON in UTF-8. One byte order mark at the start is ignored (RFC 8259, section 8.1).
  * Returns undefined, which is no JSON value, if it is not UTF-8 or not JSON. Never throws and never repeats the text, which may be secret.
@@ -8,9 +10,8 @@ export type JsonObject = Readonly<Record<string, unknown>>
  */
 export function parseJson(source: string | Uint8Array): unknown {
   try {
-    const text =
-      typeof source === 'string' ? source : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(source)
-    return JSON.parse(text.replace(/^\uFEFF/, ''))
+    const text = typeof source === 'string' ? source : UTF_8.decode(source)
+    return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text)
   } catch {
     return undefined
   }
