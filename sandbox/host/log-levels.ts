@@ -1,6 +1,6 @@
 import type { LogLevel, LogRecord } from './core-types.ts'
 
-/** `logging.logLevel` of host.json: the least level that is logged, per category prefix, in lower case. */
+/** `logging.logLevel` of host.json: the least level that is logged, per category prefix, in lower case, the longest prefix first. */
 export type LogLevels = ReadonlyMap<string, LogLevel>
 
 const ORDER: readonly LogLevel[] = ['trace', 'debug', 'information', 'warning', 'error', 'critical', 'none']
@@ -9,13 +9,12 @@ const DEFAULT_LEVEL: LogLevel = 'information'
 
 /** An unknown level is an error, as in the host. */
 export function readLogLevels(logLevel: Readonly<Record<string, unknown>>): LogLevels {
-  return new Map(
-    Object.entries(logLevel).map(([category, value]) => {
-      const level = ORDER.find((name) => name === String(value).toLowerCase())
-      if (level === undefined) throw new Error(`host.json: logging.logLevel.${category} is one of ${ORDER.join(', ')}`)
-      return [category.toLowerCase(), level]
-    }),
-  )
+  const levels = Object.entries(logLevel).map(([category, value]) => {
+    const level = ORDER.find((name) => name === String(value).toLowerCase())
+    if (level === undefined) throw new Error(`host.json: logging.logLevel.${category} is one of ${ORDER.join(', ')}`)
+    return [category.toLowerCase(), level] as const
+  })
+  return new Map(levels.toSorted(([left], [right]) => right.length - left.length))
 }
 
 /**
@@ -25,9 +24,7 @@ export function readLogLevels(logLevel: Readonly<Record<string, unknown>>): LogL
 export function isLogged(levels: LogLevels, record: LogRecord): boolean {
   const category = categoryOf(record)?.toLowerCase()
   if (category === undefined) return true
-  const [longest] = [...levels.keys()]
-    .filter((prefix) => category.startsWith(prefix))
-    .toSorted((left, right) => right.length - left.length)
+  const longest = [...levels.keys()].find((prefix) => category.startsWith(prefix))
   const least = levels.get(longest ?? 'default') ?? DEFAULT_LEVEL
   return record.level !== 'none' && ORDER.indexOf(record.level) >= ORDER.indexOf(least)
 }
