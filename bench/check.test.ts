@@ -10,10 +10,10 @@ import { promisify } from 'node:util'
 const RUN = fileURLToPath(new URL('run.ts', import.meta.url))
 const ROWS: Readonly<Record<string, number>> = {
   'Start-up': 5,
-  'Throughput of the secured route': 8,
+  'Throughput of the secured route': 10,
   Authorization: 2,
   'Token verification': 1,
-  'Memory of the app': 3,
+  'Memory of the app': 5,
   'A storm on one backend': 3,
   'Distinct backends': 3,
   History: 7,
