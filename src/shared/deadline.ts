@@ -13,7 +13,8 @@ export interface Deadline {
 
 export function createDeadline(clock: Clock, durationMs: number): Deadline {
   const atEpochMs = clock.now() + durationMs
-  const remainingMs = (): number => Math.max(0, atEpochMs - clock.now())
+  // Also when the clock is set back meanwhile.
+  const remainingMs = (): number => Math.min(durationMs, Math.max(0, atEpochMs - clock.now()))
   let controller: AbortController | undefined
   let timer: NodeJS.Timeout | undefined
   let isDisposed = false
