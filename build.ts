@@ -9,6 +9,8 @@ import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { build, type BuildOptions, type Plugin } from 'esbuild'
+import { LEAVE_OUT } from './bundle/leave-out.ts'
+import { LOAD_LATE } from './bundle/load-late.ts'
 import { parsePolicy } from './src/policy/policy-document.ts'
 
 const DEPLOY = 'deploy'
@@ -17,14 +19,18 @@ const CONSOLE_LICENCES = 'console-files.cjs.LEGAL.txt'
 const KEPT = new Set(['local.settings.json'])
 
 /**
- * One CommonJS bundle in four parts, because V8 scans a whole file before it runs the first line.
+ * One CommonJS bundle in parts, because V8 scans a whole file before it runs the first line.
  * `index` registers the functions and is all that a start loads. `application` and `azure-sdk` are loaded once with `import()`, a moment later;
- * `console-files` with the first request for the page.
+ * `azure-queue` for the first alert; `console-files` with the first request for the page; `developer-sign-in` outside Azure; `azure-xml` where
+ * table storage answers in XML.
  */
 const PARTS = {
   index: 'src/index.ts',
   application: 'src/functions/handle.ts',
   'azure-sdk': 'src/azure-sdk.ts',
+  'azure-xml': '@azure/core-xml',
+  'azure-queue': 'src/azure-queue.ts',
+  'developer-sign-in': 'src/developer-sign-in.ts',
   'console-files': 'src/console-files.ts',
 }
 
@@ -43,18 +49,6 @@ const PARTS_STAND_ALONE: Plugin = {
   },
 }
 
-/** undici's main file also loads its fetch, WebSocket and cache: half a megabyte that is never used. */
-const ONLY_THE_AGENT: Plugin = {
-  name: 'only-the-agent',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'agent' }))
-    onLoad({ filter: /.*/, namespace: 'agent' }, () => ({
-      contents: "exports.Agent = require('undici/lib/dispatcher/agent')",
-      resolveDir: process.cwd(),
-    }))
-  },
-}
-
 /** `import()` of a part becomes `require`, which V8's compile cache serves. */
 const COMMON = {
   outdir: DEPLOY,
@@ -66,7 +60,7 @@ const COMMON = {
   supported: { 'dynamic-import': false },
   // The worker provides this module; it must not be bundled.
   external: ['@azure/functions-core'],
-  plugins: [PARTS_STAND_ALONE, ONLY_THE_AGENT],
+  plugins: [PARTS_STAND_ALONE, ...LOAD_LATE, ...LEAVE_OUT],
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'linked',

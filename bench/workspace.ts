@@ -72,11 +72,17 @@ export async function createWorkspace(): Promise<Workspace> {
 }
 
 /**
- * The app's own sources with every package in node_modules and everything imported at once: the two modules that the app imports late are
+ * The app's own sources with every package in node_modules and everything imported at once: the modules that the app imports late are
  * named first. Our sources are one file here, which makes this side faster than a real one.
  */
 async function buildUnbundledApp(folder: string): Promise<void> {
-  const upFront = ['src/functions/handle.ts', 'src/azure-sdk.ts', 'src/index.ts']
+  const upFront = [
+    'src/functions/handle.ts',
+    'src/azure-sdk.ts',
+    'src/azure-queue.ts',
+    'src/developer-sign-in.ts',
+    'src/index.ts',
+  ]
   await buildApp(folder, {
     stdin: { contents: upFront.map((path) => `import './${path}'`).join('\n'), resolveDir: PROJECT_ROOT },
   })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { armScope, createArm } from './arm/arm.ts'
-import type { Config, ConfigProblem } from './config/config.ts'
+import type { TokenCredential } from '@azure/identity'
+import type { ArmCredential, Config, ConfigProblem } from './config/config.ts'
 import { loadConfig } from './config/load-config.ts'
 import { createAlertBatches } from './coordination/alert-batch.ts'
 import { createEffects } from './coordination/effects.ts'
@@ -93,8 +94,7 @@ function compose(): Result<App, readonly ConfigProblem[]> {
   const { storagePrefix } = config.value
   const clock = systemClock
   const log = consoleLog
-  const loadSdk = (): Promise<typeof import('./azure-sdk.ts')> => import('./azure-sdk.ts')
-  const ownTokens = createOwnTokens(async () => (await loadSdk()).createCredential, clock)
+  const ownTokens = createOwnTokens(createCredential, clock)
   const armTokens = ownTokens.source(config.value.arm.credential, armScope(config.value.arm))
   const arm = createArm(config.value.arm, armTokens, clock, loadSdk)
 
@@ -104,7 +104,7 @@ function compose(): Result<App, readonly ConfigProblem[]> {
     return sdk.openTables(storage, storagePrefix, ownTokens.storageCredential)
   })
   const openQueues = once(async () => {
-    const sdk = await loadSdk()
+    const sdk = await import('./azure-queue.ts')
     await ownTokens.storageReady(storage)
     return sdk.openQueues(storage, queueNames(storagePrefix), ownTokens.storageCredential)
   })
@@ -211,6 +211,19 @@ function compose(): Result<App, readonly ConfigProblem[]> {
       await authenticator.keysKnown(deadline).finally(deadline.dispose)
     },
   })
+}
+
+function loadSdk(): Promise<typeof import('./azure-sdk.ts')> {
+  return import('./azure-sdk.ts')
+}
+
+async function createCredential(choice: ArmCredential): Promise<TokenCredential> {
+  switch (choice.kind) {
+    case 'managed-identity':
+      return (await loadSdk()).createManagedIdentity(choice)
+    case 'developer':
+      return (await import('./developer-sign-in.ts')).createDeveloperCredential()
+  }
 }
 
 /**

@@ -7,7 +7,7 @@ import { citationFaults, citedDocuments, linkedFiles, parseSections } from './su
 const CONTRACT = 'docs/contract.md'
 /** The agreed text, where it lies beside the project. */
 const AGREED = join('..', 'shared', 'CONTRACT.md')
-const PLACES = ['src', 'sandbox', 'test', 'bench', 'docs', 'examples', 'infra', '.github', 'build.ts']
+const PLACES = ['src', 'sandbox', 'test', 'bench', 'docs', 'examples', 'infra', '.github', 'bundle', 'build.ts']
 const TEXTS = /\.(?:ts|md|bicep|sh|ya?ml|jsonc?)$/
 /** Files that quote broken citations, or that are written elsewhere. */
 const EXEMPT = new Set([CONTRACT, 'test/citations.test.ts', 'test/support/citations.ts'])

@@ -4,7 +4,7 @@ import { posix } from 'node:path'
 import { describe, test } from 'node:test'
 import { AVOIDED, wordFaults } from './support/house-words.ts'
 
-const PLACES = ['src', 'sandbox', 'bench', 'test', 'docs', 'examples', 'infra', '.github', '.ci', 'build.ts']
+const PLACES = ['src', 'sandbox', 'bench', 'test', 'docs', 'examples', 'infra', '.github', '.ci', 'bundle', 'build.ts']
 const TEXTS = /\.(?:ts|md|bicep|kql|sh|ya?ml)$|^\.ci\/run$/
 
 /** Files that quote the words, or whose text is not ours. */

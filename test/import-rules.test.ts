@@ -51,16 +51,25 @@ describe('the rooms of src', () => {
 })
 
 describe('what is evaluated when', () => {
-  test('composition.ts alone imports the SDKs, late and through a file without code of its own', () => {
-    const openers = SOURCES.flatMap((file) => importsIn(file, readCode(file))).filter(
-      ({ to, isType }) => to === 'src/azure-sdk.ts' && !isType,
-    )
-    assert.deepEqual(
-      openers.map(({ from, isLate }) => ({ from, isLate })).filter(({ isLate }) => !isLate),
-      [],
-    )
-    assert.deepEqual([...new Set(openers.map(({ from }) => from))], ['src/composition.ts'])
-    assert.match(readCode('src/azure-sdk.ts'), /^(?:\s*export \{[^}]*\} from '\.\/[\w/-]+\.ts'\n)+$/)
+  for (const door of ['src/azure-sdk.ts', 'src/azure-queue.ts', 'src/developer-sign-in.ts'])
+    test(`composition.ts alone imports ${door}, late, and it is a file without code of its own`, () => {
+      const openers = SOURCES.flatMap((file) => importsIn(file, readCode(file))).filter(
+        ({ to, isType }) => to === door && !isType,
+      )
+      assert.deepEqual(
+        openers.map(({ from, isLate }) => ({ from, isLate })).filter(({ isLate }) => !isLate),
+        [],
+      )
+      assert.deepEqual([...new Set(openers.map(({ from }) => from))], ['src/composition.ts'])
+      assert.match(readCode(door), /^(?:\s*export \{[^}]*\} from '\.\/[\w/-]+\.ts'\n)+$/)
+    })
+
+  test('the SDK for a reconnect has neither the queue nor the sign-in of developers', () => {
+    const evaluated = evaluatedWith('src/azure-sdk.ts')
+    for (const name of ['@azure/arm-apimanagement', '@azure/data-tables', '@azure/msal-node'])
+      assert.ok(evaluated.has(name), `${name} is not read`)
+    for (const name of ['@azure/storage-queue', '@azure/identity'])
+      assert.ok(!evaluated.has(name), `${name} is read too early`)
   })
 
   test('registering the functions evaluates only the table of routes', () => {
@@ -99,6 +108,8 @@ describe('what is evaluated when', () => {
       '@azure/storage-queue',
       'undici',
       'src/azure-sdk.ts',
+      'src/azure-queue.ts',
+      'src/developer-sign-in.ts',
     ])
       assert.ok(!evaluated.has(name), `${name} is read too early`)
   })

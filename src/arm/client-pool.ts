@@ -5,9 +5,12 @@ import { uncached } from '../managed-identity/uncached.ts'
 import { createPooledHttpClient } from '../transport/http-client.ts'
 import { removeUnusedPolicies } from '../transport/unused-policies.ts'
 
+/** The only group of operations that is used: the bundle has no other one (bundle/leave-out.ts). */
+export type BackendClient = Pick<ApiManagementClient, 'backend'>
+
 /** SDK clients: one per subscription and API version, because both are fixed when a client is made. */
 export interface ClientPool {
-  get(subscriptionId: string, apiVersion: string): ApiManagementClient
+  get(subscriptionId: string, apiVersion: string): BackendClient
 }
 
 /** Subscriptions come from authorized requests, so there are few. The bound protects memory from a very broad policy. */
@@ -23,7 +26,7 @@ export interface ClientPoolOptions {
 }
 
 export function createClientPool({ endpoint, tokenScope, currentToken }: ClientPoolOptions): ClientPool {
-  const clients = new Map<string, ApiManagementClient>()
+  const clients = new Map<string, BackendClient>()
   const httpClient = withoutChallenges(createPooledHttpClient({ maxResponseBytes: MAX_RESPONSE_BYTES }))
   async function getToken(): Promise<AccessToken | null> {
     const token = currentToken()
@@ -31,7 +34,7 @@ export function createClientPool({ endpoint, tokenScope, currentToken }: ClientP
   }
   const credential = { getToken }
 
-  function create(subscriptionId: string, apiVersion: string): ApiManagementClient {
+  function create(subscriptionId: string, apiVersion: string): BackendClient {
     const client = new ApiManagementClient(credential, subscriptionId, {
       endpoint,
       credentialScopes: tokenScope,

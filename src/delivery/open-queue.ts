@@ -1,5 +1,5 @@
 import type { TokenCredential } from '@azure/identity'
-import type { QueueClient } from '@azure/storage-queue'
+import { QueueServiceClient, type QueueClient } from '@azure/storage-queue'
 import type { ArmCredential, StorageConfig } from '../config/config.ts'
 
 /** The queue that triggers deliveries, and the one to which the host moves what failed too often. */
@@ -9,16 +9,14 @@ export interface Queues {
 }
 
 /**
- * `credential` makes the identity's credential, where there is no connection string. Throws where the settings name no queue service. The
- * client's module is read here and not before: an instance that only reconnects has no use for it.
+ * `credential` makes the identity's credential, where there is no connection string. Throws where the settings name no queue service.
  */
-export async function openQueues(
+export function openQueues(
   storage: StorageConfig,
   names: { readonly deliver: string; readonly poison: string },
   credential: (choice: ArmCredential) => TokenCredential,
-): Promise<Queues> {
-  const { QueueServiceClient } = await import('@azure/storage-queue')
-  const service = (): InstanceType<typeof QueueServiceClient> => {
+): Queues {
+  const service = (): QueueServiceClient => {
     if (storage.kind === 'connection-string')
       return QueueServiceClient.fromConnectionString(storage.connectionString, OPTIONS)
     if (storage.queueUri === undefined) throw new Error('the storage settings name no queue service')

@@ -25,7 +25,7 @@ const MAX_WAIT_MS = 5_000
 const FIRST_TOKEN_MS = 4_000
 
 export function createOwnTokens(
-  loadCredential: () => Promise<(identity: ArmCredential) => TokenCredential>,
+  createCredential: (identity: ArmCredential) => Promise<TokenCredential>,
   clock: Clock,
 ): OwnTokens {
   const sources = new Map<string, TokenSource>()
@@ -34,7 +34,7 @@ export function createOwnTokens(
     const key = JSON.stringify([identity, scope])
     const known = sources.get(key)
     if (known !== undefined) return known
-    const credential = once(async () => (await loadCredential())(identity))
+    const credential = once(() => createCredential(identity))
     const made = createTokenSource(credential, scope, clock)
     sources.set(key, made)
     return made

@@ -36,7 +36,10 @@ export async function serveArm(
 
 export function armAt(endpoint: string): Arm {
   const loadSdk = () => import('../../src/azure-sdk.ts')
-  const ownTokens = createOwnTokens(async () => (await loadSdk()).createCredential, systemClock)
+  const ownTokens = createOwnTokens(
+    async () => (await loadSdk()).createManagedIdentity({ kind: 'managed-identity' }),
+    systemClock,
+  )
   const tokens = ownTokens.source({ kind: 'managed-identity' }, armScope({ endpoint }))
   return createArm({ endpoint }, tokens, systemClock, loadSdk, () => 0)
 }

@@ -35,7 +35,7 @@ export async function bash(
 /** A clone after npm ci: the sources in a folder of their own, without another sandbox's `.sandbox`. */
 export async function freshTree(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'clone-'))
-  for (const name of ['package.json', 'host.json', 'build.ts', 'tsconfig.json', 'src', 'sandbox'])
+  for (const name of ['package.json', 'host.json', 'build.ts', 'bundle', 'tsconfig.json', 'src', 'sandbox'])
     await cp(join(PROJECT_ROOT, name), join(folder, name), { recursive: true })
   await symlink(join(PROJECT_ROOT, 'node_modules'), join(folder, 'node_modules'))
   return folder

@@ -174,7 +174,10 @@ test('a load of the SDK that failed is tried again by the next request', async (
     if (loads <= 2) throw new Error('too many open files')
     return import('../../../src/azure-sdk.ts')
   }
-  const ownTokens = createOwnTokens(async () => (await load()).createCredential, systemClock)
+  const ownTokens = createOwnTokens(
+    async () => (await load()).createManagedIdentity({ kind: 'managed-identity' }),
+    systemClock,
+  )
   const tokens = ownTokens.source({ kind: 'managed-identity' }, armScope({ endpoint: server.origin }))
   const arm = createArm({ endpoint: server.origin }, tokens, systemClock, load)
   const deadline = createDeadline(systemClock, 10_000)

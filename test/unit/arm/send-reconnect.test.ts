@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ApiManagementClient } from '@azure/arm-apimanagement'
 import { createPipelineRequest } from '@azure/core-rest-pipeline'
-import type { ClientPool } from '../../../src/arm/client-pool.ts'
+import type { BackendClient, ClientPool } from '../../../src/arm/client-pool.ts'
 import { sendReconnect } from '../../../src/arm/send-reconnect.ts'
 import { TransportError } from '../../../src/transport/transport-error.ts'
 import { aDuration, aPermit, IDS } from '../../support/builders.ts'
 import { createFakeClock } from '../../support/fake-clock.ts'
 
-type Reconnect = ApiManagementClient['backend']['reconnect']
+type Reconnect = BackendClient['backend']['reconnect']
 type Options = NonNullable<Parameters<Reconnect>[3]>
 
 /** Clients of which only `backend.reconnect` is called. */
 function clientsWith(reconnect: (options: Options) => Promise<unknown>): ClientPool {
   const backend = { reconnect: (...args: Parameters<Reconnect>) => reconnect(args[3] ?? {}) }
-  return { get: () => ({ backend }) as unknown as ApiManagementClient }
+  return { get: () => ({ backend }) as unknown as BackendClient }
 }
 
 const request = createPipelineRequest({ url: 'https://arm.example/' })

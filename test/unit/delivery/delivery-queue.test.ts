@@ -35,13 +35,13 @@ const ALERT: QueuedAlert = {
   correlationId: IDS.correlationId,
 }
 
-const connect = (connectionString: string): Promise<Queues> =>
+const connect = (connectionString: string): Queues =>
   openQueues({ kind: 'connection-string', connectionString, allowHttp: true }, queueNames(''), () =>
     assert.fail('no identity is asked for'),
   )
 
 async function room(connectionString = accounts.pop() as string) {
-  const queues = await connect(connectionString)
+  const queues = connect(connectionString)
   const { accept, retry, create } = createDeliveryQueue({ open: async () => queues, clock: systemClock })
   return { connectionString, queues, queue: queues.deliver, accept, retry, create }
 }
@@ -225,8 +225,8 @@ describe('opening the queues', () => {
       () => credential,
     )
 
-  it('with an identity uses the queue service of the settings, and the prefix', async () => {
-    const { deliver, poison } = await by('https://streconnect.queue.core.windows.net')
+  it('with an identity uses the queue service of the settings, and the prefix', () => {
+    const { deliver, poison } = by('https://streconnect.queue.core.windows.net')
     assert.deepEqual(
       [deliver.url, poison.url],
       [
@@ -236,7 +236,7 @@ describe('opening the queues', () => {
     )
   })
 
-  it('fails where the settings name no queue service', async () => {
-    await assert.rejects(by(undefined), /no queue service/)
+  it('fails where the settings name no queue service', () => {
+    assert.throws(() => by(undefined), /no queue service/)
   })
 })

@@ -32,7 +32,7 @@ function setUp(answer?: () => Promise<AccessToken | null>): Scene {
     asked,
     answer: answer ?? (async () => ({ token: `t${asked.length}`, expiresOnTimestamp: START_EPOCH_MS + 3_600_000 })),
     tokens: createOwnTokens(
-      async () => (identity) => ({
+      async (identity) => ({
         getToken: (scope) => {
           asked.push(`${JSON.stringify(identity)} ${String(scope)}`)
           return scene.answer()
@@ -68,7 +68,7 @@ describe('the tokens of this app', () => {
     const tokens = createOwnTokens(async () => {
       loads += 1
       if (loads === 1) throw new Error('too many open files')
-      return () => ({ getToken: async () => ({ token: 't', expiresOnTimestamp: START_EPOCH_MS + 3_600_000 }) })
+      return { getToken: async () => ({ token: 't', expiresOnTimestamp: START_EPOCH_MS + 3_600_000 }) }
     }, clock)
     const source = tokens.source(SYSTEM, 'a')
     assert.deepEqual(await source.get(aDeadline(clock)), { ok: false, error: 'Error: too many open files' })
