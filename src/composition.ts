@@ -72,8 +72,10 @@ export interface App {
   readonly isOperationOf: typeof isOperationOf
   /** For /health/ready: whether tables and queues take writes. */
   readonly storageAnswers: () => Promise<boolean>
-  /** Reads what the first request needs: the SDK and the issuer's keys. Creates the queues that the host polls. */
+  /** Reads what the first request needs: the SDK and the issuer's keys. */
   warm(): Promise<void>
+  /** Creates the queues that the host polls. Never rejects. */
+  createQueues(): Promise<void>
 }
 
 let composed: Result<App, readonly ConfigProblem[]> | undefined
@@ -206,10 +208,10 @@ function compose(): Result<App, readonly ConfigProblem[]> {
     async warm() {
       void ownTokens.storageReady(storage)
       await arm.preload()
-      await queue.create().catch((fault: unknown) => log.warn(describeWarmUp(fault)))
       const deadline = createDeadline(clock, deadlineMs)
       await authenticator.keysKnown(deadline).finally(deadline.dispose)
     },
+    createQueues: () => queue.create().catch((fault: unknown) => log.warn(describeWarmUp(fault))),
   })
 }
 

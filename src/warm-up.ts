@@ -15,8 +15,8 @@ export const readApplication = once(async () => {
 })
 
 /**
- * Loads what the first request needs while the host is still indexing: configuration, token verification, SDK, the queues that the host polls.
- * It sends no request to ARM. A failure here is ignored: the first request fails in the same way and reports it.
+ * Loads what the first request needs while the host is still indexing: configuration, token verification, SDK. Then it creates the queues that
+ * the host polls. It sends no request to ARM. A failure here is ignored: the first request fails in the same way and reports it.
  */
 export function warmUp(): void {
   setTimeout(() => {

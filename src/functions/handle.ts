@@ -10,6 +10,7 @@ import { backendReconnect } from './backend-reconnect.ts'
 import { deliveryList } from './delivery-list.ts'
 import { grantList } from './grant-list.ts'
 import { consolePage } from './console.ts'
+import { createForeground } from './foreground.ts'
 import { healthLive } from './health-live.ts'
 import { healthReady } from './health-ready.ts'
 import { openapiGet } from './openapi-get.ts'
@@ -44,18 +45,23 @@ const MESSAGE_HANDLES: Readonly<Record<QueueFunctionName, HandleMessage>> = {
   'reconnect-abandon': reconnectAbandon,
 }
 
+const foreground = createForeground()
+
 /** The last wrapper: a defect is written down and answered 500 with an id to find it by; nothing is ever thrown at the host. */
 export async function handle(
   name: FunctionName,
   request: HttpRequest,
   context: InvocationContext,
 ): Promise<HttpResponseInit> {
+  foreground.begin()
   try {
     return { ...(await HANDLES[name](request, context)) }
   } catch (error) {
     const correlationId = context.invocationId
     context.error(describeDefect(name, correlationId, error))
     return { ...toFailureReply({ reason: 'defect', detail: '' }, correlationId, undefined) }
+  } finally {
+    foreground.end()
   }
 }
 
@@ -65,11 +71,14 @@ export async function handleMessage(
   message: unknown,
   context: InvocationContext,
 ): Promise<void> {
+  foreground.begin()
   try {
     await MESSAGE_HANDLES[name](message, context)
   } catch (error) {
     if (!(error instanceof MessageComesBack)) context.error(describeDefect(name, context.invocationId, error))
     throw error
+  } finally {
+    foreground.end()
   }
 }
 
@@ -78,8 +87,13 @@ function describeDefect(name: string, correlationId: string, error: unknown): st
   return JSON.stringify({ event: 'reconnect.defect', correlationId, function: name, error: text })
 }
 
-/** Reads what the first request will need. */
+/**
+ * Reads what the first request will need, and creates the queues that the host polls. Their code is read when no request is waiting: a reconnect
+ * does not need it, and an alert reads it itself.
+ */
 export async function warm(): Promise<void> {
   const app = composition()
-  if (app.ok) await app.value.warm()
+  if (!app.ok) return
+  const { clock, createQueues } = app.value
+  await Promise.all([app.value.warm(), foreground.quiet(clock).then(createQueues)])
 }
