@@ -105,9 +105,7 @@ async function exchange(agent: Agent, request: PipelineRequest, maxResponseBytes
 function toHttpHeaders(received: IncomingHttpHeaders): HttpHeaders {
   const headers = createHttpHeaders()
   for (const [name, value] of Object.entries(received)) {
-    // A claims challenge must not reach the SDK: it would request a token by itself, and then send a POST that is not counted.
-    if (value !== undefined && name !== 'www-authenticate')
-      headers.set(name, Array.isArray(value) ? value.join(', ') : value)
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
   }
   return headers
 }
