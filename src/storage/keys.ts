@@ -29,7 +29,8 @@ export interface OperationKeys {
 
 /** The UUID's random bits come from a supply that Node draws from the system in blocks; `randomBytes` asks the system for each id. */
 export function createOperationId(backendKey: string, epochMs: number): OperationId {
-  const bytes = Buffer.alloc(PARTITION_BYTES + TIME_BYTES + RANDOM_BYTES)
+  // Every byte of it is written below.
+  const bytes = Buffer.allocUnsafe(PARTITION_BYTES + TIME_BYTES + RANDOM_BYTES)
   bytes.write(partitionKeyOf(backendKey), 'hex')
   bytes.writeUIntBE(Math.trunc(epochMs), PARTITION_BYTES, TIME_BYTES)
   bytes.write(randomUUID().replaceAll('-', ''), PARTITION_BYTES + TIME_BYTES, 'hex')
