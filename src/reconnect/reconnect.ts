@@ -212,7 +212,8 @@ function toFacts(ids: RequestIds, mode: Mode, decision: Decision): Omit<Decision
     ...(written === undefined ? {} : written),
     ...(forwarded === undefined ? {} : { sent: forwarded }),
     ...(result.ok
-      ? { outcome: result.value.outcome, dueEpochMs: result.value.dueEpochMs }
+      ? // When it is due stands in the operation.
+        { outcome: result.value.outcome }
       : { outcome: outcomeOf(result.error), failure: result.error }),
   }
 }
