@@ -79,12 +79,15 @@ describe('reading operations', { concurrency: true }, async () => {
   describe('nextLink', () => {
     const { room, storage } = hidden
     /** More than a page looks at while it finds nothing that it may show. */
-    const OPERATIONS = 60
+    const OPERATIONS = 80
+    const LISTED = 60
 
     it('tells no time of an operation that the caller may not read', async () => {
       const backends = Array.from({ length: OPERATIONS }, () => room.freshBackend())
-      await Promise.all(backends.map((backend) => room.reconnect({ backend })))
-      await until('all are listed', async () => (await listed(room, 'top=200'))?.length === OPERATIONS)
+      // A few at a time: storage that is slow for a second is taken for away, and what is not recorded is not listed.
+      for (let at = 0; at < OPERATIONS; at += 4)
+        await Promise.all(backends.slice(at, at + 4).map((backend) => room.reconnect({ backend })))
+      await until('nearly all are listed', async () => ((await listed(room, 'top=200'))?.length ?? 0) >= LISTED)
       const times = ((await listed(room, 'top=200')) ?? []).map(({ requestedAt }) => Date.parse(String(requestedAt)))
       // The real service may answer with fewer rows than were asked for, whenever it likes.
       storage.add({ service: 'table', name: HISTORY_TABLE, method: 'GET' }, { kind: 'page-size', rows: 1 })

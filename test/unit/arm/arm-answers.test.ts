@@ -142,7 +142,7 @@ describe('a 401 for our token', () => {
     const server = await serveArm(Array.from({ length: 60 }, () => refused))
     const arm = armAt(server.origin)
     const before = identity.asked()
-    const deadline = createDeadline(systemClock, 10_000)
+    const deadline = createDeadline(systemClock, 60_000)
     for (let request = 0; request < 20; request += 1) {
       const { result } = await arm.forward(aPermit(), IDS, deadline)
       assert.ok(!result.ok && result.error.reason === 'arm_refused_identity')
@@ -160,7 +160,7 @@ describe('a 401 for our token', () => {
       },
       respond(202),
     ])
-    const forwarded = await forward(server.origin, { deadlineMs: 1_500 })
+    const forwarded = await forward(server.origin, { deadlineMs: 5_000 })
     identity.release()
     assert.deepEqual([reasonOf(forwarded), server.received.length], ['identity_unavailable', 1])
   })
