@@ -153,12 +153,21 @@ function compose(): Result<App, readonly ConfigProblem[]> {
   const grants = createGrantIndex(policy.grants)
   const authenticator = createAuthenticator({ entra, appServiceAuthentication, clock, log })
   const { authenticate } = authenticator
+  const { forward, prepareForward } = arm
   const apiVersion = config.value.arm.defaultApiVersion
   const shared = { grants, mode, clock, operations, describe: describeFailure }
   const callerPorts = { authenticate, grants, clock }
   return ok({
     clock,
-    reconnectPorts: { ...shared, authenticate, coordinator, recordJoin, createOperationId, forward: arm.forward },
+    reconnectPorts: {
+      ...shared,
+      authenticate,
+      coordinator,
+      recordJoin,
+      createOperationId,
+      forward,
+      prepareForward,
+    },
     alertPorts: {
       ...shared,
       pauses,
@@ -175,7 +184,7 @@ function compose(): Result<App, readonly ConfigProblem[]> {
       webhooks: byName,
       coordinator,
       enqueue: queue.retry,
-      forward: arm.forward,
+      forward,
       rateLimiter: createRateLimiter(clock),
       deliverWithin,
       limit: { count, window },

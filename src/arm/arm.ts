@@ -1,7 +1,7 @@
 import type { ArmConfig } from '../config/config.ts'
 import type { ArmFailure } from '../domain/failure.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
-import type { ArmTrace, Forward, Forwarded, RequestIds } from '../reconnect/ports.ts'
+import type { ArmTrace, Forward, Forwarded, PrepareForward, RequestIds } from '../reconnect/ports.ts'
 import type { TokenSource } from '../managed-identity/token-source.ts'
 import type { Clock } from '../shared/clock.ts'
 import { once } from '../shared/once.ts'
@@ -22,6 +22,7 @@ type Send = (permit: AuthorizedReconnect, ids: RequestIds, timeoutMs: number) =>
 
 export interface Arm {
   readonly forward: Forward
+  readonly prepareForward: PrepareForward
   /** Reads the SDK. Sends nothing, to ARM or to the identity endpoint. */
   preload(): Promise<void>
 }
@@ -107,6 +108,9 @@ export function createArm(
 
   return {
     forward,
+    prepareForward(_, deadline) {
+      if (tokens.current() === undefined) void tokens.get(deadline)
+    },
     async preload() {
       await sdk()
     },

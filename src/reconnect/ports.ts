@@ -31,6 +31,12 @@ export type Forward = (
   maxAttempts?: number,
 ) => Promise<Forwarded>
 
+/**
+ * For a permitted reconnect that is about to be forwarded, or joined: an instance without any token requests its first one now, so that it does
+ * not wait for it later. Does nothing else, and reports nothing: `forward` does.
+ */
+export type PrepareForward = (permit: AuthorizedReconnect, deadline: Deadline) => void
+
 /** One reconnect per backend at a time, among all instances (contract, section 6; docs/coordination.md). */
 export interface Coordinator {
   /** For people and tools. Without storage the lease is of this process alone. Ends within the deadline and one call to storage. */

@@ -24,6 +24,7 @@ import type {
   Forward,
   Lease,
   OperationLog,
+  PrepareForward,
   RecordJoin,
   RequestIds,
 } from './ports.ts'
@@ -48,6 +49,7 @@ export interface ReconnectPorts {
   readonly recordJoin: RecordJoin
   readonly createOperationId: (backendKey: string, epochMs: number) => OperationId
   readonly forward: Forward
+  readonly prepareForward: PrepareForward
   readonly describe: DescribeFailure
   readonly audit: (facts: DecisionFacts) => void
   readonly auditEffect: (facts: EffectFacts) => void
@@ -113,6 +115,7 @@ async function carryOut(
       return { ...known, ...noted(await record(ended)), result: ok(settled) }
     }
 
+    ports.prepareForward(permit, request.deadline)
     const turn = await ports.coordinator.acquireForRequest(permit, operation, request.deadline)
     tellEffects(turn.decided, permit, ports)
     switch (turn.kind) {

@@ -53,10 +53,14 @@ async function warmedUp(conversation: Conversation): Promise<Conversation> {
   return conversation
 }
 
+/** Two seconds are short for the first one on a busy machine: it has no token and no connection. */
+async function firstReconnect(conversation: Conversation): Promise<void> {
+  for (let tried = 1; (await conversation.reconnect()).status !== 202; tried += 1)
+    assert.ok(tried < 20, 'no reconnect is accepted')
+}
+
 await Promise.all([room, patient, withoutIdentity, withoutNewKeys].map(warmedUp))
-await Promise.all(
-  [room.reconnect(), patient.reconnect(), withoutNewKeys.reconnect()].map(async (first) => assertAccepted(await first)),
-)
+await Promise.all([room, patient, withoutNewKeys].map(firstReconnect))
 
 /** Nearly all of it is waiting, so all of it waits at the same time: every case has a backend or a sandbox of its own. */
 describe('time', { concurrency: true }, () => {

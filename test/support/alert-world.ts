@@ -314,6 +314,7 @@ export function createAlertWorld(seed: number, climate: AlertClimate): AlertWorl
           recordJoin: createRequestJoins({ record: operations.record, countJoined }),
           createOperationId,
           forward: createForward(clock),
+          prepareForward: () => undefined,
         },
       )
     }

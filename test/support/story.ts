@@ -29,7 +29,7 @@ export interface Story {
   readonly forwarded?: Forwarded
   readonly deadlineMs?: number
   /** The step that throws. */
-  readonly breaks?: 'framing' | 'authenticate' | 'read' | 'grants' | 'acquire' | 'record' | 'forward'
+  readonly breaks?: 'framing' | 'authenticate' | 'read' | 'grants' | 'prepare' | 'acquire' | 'record' | 'forward'
 }
 
 export interface Told {
@@ -97,6 +97,10 @@ export async function tell(story: Story = {}): Promise<Told> {
     createOperationId(...args) {
       assert.equal(operationId, undefined, 'a request makes one operation')
       return (operationId = createOperationId(...args))
+    },
+    prepareForward(_, given) {
+      step('prepare')
+      assert.equal(given, deadline)
     },
     async forward(permit, ids, given, maxAttempts) {
       step('forward')

@@ -44,6 +44,21 @@ describe('our own identity', () => {
     assert.equal(identity.asked() - before, 1)
   })
 
+  test('is asked ahead of the first reconnect, without sending anything, and for no later one', async () => {
+    const server = await serveArm([respond(202)])
+    const before = identity.asked()
+    const arm = armAt(server.origin)
+    const deadline = createDeadline(systemClock, 5_000)
+    arm.prepareForward(aPermit(), deadline)
+    while (identity.asked() === before) await delay(5)
+    assert.equal(server.received.length, 0)
+    assert.ok((await arm.forward(aPermit(), IDS, deadline)).result.ok)
+    arm.prepareForward(aPermit(), deadline)
+    await delay(20)
+    deadline.dispose()
+    assert.equal(identity.asked() - before, 1)
+  })
+
   test('that hangs keeps no caller beyond the deadline, and nothing is sent', async () => {
     const server = await serveArm([respond(202)])
     identity.hang()

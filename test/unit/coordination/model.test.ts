@@ -108,6 +108,7 @@ function createWorld(seed: number, climate: Climate): World {
     const ports: Omit<ReconnectPorts, 'forward' | 'authenticate'> = {
       grants: someGrants(['reconnect', 'force']),
       mode: 'on',
+      prepareForward: () => undefined,
       coordinator: createCoordinator({
         store,
         breaker,

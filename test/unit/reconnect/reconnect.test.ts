@@ -38,7 +38,7 @@ describe('a reconnect', () => {
   test('is checked, authenticated, read, authorized, coordinated, forwarded and recorded, in this order', async () => {
     const command = aCommand({ after: aDuration('PT5M'), reason: 'deployment' })
     const { decision, steps, events, core, operationId } = await tell({ command: ok(command) })
-    assert.deepEqual(steps, [...PERMITTED, 'acquire', 'forward'])
+    assert.deepEqual(steps, [...PERMITTED, 'prepare', 'acquire', 'forward'])
     assert.deepEqual(decision.result, ok({ outcome: 'forwarded', command, dueEpochMs: START_EPOCH_MS + 300_000 }))
     assert.deepEqual(decision.arm, acceptedAt(0).arm)
     const row = core.row(operationId as OperationId)
@@ -142,7 +142,7 @@ describe('a dry run decides everything and sends nothing', () => {
 describe('a reconnect that is scheduled already', () => {
   test('is joined: nothing is sent, and the due time is that of the scheduled one', async () => {
     const { decision, steps, events, core, operationId } = await tell({ core: withScheduled() })
-    assert.deepEqual(steps, [...PERMITTED, 'acquire', 'record'])
+    assert.deepEqual(steps, [...PERMITTED, 'prepare', 'acquire', 'record'])
     const dueEpochMs = SCHEDULED.dueEpochMs
     assert.deepEqual(decision.result, ok({ outcome: 'joined', command: aCommand(), dueEpochMs }))
     assert.equal(decision.arm, undefined)
@@ -171,7 +171,7 @@ describe('a reconnect that is scheduled already', () => {
 
 test('another request in flight until the time is over: a dependency failed, nothing was sent, and it is recorded', async () => {
   const { decision, steps, events, core, operationId } = await tell({ core: withBusySlot(), deadlineMs: 5_000 })
-  assert.deepEqual(steps, [...PERMITTED, 'acquire', 'record'])
+  assert.deepEqual(steps, [...PERMITTED, 'prepare', 'acquire', 'record'])
   assert.deepEqual(decision.result, err({ reason: 'in_flight_elsewhere' }))
   assert.equal(core.row(operationId as OperationId)?.error?.code, 'ServiceUnavailable')
   assert.deepEqual(events, [
@@ -291,14 +291,26 @@ describe('a refusal or failure of ARM', () => {
 })
 
 describe('a port that breaks its promise', () => {
-  for (const breaks of ['framing', 'authenticate', 'read', 'grants', 'acquire', 'record', 'forward'] as const) {
+  for (const breaks of [
+    'framing',
+    'authenticate',
+    'read',
+    'grants',
+    'prepare',
+    'acquire',
+    'record',
+    'forward',
+  ] as const) {
     test(`(${breaks}) is a defect of this app, with one event and an answer`, async () => {
       const { decision, events, core } = await tell({ breaks, ...(breaks === 'record' ? { mode: 'dry-run' } : {}) })
       assert.ok(!decision.result.ok && decision.result.error.reason === 'defect')
       assert.equal(events.length, 1)
       assert.deepEqual([events[0]?.outcome, events[0]?.reason, events[0]?.fault], ['failed', 'defect', 'us'])
       assert.match(events[0]?.detail ?? '', new RegExp(`TypeError: ${breaks} is broken`))
-      assert.equal(decision.noted?.recorded, ['acquire', 'record', 'forward'].includes(breaks) ? false : undefined)
+      assert.equal(
+        decision.noted?.recorded,
+        ['prepare', 'acquire', 'record', 'forward'].includes(breaks) ? false : undefined,
+      )
       await core.clock.advance(60_000)
       assert.ok((await tell({ core })).decision.result.ok, 'the backend is not locked')
     })
