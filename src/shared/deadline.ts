@@ -23,7 +23,8 @@ export function createDeadline(clock: Clock, durationMs: number): Deadline {
     const started = new AbortController()
     const end = (): void => started.abort(new Error('the deadline of the request has passed'))
     if (remainingMs() === 0) end()
-    else if (!isDisposed) timer = setTimeout(end, remainingMs())
+    // No longer than the whole time, also when the clock was set back.
+    else if (!isDisposed) timer = setTimeout(end, Math.min(remainingMs(), durationMs))
     return started
   }
 

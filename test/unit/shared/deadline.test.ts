@@ -48,6 +48,15 @@ test('a deadline whose signal is not used has no timer', () => {
   assert.equal(timers(), before, 'nor has it one when the request has ended')
 })
 
+test('a clock that is set back by an hour does not keep the signal from aborting', async () => {
+  let nowEpochMs = START_EPOCH_MS
+  const deadline = createDeadline({ ...systemClock, now: () => nowEpochMs }, 20)
+  nowEpochMs -= 3_600_000
+  const { signal } = deadline
+  await delay(60)
+  assert.equal(signal.aborted, true)
+})
+
 test('the signal of a deadline that has passed is aborted when it is first used', async () => {
   const clock = createFakeClock()
   const deadline = createDeadline(clock, 1_000)
