@@ -14,10 +14,10 @@ const ROWS: Readonly<Record<string, number>> = {
   Authorization: 2,
   'Token verification': 1,
   'Memory of the app': 5,
-  'A storm on one backend': 3,
+  'A storm on one backend': 4,
   'Distinct backends': 3,
   History: 7,
-  Alerts: 5,
+  Alerts: 6,
 }
 
 test('npm run bench measures every part, writes nothing else, and leaves no file behind', async (t) => {

@@ -80,17 +80,23 @@ export async function measureAlerts({ workspace, azure, scale, start }: Bench): 
   const counted = await startOurs(storage)
   const ours = await startOurs(azure.freshStorage())
   const away = await startOurs(azure.freshStorage(), { ARM_ENDPOINT: ARM_AWAY })
-  const bareProgram = start('bare-queue')
-  const bare = `http://127.0.0.1:${(await bareProgram.call<{ port: number }>('start', { storage: azure.freshStorage() })).port}`
+  async function startBare(withRow: boolean): Promise<string> {
+    const program = start('bare-queue')
+    const { port } = await program.call<{ port: number }>('start', { storage: azure.freshStorage(), withRow })
+    return `http://127.0.0.1:${port}`
+  }
+  const bare = await startBare(false)
+  const bareRow = await startBare(true)
   let storms = 0
   const own = alertsFor([`own-${NUMBER}`])
   const storm = (): LoadRequest => alertsFor([`storm-${(storms += 1)}`])
   for (const origin of [ours, away, counted]) await send(origin, own, { requests: 20 })
-  await send(bare, { ...own, body: '' }, { requests: 20 })
+  for (const origin of [bare, bareRow]) await send(origin, { ...own, body: '' }, { requests: 20 })
 
   const distinct = await interleave(alertRounds, {
     ours: async () => perSecond(await send(ours, own, { ms: alertMs })),
     bare: async () => perSecond(await send(bare, { ...own, body: '' }, { ms: alertMs })),
+    bareRow: async () => perSecond(await send(bareRow, { ...own, body: '' }, { ms: alertMs })),
   })
   const calls: number[] = []
   const stormed = await interleave(alertRounds, {
@@ -119,6 +125,10 @@ export async function measureAlerts({ workspace, azure, scale, start }: Bench): 
         name: 'accepted per second, each for its own backend: our app / bare queue writer',
         figures: compare(distinct.ours, distinct.bare),
         aim: { atLeast: 0.6 },
+      },
+      {
+        name: 'the limit of that, while each has a row: bare writer of message and row / bare queue writer',
+        figures: compare(distinct.bareRow, distinct.bare),
       },
       {
         name: 'accepted per second, all for one backend: our app / bare queue writer',

@@ -18,7 +18,10 @@ export async function measureMemory(bench: Bench): Promise<Section> {
   const { memoryAfter } = scale
   const load = await startLoad(bench)
 
-  async function serve(appRoot: string): Promise<{ looks: Measured[]; look: () => Promise<Measured> }> {
+  async function serve(
+    appRoot: string,
+    after: readonly number[],
+  ): Promise<{ looks: Measured[]; look: () => Promise<Measured> }> {
     const bare = { BARE_TOKEN: azure.identityToken, BARE_SUBSCRIPTION: azure.subscriptionId }
     const server = bench.start(
       'host',
@@ -32,7 +35,7 @@ export async function measureMemory(bench: Bench): Promise<Section> {
     }
     const looks: Measured[] = []
     let sent = 0
-    for (const requests of memoryAfter) {
+    for (const requests of after) {
       await load.send(`http://127.0.0.1:${port}`, { requests: requests - sent })
       sent = requests
       looks.push(await look())
@@ -40,12 +43,12 @@ export async function measureMemory(bench: Bench): Promise<Section> {
     return { looks, look }
   }
 
-  const ours = await serve(PROJECT_ROOT)
+  const ours = await serve(PROJECT_ROOT, memoryAfter)
   const [first, middle, last] = ours.looks as [Measured, Measured, Measured]
   await load.closeConnections()
   const atRest = await ours.look()
-  const bare = await serve(workspace.bareApp)
-  const bareLast = bare.looks.at(-1) as Measured
+  const bare = await serve(workspace.bareApp, memoryAfter.slice(0, 2))
+  const bareMiddle = bare.looks.at(-1) as Measured
   const after = memoryAfter.map((requests) => requests.toLocaleString('en-US')) as [string, string, string]
   const row = (name: string, leftBytes: number, rightBytes: number, aim?: Row['aim']): Row => ({
     name,
@@ -63,12 +66,12 @@ export async function measureMemory(bench: Bench): Promise<Section> {
       }),
       row(`resident set after ${late} requests / after ${early}`, last.rssBytes, first.rssBytes),
       row(`resident set after ${late} requests / the limit`, last.rssBytes, RESIDENT_LIMIT_MIB * MIB, { atMost: 1 }),
-      row(`resident set after ${late} requests: our app / bare SDK function`, last.rssBytes, bareLast.rssBytes),
+      row(`resident set after ${half} requests: our app / bare SDK function`, middle.rssBytes, bareMiddle.rssBytes),
     ],
     notes: [
       `timers that keep the process alive, with idle connections: ${timers(last)}; without connections: ${timers(atRest)}`,
       `process.getActiveResourcesInfo() without connections: ${list(atRest)}`,
-      `in the resident set: V8's young generation, ours ${mib(last.youngBytes)}, bare ${mib(bareLast.youngBytes)}, which grows under load to V8's limit and is not given back; no options are given to Node but --expose-gc`,
+      `in the resident set: V8's young generation, ours ${mib(last.youngBytes)}, bare ${mib(bareMiddle.youngBytes)}, which grows under load to V8's limit and is not given back; no options are given to Node but --expose-gc`,
     ],
   }
 }

@@ -3,7 +3,7 @@ import type { OperationId } from '../domain/operation-id.ts'
 import type { RecordJoin } from '../reconnect/ports.ts'
 
 /** Joins to one reconnect that an instance writes one by one. Far more than people and tools make, except in a storm. */
-export const MAX_ROWS = 1_000
+export const MAX_ROWS = 500
 /** Reconnects, and joins of different callers, that are remembered at once; beyond it the oldest go. Forgetting costs a row. */
 const MAX_REMEMBERED = 2_000
 
