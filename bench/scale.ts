@@ -28,8 +28,8 @@ export interface Scale {
 
 export const FULL: Scale = {
   registeredRounds: 19,
-  firstReconnectRounds: 9,
-  throughputRounds: 7,
+  firstReconnectRounds: 7,
+  throughputRounds: 5,
   throughputMs: 800,
   throughputWarmUpMs: 1_500,
   // Many short rounds: other work on the machine falls between them or spoils few.
@@ -37,12 +37,12 @@ export const FULL: Scale = {
   authorizationCalls: 20_000,
   tokenRounds: 25,
   tokens: 250,
-  stormRounds: 5,
+  stormRounds: 3,
   stormRequests: 10_000,
-  alertRounds: 5,
+  alertRounds: 3,
   alertMs: 1_000,
   manyRounds: 5,
-  distinctRounds: 7,
+  distinctRounds: 5,
   distinctMs: 1_000,
   historyRows: [1_000, 100_000],
   historyRounds: 15,

@@ -12,7 +12,7 @@ const MIB = 1_048_576
 /** Leaves room for the Functions host on an instance of 512 MiB, the smallest of Flex Consumption. */
 const RESIDENT_LIMIT_MIB = 200
 
-/** Memory and timers of a process that has served many requests, and the memory of the bare SDK function after as many. */
+/** Memory and timers of a process that has served many requests, and the memory of the bare SDK function after the first of them. */
 export async function measureMemory(bench: Bench): Promise<Section> {
   const { workspace, azure, scale } = bench
   const { memoryAfter } = scale
@@ -47,8 +47,8 @@ export async function measureMemory(bench: Bench): Promise<Section> {
   const [first, middle, last] = ours.looks as [Measured, Measured, Measured]
   await load.closeConnections()
   const atRest = await ours.look()
-  const bare = await serve(workspace.bareApp, memoryAfter.slice(0, 2))
-  const bareMiddle = bare.looks.at(-1) as Measured
+  const bare = await serve(workspace.bareApp, memoryAfter.slice(0, 1))
+  const bareFirst = bare.looks.at(-1) as Measured
   const after = memoryAfter.map((requests) => requests.toLocaleString('en-US')) as [string, string, string]
   const row = (name: string, leftBytes: number, rightBytes: number, aim?: Row['aim']): Row => ({
     name,
@@ -66,12 +66,12 @@ export async function measureMemory(bench: Bench): Promise<Section> {
       }),
       row(`resident set after ${late} requests / after ${early}`, last.rssBytes, first.rssBytes),
       row(`resident set after ${late} requests / the limit`, last.rssBytes, RESIDENT_LIMIT_MIB * MIB, { atMost: 1 }),
-      row(`resident set after ${half} requests: our app / bare SDK function`, middle.rssBytes, bareMiddle.rssBytes),
+      row(`resident set after ${early} requests: our app / bare SDK function`, first.rssBytes, bareFirst.rssBytes),
     ],
     notes: [
       `timers that keep the process alive, with idle connections: ${timers(last)}; without connections: ${timers(atRest)}`,
       `process.getActiveResourcesInfo() without connections: ${list(atRest)}`,
-      `in the resident set: V8's young generation, ours ${mib(last.youngBytes)}, bare ${mib(bareMiddle.youngBytes)}, which grows under load to V8's limit and is not given back; no options are given to Node but --expose-gc`,
+      `in the resident set: V8's young generation, ours ${mib(first.youngBytes)}, bare ${mib(bareFirst.youngBytes)}, which grows under load to V8's limit and is not given back; no options are given to Node but --expose-gc`,
     ],
   }
 }
