@@ -14,7 +14,8 @@ import { LOAD_LATE } from './bundle/load-late.ts'
 import { parsePolicy } from './src/policy/policy-document.ts'
 
 const DEPLOY = 'deploy'
-const CONSOLE_LICENCES = 'console-files.cjs.LEGAL.txt'
+/** Of all packages that are bundled, and of those in the page. */
+const LICENCES = 'LICENCES.txt'
 /** Of the developer, not of the build: Functions Core Tools read it beside host.json, and no deployment tool uploads it. */
 const KEPT = new Set(['local.settings.json'])
 
@@ -63,7 +64,7 @@ const COMMON = {
   plugins: [PARTS_STAND_ALONE, ...LOAD_LATE, ...LEAVE_OUT],
   minifySyntax: true,
   minifyWhitespace: true,
-  legalComments: 'linked',
+  legalComments: 'none',
   logLevel: 'warning',
   metafile: true,
 } as const satisfies BuildOptions
@@ -71,8 +72,8 @@ const COMMON = {
 interface ConsoleBuild {
   /** By name: in base64, to become text in the bundle. */
   readonly files: Readonly<Record<string, string>>
-  /** Licences of the libraries that are in the script, whose comments have none. */
-  readonly licences: string
+  /** Files that the script is made of. */
+  readonly inputs: readonly string[]
 }
 
 /** The console's page, script and style sheet: minified, and compressed once, here. */
@@ -94,20 +95,22 @@ async function buildConsole(): Promise<ConsoleBuild> {
   const outputs = outputFiles.map(({ path, contents }) => [basename(path), contents] as const)
   const all = [['index.html', readFileSync('src/console/index.html')] as const, ...outputs]
   const compressed = all.map(([name, contents]) => [name, gzipSync(contents, { level: 9 }).toString('base64')])
-  const libraries = Object.keys(metafile.inputs).map((path) => /node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
-  return {
-    files: Object.fromEntries(compressed) as Record<string, string>,
-    licences: [...new Set(libraries)]
-      .flatMap((folder) => folder ?? [])
-      .map(licenceOf)
-      .join('\n'),
-  }
+  return { files: Object.fromEntries(compressed) as Record<string, string>, inputs: Object.keys(metafile.inputs) }
 }
 
+/** The licence of each package that one of the files belongs to. */
+function licencesOf(files: readonly string[]): string {
+  const folders = files.flatMap((file) => /^(?:[^:]*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? [])
+  return [...new Set(folders)].toSorted().map(licenceOf).join('\n')
+}
+
+/** Its file, or else what package.json names. */
 function licenceOf(folder: string): string {
+  const { license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { license?: string }
   const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name))
-  if (file === undefined) throw new Error(`${folder} is in the console and has no licence file`)
-  return `${folder.replace('node_modules/', '')}\n\n${readFileSync(join(folder, file), 'utf8')}`
+  const text = file === undefined ? license : readFileSync(join(folder, file), 'utf8')
+  if (text === undefined) throw new Error(`${folder} is in the bundle and names no licence`)
+  return `${folder.replace('node_modules/', '')}\n\n${text}\n`
 }
 
 const { application, ...foreign } = PARTS
@@ -124,13 +127,14 @@ const bundled = results.flatMap(({ metafile }) =>
   Object.keys(metafile.outputs).map((path) => path.slice(DEPLOY.length + 1)),
 )
 copyFileSync('host.json', join(DEPLOY, 'host.json'))
-writeFileSync(join(DEPLOY, CONSOLE_LICENCES), page.licences)
+const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs))
+writeFileSync(join(DEPLOY, LICENCES), licencesOf([...inputs, ...page.inputs]))
 writeFileSync(join(DEPLOY, 'package.json'), packageJson())
 if (policy !== undefined) writeFileSync(join(DEPLOY, 'policy.json'), policy)
 // Last, and only what this build has not written: an app that runs from the folder finds its parts at every moment.
 const written = new Set([
   ...bundled,
-  CONSOLE_LICENCES,
+  LICENCES,
   'host.json',
   'package.json',
   ...(policy === undefined ? [] : ['policy.json']),

@@ -13,17 +13,15 @@ import { bash, freshTree } from '../support/terminal.ts'
 
 const POLICY = '{"grants":[]}'
 const SOFTWARE = [
+  'LICENCES.txt',
   'application.cjs',
   'azure-queue.cjs',
   'azure-sdk.cjs',
-  'azure-sdk.cjs.LEGAL.txt',
   'azure-xml.cjs',
   'console-files.cjs',
-  'console-files.cjs.LEGAL.txt',
   'developer-sign-in.cjs',
   'host.json',
   'index.cjs',
-  'index.cjs.LEGAL.txt',
   'package.json',
 ]
 
