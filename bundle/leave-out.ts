@@ -90,7 +90,7 @@ async function mappersOf(module: string, file: string): Promise<readonly string[
 }
 
 /**
- * Modules of Azure's SDKs do nothing when they are evaluated, so that one of which nothing is used is left out. Their package.json says so, but
+ * Modules of Azure's SDKs do nothing when they are evaluated, so that a module of which nothing is used can be left out. Their package.json says so, but
  * a second one beside the modules hides it from esbuild, and that of MSAL is silent.
  */
 const MODULES_ARE_PURE: Plugin = {

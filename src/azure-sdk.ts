@@ -1,5 +1,5 @@
 /**
- * The SDKs' code that a reconnect needs, behind one door: it is most of what is deployed, and is read with `import()` when the first request
+ * The SDKs' code that a reconnect needs, in one part: it is most of what is deployed, and is read with `import()` when the first request
  * needs it, or by the warm-up.
  */
 export { createClientPool } from './arm/client-pool.ts'

@@ -10,7 +10,7 @@ import { StorageFault, type HistoryStore } from '../storage/store.ts'
 export interface HistoryCopies {
   /** Returns at once. A later version of the same operation replaces one that still waits. */
   write(operation: StoredOperation): void
-  /** For an operation whose end is likely to follow within moments: written within a second, unless a later version was. Returns at once. */
+  /** For an operation whose end is likely to follow within moments: written within 200 ms, unless a later version was. Returns at once. */
   writeLater(operation: StoredOperation): void
   /** Copies that could not be written yet. */
   waiting(): number
@@ -18,7 +18,8 @@ export interface HistoryCopies {
 
 const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 60_000
-const LATER_MS = 1_000
+/** ARM mostly answers before. */
+const LATER_MS = 200
 /** Copies that wait for storage at most. Beyond it the oldest are left out, and the log says how many. */
 const MAX_WAITING = 10_000
 
@@ -37,7 +38,8 @@ export function createHistoryCopies(store: Pick<HistoryStore, 'writeCopies'>, cl
   async function attempt(operation: Operation): Promise<void> {
     try {
       await writeCopy(historyKeysOf(operation.id).partitionKey, operation)
-      if (failed.get(operation.id) === operation) failed.delete(operation.id)
+      const waiting = failed.get(operation.id)
+      if (waiting !== undefined && waiting.updatedAt <= operation.updatedAt) failed.delete(operation.id)
     } catch (fault) {
       if (fault instanceof StorageFault && fault.isRefusal) {
         failed.delete(operation.id)

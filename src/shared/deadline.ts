@@ -13,18 +13,20 @@ export interface Deadline {
 
 export function createDeadline(clock: Clock, durationMs: number): Deadline {
   const atEpochMs = clock.now() + durationMs
-  // Also when the clock is set back meanwhile.
-  const remainingMs = (): number => Math.min(durationMs, Math.max(0, atEpochMs - clock.now()))
   let controller: AbortController | undefined
   let timer: NodeJS.Timeout | undefined
   let isDisposed = false
+
+  /** Never more than the whole time, and nothing once the signal has aborted: the clock may be set back meanwhile. */
+  function remainingMs(): number {
+    return controller?.signal.aborted === true ? 0 : Math.min(durationMs, Math.max(0, atEpochMs - clock.now()))
+  }
 
   function start(): AbortController {
     const started = new AbortController()
     const end = (): void => started.abort(new Error('the deadline of the request has passed'))
     if (remainingMs() === 0) end()
-    // No longer than the whole time, also when the clock was set back.
-    else if (!isDisposed) timer = setTimeout(end, Math.min(remainingMs(), durationMs))
+    else if (!isDisposed) timer = setTimeout(end, remainingMs())
     return started
   }
 

@@ -16,7 +16,15 @@ import {
 } from './operator-rows.ts'
 import type { OperatorStore } from './operator-store.ts'
 import { MAX_BATCH, StorageFault } from './store.ts'
-import { CALL_LIMIT_MS, createTableCalls, LIST_LIMIT_MS, unlessMissing, type Call, type Choose } from './table-calls.ts'
+import {
+  CALL_LIMIT_MS,
+  createTableCalls,
+  LIST_LIMIT_MS,
+  transact,
+  unlessMissing,
+  type Call,
+  type Choose,
+} from './table-calls.ts'
 import type { TableCallOptions } from './table-calls.ts'
 
 /** Rows behind the kept ones that one call looks at. */
@@ -61,7 +69,7 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
 
   /** All of one partition, together or not at all. */
   async function write(actions: TransactionAction[]): Promise<void> {
-    if (actions.length > 0) await call(table, (client, limits) => client.submitTransaction(actions, limits))
+    if (actions.length > 0) await call(table, (client, limits) => transact(client, actions, limits))
   }
 
   /** One row at a time, and only in the version that was read. */

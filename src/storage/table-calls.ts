@@ -1,4 +1,4 @@
-import type { TableClient } from '@azure/data-tables'
+import type { TableClient, TableTransactionResponse, TransactionAction } from '@azure/data-tables'
 import { boundedCall } from '../shared/bounded-call.ts'
 import type { Clock } from '../shared/clock.ts'
 import { StorageFault } from './store.ts'
@@ -52,6 +52,25 @@ export function createTableCalls({ open, clock }: TableCallOptions): CallTable {
       return bounded(limitMs, (options) => work(table, options))
     }
   }
+}
+
+/**
+ * One transaction. The SDK looks at the status of the whole answer, and at the answer to a change only where it has an error in one line of JSON:
+ * what is answered in another form, or with nothing for any change, proves no write.
+ */
+export async function transact(
+  table: TableClient,
+  actions: TransactionAction[],
+  options: CallOptions,
+): Promise<TableTransactionResponse> {
+  const answer = await table.submitTransaction(actions, options)
+  const refused = answer.subResponses.find(({ status }) => status < 200 || status > 299)
+  if (refused !== undefined)
+    throw Object.assign(new Error(`a change was answered with status ${refused.status}`), {
+      statusCode: refused.status,
+    })
+  if (answer.subResponses.length === 0) throw new Error('the answer to a transaction says nothing of its changes')
+  return answer
 }
 
 /** Undefined where there is no such row. */

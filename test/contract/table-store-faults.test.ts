@@ -273,3 +273,53 @@ test('an answer to a transaction without ETags gives none: the next change is a 
   const commit = { slot: SLOT, operation: { from: NEW, to: OPERATION } }
   assert.deepEqual(await store.commit(partitionKey, commit), { kind: 'written' })
 })
+
+/** An answer to a transaction: 202, with these answers to its changes. */
+function batchOf(...answers: readonly string[]): Step {
+  const parts = answers.flatMap((answer) => ['--changesetresponse_1', 'Content-Type: application/http', '', answer, ''])
+  const body = ['--batchresponse_1', '', ...parts, '--changesetresponse_1--', '--batchresponse_1--', ''].join('\r\n')
+  return respond(202, { headers: { 'content-type': 'multipart/mixed; boundary=batchresponse_1' }, body })
+}
+
+describe('an answer to a transaction', () => {
+  const commit = { slot: SLOT, operation: { from: NEW, to: OPERATION } }
+
+  for (const [what, answer] of [
+    ['without a body', 'HTTP/1.1 412 Precondition Failed\r\n'],
+    ['with JSON in several lines', 'HTTP/1.1 412 Precondition Failed\r\n\r\n{\r\n"odata.error":\r\n{}}\r\n'],
+  ] as const)
+    test(`that refuses a change ${what} is a conflict`, async (t) => {
+      const { store } = await room(t, [batchOf(answer)])
+      assert.deepEqual(await store.commit(partitionKey, commit), { kind: 'conflict' })
+    })
+
+  for (const [what, step] of [
+    ['says 503 of a change', batchOf('HTTP/1.1 503 Service Unavailable\r\n\r\n<Error/>\r\n')],
+    ['has no body', respond(202)],
+    ['is a page', respond(200, { headers: { 'content-type': 'text/html' }, body: '<html>' })],
+  ] as const)
+    test(`that ${what} proves no write`, async (t) => {
+      const { store } = await room(t, [step, step])
+      await assert.rejects(store.commit(partitionKey, commit), StorageFault)
+      await assert.rejects(store.writeOperations(partitionKey, [OPERATION]), StorageFault)
+    })
+})
+
+test('404 for rows that are to be created is a fault of storage, and no conflict with another instance', async (t) => {
+  const page = respond(404, { headers: { 'content-type': 'text/html' }, body: '<html>' })
+  const { store } = await room(t, [page, page])
+  await assert.rejects(store.commit(partitionKey, { operation: { from: NEW, to: OPERATION } }), StorageFault)
+  await assert.rejects(
+    store.commit(partitionKey, { slot: SLOT, operation: { from: NEW, to: OPERATION } }),
+    StorageFault,
+  )
+})
+
+for (const [what, step] of [
+  ['a page', respond(200, { headers: { 'content-type': 'text/html' }, body: '<html>' })],
+  ['another object', respondJson(200, {})],
+] as const)
+  test(`${what} in place of a list is a fault of storage, and no empty list`, async (t) => {
+    const { store } = await room(t, [step])
+    await assert.rejects(store.listBackend(partitionKey, RANGE), StorageFault)
+  })
