@@ -62,7 +62,7 @@ export async function measureDistinct(bench: Bench): Promise<Section> {
       },
     ],
     notes: [
-      'with: three calls one after the other (read the slot, take the lease, complete it), and two copies in the background; Azurite is one process on the same machine and limits the rate. The second and third rows are the cost of the app itself; the third is in absolute time, which other work on the machine raises',
+      'with: three calls one after the other (read the slot, take the lease, complete it), and one copy in the background; Azurite is one process on the same machine and limits the rate. The second and third rows are the cost of the app itself; the third is in absolute time, which other work on the machine raises',
       'without: storage is unavailable and answers carry not-recorded; there is still at most one reconnect per backend within the process',
     ],
   }
