@@ -1,5 +1,6 @@
 import type { Scheduled } from '../domain/operation.ts'
 import type { Clock } from '../shared/clock.ts'
+import { remember } from '../shared/remember.ts'
 
 /** Requests that come so soon after a look at the slot share it, as those do that come while it runs: an answer of storage may be as old. */
 const SHARED_LOOK_MS = 20
@@ -28,7 +29,7 @@ export function createRecent(clock: Clock): Recent {
   const looks = new Map<string, { readonly scheduled: Scheduled; readonly beganAtEpochMs: number }>()
 
   return {
-    sent: { get: (key) => sent.get(key), set: (key, scheduled) => remember(sent, key, scheduled) },
+    sent: { get: (key) => sent.get(key), set: (key, scheduled) => remember(sent, key, scheduled, MAX_BACKENDS) },
     justSeen(key) {
       const look = looks.get(key)
       if (look === undefined) return undefined
@@ -37,13 +38,7 @@ export function createRecent(clock: Clock): Recent {
       looks.delete(key)
       return undefined
     },
-    saw: (key, scheduled, beganAtEpochMs) => remember(looks, key, { scheduled, beganAtEpochMs }),
+    saw: (key, scheduled, beganAtEpochMs) => remember(looks, key, { scheduled, beganAtEpochMs }, MAX_BACKENDS),
     forgetLook: (key) => void looks.delete(key),
   }
-}
-
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key)
-  map.set(key, value)
-  if (map.size > MAX_BACKENDS) map.delete(map.keys().next().value as string)
 }

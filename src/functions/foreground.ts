@@ -2,8 +2,8 @@ import type { Clock } from '../shared/clock.ts'
 
 /** So long without work: the answer of the last one has left the process. */
 const QUIET_MS = 100
-/** Whatever waits in the background is done then, however busy this instance is. */
-const MAX_WAIT_MS = 1_000
+/** So many times: whatever waits in the background is done then, however busy this instance is and whatever its clock says. */
+const MAX_WAITS = 10
 
 /** Requests and messages that are worked on, for work in the background to give way to. */
 export interface Foreground {
@@ -24,12 +24,11 @@ export function createForeground(): Foreground {
       work.running -= 1
     },
     async quiet(clock) {
-      const untilEpochMs = clock.now() + MAX_WAIT_MS
-      let before: number
-      do {
-        before = work.begun
+      for (let waits = 0; waits < MAX_WAITS; waits += 1) {
+        const before = work.begun
         await clock.sleep(QUIET_MS)
-      } while ((work.running > 0 || work.begun > before) && clock.now() < untilEpochMs)
+        if (work.running === 0 && work.begun === before) return
+      }
     },
   }
 }

@@ -2,6 +2,7 @@ import { parseBackendResourceId } from '../domain/backend-id.ts'
 import type { Operation } from '../domain/operation.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Log } from '../shared/log.ts'
+import { remember } from '../shared/remember.ts'
 import { backendRowKeyOf } from '../storage/keys.ts'
 import type { OperatorStore, SeenBackend } from '../storage/operator-store.ts'
 import { MAX_BATCH, StorageFault } from '../storage/store.ts'
@@ -62,9 +63,7 @@ export function createBackendIndex(
     const now = clock.now()
     const day = Math.floor(now / DAY_MS)
     if (noted.get(key) === day) return
-    noted.delete(key)
-    noted.set(key, day)
-    if (noted.size > MAX_KNOWN) noted.delete(noted.keys().next().value as string)
+    remember(noted, key, day, MAX_KNOWN)
     waiting.set(key, { backend: backend.value, seenAtEpochMs: now })
     if (waiting.size > MAX_KNOWN) waiting.delete(waiting.keys().next().value as string)
     if (running) return

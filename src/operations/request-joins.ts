@@ -1,6 +1,7 @@
 import type { Operation } from '../domain/operation.ts'
 import type { OperationId } from '../domain/operation-id.ts'
 import type { RecordJoin } from '../reconnect/ports.ts'
+import { remember } from '../shared/remember.ts'
 
 /** Joins to one reconnect that an instance writes one by one. Far more than people and tools make, except in a storm. */
 export const MAX_ROWS = 500
@@ -14,7 +15,7 @@ export interface RequestJoinsOptions {
 
 /**
  * Writes down that a person or a tool joined a reconnect. The first {@link MAX_ROWS} joins have an operation each. In a storm beyond that, a
- * caller who asks for the same again is answered with the operation of the first time, and is counted in `joinedCount` of the reconnect: the
+ * caller who asks for the same again is answered with an earlier operation of that caller, and is counted in `joinedCount` of the reconnect: the
  * history keeps who asked, and for what; when, and how often, is in the audit events.
  */
 export function createRequestJoins({ record, countJoined }: RequestJoinsOptions): RecordJoin {
@@ -33,16 +34,9 @@ export function createRequestJoins({ record, countJoined }: RequestJoinsOptions)
     }
     const recorded = await record(operation)
     if (recorded) {
-      remember(rows, joined, (rows.get(joined) ?? 0) + 1)
-      remember(written, key, operation)
+      remember(rows, joined, (rows.get(joined) ?? 0) + 1, MAX_REMEMBERED)
+      remember(written, key, operation, MAX_REMEMBERED)
     }
     return { operation, recorded }
   }
-}
-
-/** As the newest; the oldest is forgotten. */
-function remember<K, V>(map: Map<K, V>, key: K, value: V): void {
-  map.delete(key)
-  map.set(key, value)
-  if (map.size > MAX_REMEMBERED) map.delete(map.keys().next().value as K)
 }
