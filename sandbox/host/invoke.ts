@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { CoreInvocationContext, InvocationRequest, InvocationResponse, TypedData } from './core-types.ts'
 import { executeHooks, readOnly } from './hooks.ts'
 import type { RegisteredFunction, Worker } from './worker.ts'
@@ -86,7 +86,11 @@ function toInvocationRequest(
 
 /** The host's own activity: in the caller's trace where there is one, with a span id of its own. */
 function continueTrace(traceParent: string | undefined): string {
-  const traceId =
-    /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceParent ?? '')?.[1] ?? randomBytes(16).toString('hex')
-  return `00-${traceId}-${randomBytes(8).toString('hex')}-01`
+  const traceId = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceParent ?? '')?.[1] ?? randomHex()
+  return `00-${traceId}-${randomHex().slice(16)}-01`
+}
+
+/** 32 digits. Node keeps random bits for UUIDs in stock, and asks the system for each call of `randomBytes`. */
+function randomHex(): string {
+  return randomUUID().replaceAll('-', '')
 }

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import { setTimeout as delay } from 'node:timers/promises'
 
 /** Kestrel's MinRequestBodyDataRate: 240 bytes per second, after five seconds of grace. */
 export const BODY_GRACE_MS = 5_000
@@ -16,7 +15,6 @@ export type BodyResult =
 export async function readBody(request: IncomingMessage, graceMs: number): Promise<BodyResult> {
   const chunks: Buffer[] = []
   let bytes = 0
-  const over = new AbortController()
 
   async function readAll(): Promise<BodyResult> {
     try {
@@ -30,20 +28,17 @@ export async function readBody(request: IncomingMessage, graceMs: number): Promi
     }
   }
 
-  async function watchRate(): Promise<BodyResult> {
-    for (let elapsedMs = graceMs; ; elapsedMs += 1_000) {
-      await delay(elapsedMs === graceMs ? graceMs : 1_000, undefined, { signal: over.signal, ref: false })
-      if ((bytes * 1_000) / elapsedMs < MIN_BYTES_PER_SECOND) return { kind: 'stalled' }
-    }
-  }
-
-  const watching = watchRate()
-  // Aborted below, when the body is there.
-  watching.catch(() => {})
+  const stalled = Promise.withResolvers<BodyResult>()
+  const watchRate = (elapsedMs: number, waitMs: number): NodeJS.Timeout =>
+    setTimeout(() => {
+      if ((bytes * 1_000) / elapsedMs < MIN_BYTES_PER_SECOND) stalled.resolve({ kind: 'stalled' })
+      else timer = watchRate(elapsedMs + 1_000, 1_000)
+    }, waitMs).unref()
+  let timer = watchRate(graceMs, graceMs)
   try {
-    return await Promise.race([readAll(), watching])
+    return await Promise.race([readAll(), stalled.promise])
   } finally {
-    over.abort()
+    clearTimeout(timer)
   }
 }
 
