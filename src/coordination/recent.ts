@@ -2,8 +2,11 @@ import type { Scheduled } from '../domain/operation.ts'
 import type { Clock } from '../shared/clock.ts'
 import { remember } from '../shared/remember.ts'
 
-/** Requests that come so soon after a look at the slot share it, as those do that come while it runs: an answer of storage may be as old. */
-const SHARED_LOOK_MS = 20
+/**
+ * Requests that come so soon after a look at the slot share it, as those do that come while it runs. A reconnect that ARM had accepted by then
+ * is still accepted, and whether it comes late enough is asked of the clock for each request.
+ */
+const SHARED_LOOK_MS = 50
 /** Backends that are remembered; the oldest are forgotten first. */
 const MAX_BACKENDS = 10_000
 

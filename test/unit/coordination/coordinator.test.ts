@@ -151,10 +151,10 @@ describe('requests that come soon after a look at the slot', () => {
     return there
   }
 
-  it('share it for 20 ms', async () => {
+  it('share it for 50 ms', async () => {
     const there = await looked()
     for (let made = 0; made < 100; made += 1) assert.equal((await there.finish(there.request())).kind, 'joined')
-    await there.clock.advance(20)
+    await there.clock.advance(50)
     assert.equal((await there.finish(there.request())).kind, 'joined')
     assert.equal(there.faults.calls('readSlot'), 1)
     await there.clock.advance(1)
