@@ -31,3 +31,32 @@ test('tables that take writes are not enough: queues have to take them too', asy
   away.queues = true
   assert.equal(await probe(), false)
 })
+
+test('storage that hangs is a no after eight seconds; it is not asked a second time meanwhile', async () => {
+  const clock = createFakeClock()
+  let asked = 0
+  const hang = () => {
+    asked += 1
+    return new Promise<void>(() => undefined)
+  }
+  const probe = createStorageProbe([async () => undefined, hang], clock)
+  const early = probe()
+  await clock.advance(7_999)
+  const late = probe()
+  assert.equal(asked, 1)
+  await clock.advance(1)
+  assert.deepEqual(await Promise.all([early, late]), [false, false])
+  await clock.advance(4_999)
+  assert.deepEqual([await probe(), asked], [false, 1])
+  await clock.advance(1)
+  void probe()
+  assert.equal(asked, 2)
+})
+
+test('an answer is not remembered for longer because the clock was set back', async () => {
+  const { clock, asked, probe } = room()
+  await probe()
+  await clock.advance(-3_600_000)
+  assert.equal(await probe(), true)
+  assert.equal(asked.tables, 2)
+})
