@@ -12,6 +12,10 @@ export interface Scale {
   readonly tokens: number
   readonly stormRounds: number
   readonly stormRequests: number
+  /** How long the servers that ours is compared with in a storm are measured, and every one is warmed up. */
+  readonly stormMs: number
+  /** Alerts for one backend in a round. */
+  readonly alertStormRequests: number
   readonly alertRounds: number
   readonly alertMs: number
   readonly manyRounds: number
@@ -27,11 +31,11 @@ export interface Scale {
 }
 
 export const FULL: Scale = {
-  registeredRounds: 19,
+  registeredRounds: 15,
   firstReconnectRounds: 7,
   throughputRounds: 5,
   throughputMs: 800,
-  throughputWarmUpMs: 1_500,
+  throughputWarmUpMs: 1_200,
   // Many short rounds: other work on the machine falls between them or spoils few.
   authorizationRounds: 101,
   authorizationCalls: 20_000,
@@ -39,6 +43,8 @@ export const FULL: Scale = {
   tokens: 250,
   stormRounds: 3,
   stormRequests: 10_000,
+  stormMs: 1_000,
+  alertStormRequests: 5_000,
   alertRounds: 3,
   alertMs: 1_000,
   manyRounds: 5,
@@ -64,6 +70,8 @@ export const QUICK: Scale = {
   tokens: 50,
   stormRounds: 1,
   stormRequests: 400,
+  stormMs: 200,
+  alertStormRequests: 400,
   alertRounds: 1,
   alertMs: 200,
   manyRounds: 1,

@@ -17,7 +17,7 @@ const MANY = 500
 
 /** What it costs to store alerts before they are answered, compared with a server that stores as much and checks nothing; and that ARM makes no difference. */
 export async function measureAlerts({ workspace, azure, scale, start }: Bench): Promise<Section> {
-  const { alertRounds, alertMs, stormRequests, manyRounds } = scale
+  const { alertRounds, alertMs, alertStormRequests, manyRounds } = scale
   const secret = randomBytes(24).toString('base64url')
   const policy = {
     grants: [{ principal: 'webhook:bench', scope: GROUP }],
@@ -102,7 +102,7 @@ export async function measureAlerts({ workspace, azure, scale, start }: Bench): 
   const stormed = await interleave(alertRounds, {
     async ours() {
       const before = await counter.call<number>('calls')
-      const result = await send(counted, storm(), { requests: stormRequests })
+      const result = await send(counted, storm(), { requests: alertStormRequests })
       calls.push((await counter.call<number>('calls')) - before)
       return perSecond(result)
     },
@@ -119,7 +119,7 @@ export async function measureAlerts({ workspace, azure, scale, start }: Bench): 
     payloads.push((await send(away, many(), { requests: 1 }, 1)).p99Ms)
   return {
     title: 'Alerts',
-    unit: `${CONNECTIONS} connections, ${alertRounds} rounds of ${alertMs} ms, of our app’s ${stormRequests.toLocaleString('en-US')} alerts where they are all for one backend; queue and tables on Azurite`,
+    unit: `${CONNECTIONS} connections, ${alertRounds} rounds of ${alertMs} ms, of our app’s ${alertStormRequests.toLocaleString('en-US')} alerts where they are all for one backend; queue and tables on Azurite`,
     rows: [
       {
         name: 'accepted per second, each for its own backend: our app / bare queue writer',
@@ -136,7 +136,7 @@ export async function measureAlerts({ workspace, azure, scale, start }: Bench): 
       },
       {
         name: 'calls to storage / alerts, all for one backend',
-        figures: { left: median(calls), right: stormRequests, ratio: median(calls) / stormRequests },
+        figures: { left: median(calls), right: alertStormRequests, ratio: median(calls) / alertStormRequests },
         aim: { atMost: 0.1 },
       },
       { name: 'ms, 99th percentile of an answer: ARM away / ARM up', figures: compare(slowest.away, slowest.up) },

@@ -2,6 +2,7 @@ import { NO_STORAGE } from '../azure.ts'
 import { CONNECTIONS, startLoad } from '../load.ts'
 import type { Bench } from '../part.ts'
 import type { Measured } from '../processes/measure.ts'
+import type { Environment } from '../program.ts'
 import { compare, interleave, median } from '../statistics.ts'
 import type { Section } from '../table.ts'
 import { PROJECT_ROOT } from '../workspace.ts'
@@ -15,9 +16,9 @@ export async function measureDistinct(bench: Bench): Promise<Section> {
   const { distinctRounds, distinctMs } = scale
   const load = await startLoad(bench)
 
-  async function start(storage: string) {
-    const program = bench.start('host', azure.environment(workspace.fresh(), storage))
-    const { port } = await program.call<{ port: number }>('start', { appRoot: PROJECT_ROOT })
+  async function start(storage: string, appRoot = PROJECT_ROOT, more: Environment = {}) {
+    const program = bench.start('host', { ...azure.environment(workspace.fresh(), storage), ...more })
+    const { port } = await program.call<{ port: number }>('start', { appRoot })
     const origin = `http://127.0.0.1:${port}`
     const cpuMicroseconds: number[] = []
     return {
@@ -33,11 +34,20 @@ export async function measureDistinct(bench: Bench): Promise<Section> {
 
   const ledger = await start(azure.freshStorage())
   const without = await start(NO_STORAGE)
-  for (const side of [ledger, without]) {
+  const bare = await start(NO_STORAGE, workspace.bareApp, {
+    BARE_TOKEN: azure.identityToken,
+    BARE_SUBSCRIPTION: azure.subscriptionId,
+    BARE_STORAGE: azure.freshStorage(),
+  })
+  for (const side of [ledger, without, bare]) {
     await side.round()
     side.cpuMicroseconds.length = 0
   }
-  const measured = await interleave(distinctRounds, { ledger: ledger.round, without: without.round })
+  const measured = await interleave(distinctRounds, {
+    ledger: ledger.round,
+    without: without.round,
+    bare: bare.round,
+  })
   const ledgerMicroseconds = median(ledger.cpuMicroseconds)
   return {
     title: 'Distinct backends',
@@ -60,9 +70,18 @@ export async function measureDistinct(bench: Bench): Promise<Section> {
         },
         aim: { atMost: 1 },
       },
+      {
+        name: 'what limits that, processor time, µs: with the ledger / bare SDK function, same calls',
+        figures: compare(ledger.cpuMicroseconds, bare.cpuMicroseconds),
+      },
+      {
+        name: 'requests per second: with the ledger / bare SDK function, same calls',
+        figures: compare(measured.ledger, measured.bare),
+      },
     ],
     notes: [
       'with: three calls one after the other (read the slot, take the lease, complete it), and one copy in the background; Azurite is one process on the same machine and limits the rate. The second and third rows are the cost of the app itself; the third is in absolute time, which other work on the machine raises',
+      'bare SDK function, same calls: one row read and two transactions of two rows with the official client, and the POST; it checks and coordinates nothing',
       'without: storage is unavailable and answers carry not-recorded; there is still at most one reconnect per backend within the process',
     ],
   }

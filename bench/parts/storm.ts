@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { CONNECTIONS, startLoad } from '../load.ts'
 import type { Bench } from '../part.ts'
+import type { LoadOptions } from '../processes/load.ts'
 import { compare, interleave, median } from '../statistics.ts'
 import type { Section } from '../table.ts'
 import { PROJECT_ROOT } from '../workspace.ts'
@@ -11,7 +12,7 @@ const SETTLE_MS = 300
 /** All requests are for one backend: what they cost ARM and storage, and how much slower they are than a server that does nothing. */
 export async function measureStorm(bench: Bench): Promise<Section> {
   const { workspace, azure, scale, start } = bench
-  const { stormRounds, stormRequests } = scale
+  const { stormRounds, stormRequests, stormMs } = scale
   const load = await startLoad(bench)
   const counter = start('storage-counter')
   const { storage } = await counter.call<{ storage: string }>('start', { storage: azure.freshStorage() })
@@ -25,32 +26,29 @@ export async function measureStorm(bench: Bench): Promise<Section> {
   const storageCalls: number[] = []
   let backends = 0
 
-  async function send(port: number): Promise<number> {
+  async function send(port: number, until: LoadOptions['until']): Promise<number> {
     // A new backend for every storm, without a scheduled reconnect.
-    const { answered, elapsedMs } = await load.send(
-      `http://127.0.0.1:${port}`,
-      { requests: stormRequests },
-      { backend: `storm-${++backends}` },
-    )
+    const { answered, elapsedMs } = await load.send(`http://127.0.0.1:${port}`, until, {
+      backend: `storm-${++backends}`,
+    })
     return (answered * 1_000) / elapsedMs
   }
   async function storm(): Promise<number> {
     const arm = await azure.accepted()
     const calls = await counter.call<number>('calls')
-    const perSecond = await send(ours.port)
+    const perSecond = await send(ours.port, { requests: stormRequests })
     await delay(SETTLE_MS)
     armCalls.push((await azure.accepted()) - arm)
     storageCalls.push((await counter.call<number>('calls')) - calls)
     return perSecond
   }
 
-  await send(ours.port)
-  await send(answering.port)
-  await send(answeringFunction.port)
+  const ports = [ours.port, answering.port, answeringFunction.port]
+  for (const port of ports) await send(port, { ms: stormMs })
   const measured = await interleave(stormRounds, {
     ours: storm,
-    bare: () => send(answering.port),
-    empty: () => send(answeringFunction.port),
+    bare: () => send(answering.port, { ms: stormMs }),
+    empty: () => send(answeringFunction.port, { ms: stormMs }),
   })
   if (Math.max(...armCalls) !== 1) throw new Error(`a storm cost ARM ${armCalls.join(', ')} calls`)
   const share = (calls: readonly number[]) => ({
@@ -60,7 +58,7 @@ export async function measureStorm(bench: Bench): Promise<Section> {
   })
   return {
     title: 'A storm on one backend',
-    unit: `${stormRequests.toLocaleString('en-US')} requests on ${CONNECTIONS} connections, ${stormRounds} rounds, operations written to Azurite`,
+    unit: `${stormRequests.toLocaleString('en-US')} requests on ${CONNECTIONS} connections (the others: ${stormMs} ms), ${stormRounds} rounds, operations written to Azurite`,
     rows: [
       { name: 'calls to ARM / requests', figures: share(armCalls) },
       { name: 'calls to storage / requests', figures: share(storageCalls), aim: { atMost: 0.02 } },

@@ -1,5 +1,10 @@
-/** The bare SDK server as a function app, or one that answers at once: the Functions library and the host cost the same as for our route. */
+/**
+ * The bare SDK server as a function app, or one that answers at once: the Functions library and the host cost the same as for our route. With
+ * BARE_STORAGE it makes the calls to a table that our route makes for a backend, and nothing else with them.
+ */
+import { randomUUID } from 'node:crypto'
 import { ApiManagementClient } from '@azure/arm-apimanagement'
+import { TableClient, type TransactionAction } from '@azure/data-tables'
 import { app } from '@azure/functions'
 import { createPooledHttpClient } from '../../src/transport/http-client.ts'
 
@@ -8,13 +13,22 @@ const {
   BARE_TOKEN: token = '',
   BARE_SUBSCRIPTION: subscriptionId = '',
   BARE_TRANSPORT,
+  BARE_STORAGE,
   BARE_ANSWERS_ONLY,
 } = process.env
+/** Size of our row of an operation. */
+const ROW_CHARS = 600
+
 const credential = { getToken: () => Promise.resolve({ token, expiresOnTimestamp: Date.now() + 86_400_000 }) }
 const client = new ApiManagementClient(credential, subscriptionId, {
   endpoint,
   ...(BARE_TRANSPORT === 'pooled' && { httpClient: createPooledHttpClient({ maxResponseBytes: 256 * 1024 }) }),
 })
+const table =
+  BARE_STORAGE === undefined
+    ? undefined
+    : TableClient.fromConnectionString(BARE_STORAGE, 'rows', { allowInsecureConnection: true })
+const tableCreated = table?.createTable()
 
 app.http('bare', {
   route:
@@ -25,12 +39,28 @@ app.http('bare', {
     if (BARE_ANSWERS_ONLY !== undefined) return { status: 202 }
     const { resourceGroup = '', service = '', backend = '' } = request.params
     const body = request.body === null ? undefined : ((await request.json()) as { properties: { after: string } })
-    await client.backend.reconnect(
-      resourceGroup,
-      service,
-      backend,
-      body === undefined ? {} : { parameters: { after: body.properties.after } },
-    )
+    const send = () =>
+      client.backend.reconnect(
+        resourceGroup,
+        service,
+        backend,
+        body === undefined ? {} : { parameters: { after: body.properties.after } },
+      )
+    await (table === undefined ? send() : recorded(table, send))
     return { status: 202 }
   },
 })
+
+/** Reads a row that is not there, and writes two rows in one transaction before the call and after it. */
+async function recorded(rows: TableClient, send: () => Promise<unknown>): Promise<void> {
+  await tableCreated
+  const partitionKey = randomUUID()
+  const slot = { partitionKey, rowKey: 'slot' }
+  const operation = { partitionKey, rowKey: 'op', text: 'x'.repeat(ROW_CHARS) }
+  const write = (kind: 'create' | 'upsert') =>
+    rows.submitTransaction([slot, operation].map((row) => [kind, row] as TransactionAction))
+  await rows.getEntity(partitionKey, 'slot').catch(() => undefined)
+  await write('create')
+  await send()
+  await write('upsert')
+}
