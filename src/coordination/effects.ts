@@ -9,7 +9,7 @@ import {
 } from '../domain/effect.ts'
 import { toRfc3339, type StoredOperation } from '../domain/operation.ts'
 import type { OperationId } from '../domain/operation-id.ts'
-import type { Effects, Judged, Look, Noticed } from '../reconnect/ports.ts'
+import type { Effects, Judged, Look, Noticed } from '../reconnect/alert-ports.ts'
 import type { CircuitBreaker } from '../shared/circuit-breaker.ts'
 import type { Clock } from '../shared/clock.ts'
 import { operationKeysOf, partitionKeyOf } from '../storage/keys.ts'

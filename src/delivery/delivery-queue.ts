@@ -1,5 +1,5 @@
 import type { QueuedAlert } from '../domain/queued-alert.ts'
-import type { Enqueue } from '../reconnect/ports.ts'
+import type { Enqueue } from '../reconnect/alert-ports.ts'
 import { boundedCall } from '../shared/bounded-call.ts'
 import { createCircuitBreaker } from '../shared/circuit-breaker.ts'
 import type { Clock } from '../shared/clock.ts'

@@ -1,5 +1,5 @@
 import { foldAscii } from '../domain/segments.ts'
-import type { RateLimiter } from '../reconnect/ports.ts'
+import type { RateLimiter } from '../reconnect/alert-ports.ts'
 import type { Clock } from '../shared/clock.ts'
 
 /**

@@ -6,7 +6,7 @@ import { checkFraming, checkMediaType, EVENT_TYPES, JSON_TYPES, MAX_ALERT_BODY_B
 import { toSenderFailureReply } from '../http/failure-reply.ts'
 import type { Reply } from '../http/reply.ts'
 import { toHandshakeReply } from '../http/webhook-handshake.ts'
-import type { WebhookCredentials } from '../reconnect/ports.ts'
+import type { WebhookCredentials } from '../reconnect/alert-ports.ts'
 import { receiveAlerts } from '../reconnect/receive-alerts.ts'
 import { outcomeOf } from '../reconnect/reconnect.ts'
 import { httpFunction, type Invocation } from './invocation.ts'

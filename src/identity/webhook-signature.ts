@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { WebhookConfig } from '../config/config.ts'
-import type { WebhookCredentials } from '../reconnect/ports.ts'
+import type { WebhookCredentials } from '../reconnect/alert-ports.ts'
 import type { CredentialRefusal } from './credential-refusal.ts'
 import { decodeCanonical } from './strict-json.ts'
 

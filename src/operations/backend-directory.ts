@@ -1,5 +1,5 @@
 import type { Backend } from '../domain/backend-id.ts'
-import type { BackendDirectory, BackendQuery, BackendStatus } from '../reconnect/ports.ts'
+import type { BackendDirectory, BackendQuery, BackendStatus } from '../reconnect/operator-ports.ts'
 import { backendRangeOf, backendRowKeyOf, partitionKeyOf } from '../storage/keys.ts'
 import type { OperatorStore } from '../storage/operator-store.ts'
 import type { BackendStore, HistoryStore } from '../storage/store.ts'

@@ -1,5 +1,5 @@
 import { DELIVERY_KEPT_MS, type UnactedDelivery, type UnactedOutcome } from '../domain/unacted-delivery.ts'
-import type { DeliveryLog } from '../reconnect/ports.ts'
+import type { DeliveryLog } from '../reconnect/operator-ports.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Log } from '../shared/log.ts'
 import type { OperatorStore } from '../storage/operator-store.ts'

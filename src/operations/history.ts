@@ -1,7 +1,7 @@
 import type { OperationQuery } from '../domain/operation-query.ts'
 import type { Operation, StoredOperation } from '../domain/operation.ts'
 import { foldAscii } from '../domain/segments.ts'
-import type { History, Listed } from '../reconnect/ports.ts'
+import type { History, Listed } from '../reconnect/operator-ports.ts'
 import { monthOf, partitionKeyOf } from '../storage/keys.ts'
 import type { HistoryStore, OperationRange } from '../storage/store.ts'
 import type { PageTokens, Position } from './page-token.ts'

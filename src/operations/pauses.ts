@@ -1,5 +1,5 @@
 import { findPause, isLasting, MAX_PAUSES, type Pause } from '../domain/pause.ts'
-import type { Pauses } from '../reconnect/ports.ts'
+import type { Pauses } from '../reconnect/operator-ports.ts'
 import type { Clock } from '../shared/clock.ts'
 import { within } from '../shared/within.ts'
 import type { OperatorStore } from '../storage/operator-store.ts'

@@ -15,17 +15,9 @@ import { toFiring } from './alert-evidence.ts'
 import { judgeAlert } from './judge-alert.ts'
 import { notice } from './notice.ts'
 import { toPauseFacts } from './pause-facts.ts'
-import type {
-  AlertBatches,
-  DeliveryLog,
-  DescribeFailure,
-  Effects,
-  Enqueue,
-  OperationLog,
-  Pauses,
-  RequestIds,
-  VerifiedPost,
-} from './ports.ts'
+import type { AlertBatches, Effects, Enqueue, VerifiedPost } from './alert-ports.ts'
+import type { DeliveryLog, Pauses } from './operator-ports.ts'
+import type { DescribeFailure, OperationLog, RequestIds } from './ports.ts'
 
 export interface AlertPorts {
   readonly grants: GrantIndex

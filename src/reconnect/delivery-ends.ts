@@ -15,7 +15,8 @@ import { MAX_HIDDEN_MS, originOf } from './judge-effect.ts'
 import { mayHaveActed } from './may-have-acted.ts'
 import { MessageComesBack } from './message-comes-back.ts'
 import { toPauseFacts } from './pause-facts.ts'
-import type { Forwarded, Lease, LeaseEnd, PauseFound, RequestIds, RowEnd } from './ports.ts'
+import type { PauseFound } from './operator-ports.ts'
+import type { Forwarded, Lease, LeaseEnd, RequestIds, RowEnd } from './ports.ts'
 
 /** ARM's acceptance is written down within this time, else a message carries it. */
 const RECORD_WITHIN_MS = 8_000

@@ -5,7 +5,9 @@ import type { Mode } from '../domain/mode.ts'
 import type { GrantIndex } from '../policy/grant-index.ts'
 import type { Webhook } from '../policy/policy-document.ts'
 import type { Clock } from '../shared/clock.ts'
-import type { Coordinator, DescribeFailure, Enqueue, Forward, OperationLog, Pauses, RateLimiter } from './ports.ts'
+import type { Enqueue, RateLimiter } from './alert-ports.ts'
+import type { Pauses } from './operator-ports.ts'
+import type { Coordinator, DescribeFailure, Forward, OperationLog } from './ports.ts'
 
 /** What the story of a delivery needs from others. */
 export interface DeliveryPorts {

@@ -4,7 +4,7 @@ import { toRfc3339 } from '../domain/operation.ts'
 import type { QueuedAlert } from '../domain/queued-alert.ts'
 import type { Clock } from '../shared/clock.ts'
 import { MessageComesBack } from './message-comes-back.ts'
-import type { Effects, Enqueue } from './ports.ts'
+import type { Effects, Enqueue } from './alert-ports.ts'
 
 export interface JudgePorts {
   readonly effects: Effects

@@ -9,7 +9,7 @@ import { actionsOn, isGranted } from '../policy/authorize.ts'
 import type { Grant } from '../policy/policy-document.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { err, ok, type Result } from '../shared/result.ts'
-import type { BackendDirectory, BackendStatus, Pauses } from './ports.ts'
+import type { BackendDirectory, BackendStatus, Pauses } from './operator-ports.ts'
 import { readFor, type CallerPorts, type Reading } from './reading.ts'
 
 export interface BackendPorts extends CallerPorts {

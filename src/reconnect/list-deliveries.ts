@@ -9,7 +9,7 @@ import { isGranted, isScopeGranted } from '../policy/authorize.ts'
 import type { GrantIndex } from '../policy/grant-index.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { err, ok, type Result } from '../shared/result.ts'
-import type { DeliveryLog } from './ports.ts'
+import type { DeliveryLog } from './operator-ports.ts'
 import { readFor, type CallerPorts, type Reading } from './reading.ts'
 
 export interface DeliveryListPorts extends CallerPorts {

@@ -6,7 +6,8 @@ import type { Credentials } from '../identity/credentials.ts'
 import { isScopeGranted } from '../policy/authorize.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { err, ok, type Result } from '../shared/result.ts'
-import type { Pauses, RequestIds } from './ports.ts'
+import type { Pauses } from './operator-ports.ts'
+import type { RequestIds } from './ports.ts'
 import { readFor, type CallerPorts, type Reading } from './reading.ts'
 
 export interface PausePorts extends CallerPorts {

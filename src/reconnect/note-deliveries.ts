@@ -2,7 +2,7 @@ import { detailOf, faultOf, isCredentialFault, type Failure } from '../domain/fa
 import { foldAscii } from '../domain/segments.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
 import { UNACTED_OUTCOMES } from '../domain/unacted-delivery.ts'
-import type { DeliveryLog } from './ports.ts'
+import type { DeliveryLog } from './operator-ports.ts'
 import type { AlertAnswer } from './alert-answer.ts'
 
 /** A request that is refused whole. Trouble of this app or of its dependencies is not the sender's, and is not listed. */

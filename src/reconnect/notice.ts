@@ -8,7 +8,7 @@ import { describeError } from '../shared/describe-error.ts'
 import { TIMED_OUT, within } from '../shared/within.ts'
 import { toNotice } from './alert-evidence.ts'
 import { judgeMessage } from './judge-effect.ts'
-import type { Effects, Enqueue, VerifiedPost } from './ports.ts'
+import type { Effects, Enqueue, VerifiedPost } from './alert-ports.ts'
 
 export interface NoticePorts {
   readonly grants: GrantIndex

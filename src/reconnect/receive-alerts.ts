@@ -10,7 +10,8 @@ import type { AlertAnswer } from './alert-answer.ts'
 import { areAllDenied } from './judge-alert.ts'
 import { noteRefused, noteUnacted } from './note-deliveries.ts'
 import { NOTICES_WAIT_MS } from './notice.ts'
-import type { RequestIds, VerifiedPost } from './ports.ts'
+import type { VerifiedPost } from './alert-ports.ts'
+import type { RequestIds } from './ports.ts'
 import { outcomeOf } from './reconnect.ts'
 
 /** A sender's request as plain facts. What must not be looked at before the sender has proved itself comes as a function. */

@@ -1,4 +1,4 @@
-import type { Effects } from '../../src/reconnect/ports.ts'
+import type { Effects } from '../../src/reconnect/alert-ports.ts'
 
 /** No reconnect is watched. */
 export const NO_EFFECTS: Effects = {

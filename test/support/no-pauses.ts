@@ -1,4 +1,4 @@
-import type { DeliveryLog, Pauses } from '../../src/reconnect/ports.ts'
+import type { DeliveryLog, Pauses } from '../../src/reconnect/operator-ports.ts'
 
 /** For stories that are about something else. */
 export const NO_PAUSES: Pick<Pauses, 'find'> = { find: () => Promise.resolve({ kind: 'none' }) }

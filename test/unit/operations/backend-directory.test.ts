@@ -6,7 +6,7 @@ import { advance, startOperation, type Operation } from '../../../src/domain/ope
 import type { Scope } from '../../../src/domain/scope.ts'
 import { createBackendDirectory } from '../../../src/operations/backend-directory.ts'
 import { createPageTokens } from '../../../src/operations/page-token.ts'
-import type { BackendQuery, BackendStatus } from '../../../src/reconnect/ports.ts'
+import type { BackendQuery, BackendStatus } from '../../../src/reconnect/operator-ports.ts'
 import { createOperationId, partitionKeyOf } from '../../../src/storage/keys.ts'
 import { aScope, GROUP, SERVICE, SUBSCRIPTION } from '../../support/a-pause.ts'
 import { aBackend, aPermit } from '../../support/builders.ts'
