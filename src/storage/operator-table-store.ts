@@ -17,20 +17,18 @@ import {
 import type { OperatorStore } from './operator-store.ts'
 import { MAX_BATCH, StorageFault } from './store.ts'
 import {
+  backends,
   CALL_LIMIT_MS,
   createTableCalls,
   LIST_LIMIT_MS,
   transact,
   unlessMissing,
   type Call,
-  type Choose,
 } from './table-calls.ts'
 import type { TableCallOptions } from './table-calls.ts'
 
 /** Rows behind the kept ones that one call looks at. */
 const TRIM_ROWS = 2 * MAX_BATCH
-
-const table: Choose = (tables) => tables.backends
 
 type Row = Record<string, unknown> & { readonly partitionKey: string; readonly rowKey: string; readonly etag: string }
 interface Page {
@@ -64,17 +62,17 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
       const told = date === undefined ? {} : { date }
       return { rows: rows.slice(0, top), more: more || rows.length > top, ...told }
     }
-    return call(table, read, limitMs)
+    return call(backends, read, limitMs)
   }
 
   /** All of one partition, together or not at all. */
   async function write(actions: TransactionAction[]): Promise<void> {
-    if (actions.length > 0) await call(table, (client, limits) => transact(client, actions, limits))
+    if (actions.length > 0) await call(backends, (client, limits) => transact(client, actions, limits))
   }
 
   /** One row at a time, and only in the version that was read. */
   async function remove({ partitionKey, rowKey, etag }: Row): Promise<void> {
-    const removal = call(table, (client, limits) => client.deleteEntity(partitionKey, rowKey, { ...limits, etag }))
+    const removal = call(backends, (client, limits) => client.deleteEntity(partitionKey, rowKey, { ...limits, etag }))
     await removal.catch((fault: unknown) => {
       if (!(fault instanceof StorageFault) || (fault.status !== 404 && fault.status !== 412)) throw fault
     })
@@ -88,16 +86,16 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
     },
 
     async readPause(id) {
-      const row = await unlessMissing(call(table, (client, limits) => client.getEntity(PAUSES, id, limits)))
+      const row = await unlessMissing(call(backends, (client, limits) => client.getEntity(PAUSES, id, limits)))
       return row === undefined ? undefined : fromPauseRow(row)
     },
 
     async writePause(pause) {
-      await call(table, (client, limits) => client.createEntity(toPauseRow(pause), limits))
+      await call(backends, (client, limits) => client.createEntity(toPauseRow(pause), limits))
     },
 
     async removePause(id) {
-      const removal = call(table, (client, limits) => client.deleteEntity(PAUSES, id, limits).then(() => true))
+      const removal = call(backends, (client, limits) => client.deleteEntity(PAUSES, id, limits).then(() => true))
       return (await unlessMissing(removal)) ?? false
     },
 

@@ -16,6 +16,9 @@ export interface TableCallOptions {
 }
 
 export type Choose = (tables: Tables) => TableClient
+export const backends: Choose = (tables) => tables.backends
+export const history: Choose = (tables) => tables.history
+
 export type Call<T> = (table: TableClient, options: CallOptions) => Promise<T>
 
 export interface CallOptions {

@@ -9,18 +9,14 @@ import {
   toSlotRow,
   type OperationRow,
 } from './rows.ts'
-import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from './keys.ts'
+import { historyKeysOf, operationKeysOf } from './keys.ts'
 import { isEmpty } from '../coordination/slot.ts'
+import { StorageFault, type Commit, type Committed, type Store } from './store.ts'
+import { createOperationLists } from './list-operations.ts'
 import {
-  StorageFault,
-  type Commit,
-  type Committed,
-  type OperationPage,
-  type OperationRange,
-  type Store,
-} from './store.ts'
-import {
+  backends,
   createTableCalls,
+  history,
   LIST_LIMIT_MS,
   transact,
   unlessMissing,
@@ -64,36 +60,6 @@ export function createTableStore({ open, clock }: TableCallOptions): Store {
   async function upsertAll(choose: Choose, rows: readonly { readonly rowKey: string }[]): Promise<void> {
     const actions = rows.map((row) => ['upsert', row, 'Merge'] as unknown as TransactionAction)
     await call(choose, (table, options) => transact(table, actions, options))
-  }
-
-  async function list(
-    choose: Choose,
-    filter: string,
-    top: number,
-    seen: { date?: string } = {},
-  ): Promise<OperationPage> {
-    const readPage: Call<OperationPage> = async (table, limits) => {
-      const onResponse = ({ status, headers, parsedBody }: ListAnswer): void => {
-        const date = headers.get('date')
-        if (date !== undefined) seen.date = date
-        // The SDK takes an answer without rows, whatever it is, for an empty list.
-        if (status === 200 && !Array.isArray(parsedBody?.value)) throw new Error('storage answered with no list')
-      }
-      const pages = table
-        .listEntities<OperationRow>({ ...limits, onResponse, queryOptions: { filter } })
-        .byPage({ maxPageSize: top })
-      for await (const page of pages) {
-        // A page may be short or empty although there is more ("Query timeout and pagination"): the token tells.
-        const rows = page as readonly (OperationRow & { rowKey: string })[]
-        const more = (page as { continuationToken?: string }).continuationToken !== undefined
-        if (rows.length > 0 || !more) {
-          const read = rows.map((row) => ({ rowKey: row.rowKey, operation: fromOperationRow(row) }))
-          return { rows: read.filter((row): row is PageRow => row.operation !== undefined), more }
-        }
-      }
-      return { rows: [], more: false }
-    }
-    return call(choose, readPage, LIST_LIMIT_MS)
   }
 
   return {
@@ -154,23 +120,7 @@ export function createTableStore({ open, clock }: TableCallOptions): Store {
       await add(history, historyKeysOf(id), toJoinedColumns(instance, count))
     },
 
-    listBackend: (partitionKey, range) => list(backends, filterOf(partitionKey, 'op-', range), range.top),
-
-    listMonth: (month, range) => list(history, filterOf(month, '', range), range.top),
-
-    async listExpired(beforeEpochMs, top) {
-      const month = monthOf(beforeEpochMs)
-      const seen: { date?: string } = {}
-      // Months before that one have expired whole; of that one, the rows behind its time.
-      for (const filter of [
-        `PartitionKey lt '${month}'`,
-        `PartitionKey eq '${month}' and RowKey gt '${invertedTime(beforeEpochMs)}~'`,
-      ]) {
-        const { rows } = await list(history, filter, top, seen)
-        if (rows.length > 0) return { ids: rows.map(({ operation }) => operation.id), ...timeOf(seen.date) }
-      }
-      return { ids: [], ...timeOf(seen.date) }
-    },
+    ...createOperationLists(call),
 
     async removeOperations(ids) {
       for (const id of ids) {
@@ -215,19 +165,8 @@ export function createTableStore({ open, clock }: TableCallOptions): Store {
 
 /** Rows of the app itself. No hash of a backend and no month is spelled like this. */
 const APP_PARTITION = 'app'
-/** What this app reads of an answer to a query. */
-interface ListAnswer {
-  readonly status: number
-  readonly headers: { get(name: string): string | undefined }
-  readonly parsedBody?: { readonly value?: unknown }
-}
-
 const CONFLICTS: ReadonlySet<number | undefined> = new Set([404, 409, 412])
 
-const backends: Choose = (tables) => tables.backends
-const history: Choose = (tables) => tables.history
-
-type PageRow = OperationPage['rows'][number]
 type Etags = ReadonlyMap<string, string | undefined>
 
 interface RowChange {
@@ -267,15 +206,4 @@ function toCommitted({ slot, operation }: Commit, etags: Etags): Committed {
     ...(slotEtag === undefined ? {} : { slotEtag }),
     ...(operationEtag === undefined ? {} : { operationEtag }),
   }
-}
-
-function timeOf(date: string | undefined): { readonly storageEpochMs?: number } {
-  const storageEpochMs = Date.parse(date ?? '')
-  return Number.isNaN(storageEpochMs) ? {} : { storageEpochMs }
-}
-
-/** Newest first is upwards in row keys. Every value in it is made of hexadecimal digits, hyphens and letters of this app. */
-function filterOf(partitionKey: string, prefix: string, { fromEpochMs, toEpochMs, after }: OperationRange): string {
-  const lowest = after === undefined ? `RowKey ge '${prefix}${invertedTime(toEpochMs)}'` : `RowKey gt '${after}'`
-  return `PartitionKey eq '${partitionKey}' and ${lowest} and RowKey lt '${prefix}${invertedTime(fromEpochMs)}~'`
 }
