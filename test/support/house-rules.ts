@@ -11,10 +11,12 @@ const ADAPTER = {
   domain: 'values',
   shared: 'values',
   'reconnect/ports.ts': 'types',
+  'reconnect/alert-ports.ts': 'types',
+  'reconnect/operator-ports.ts': 'types',
   'config/config.ts': 'types',
 } as const
 const ADAPTERS_MEET =
-  'adapters know the domain and see reconnect/ports.ts as types; what two of them need goes to domain or shared, and they meet in composition.ts alone.'
+  'adapters know the domain and see the ports of reconnect as types; what two of them need goes to domain or shared, and they meet in composition.ts alone.'
 
 /** The rooms of src and what each may import. Arrows point inward. */
 export const ROOMS: Readonly<Record<string, Room>> = {
@@ -95,7 +97,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'config/config.ts': 'types',
       'identity/credentials.ts': 'types',
     },
-    because: 'a story declares what it needs in reconnect/ports.ts, and composition.ts passes in the adapters.',
+    because: 'a story declares what it needs in a file of ports, and composition.ts passes in the adapters.',
   },
   http: {
     // The published schema of the body is the one that reads it.

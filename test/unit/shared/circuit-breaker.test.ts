@@ -74,7 +74,7 @@ test('a clock that is set back by an hour does not keep a circuit breaker open f
   assert.equal(breaker.isOpen(), false)
 })
 
-test('after its time one caller has the trial, and the others are told so until it has reported', async () => {
+test('after its time one caller has the trial, and the others learn that it runs until it has reported', async () => {
   for (const [report, entry] of [
     ['succeeded', 'closed'],
     ['failed', 'open'],
