@@ -10,12 +10,12 @@ import { promisify } from 'node:util'
 const RUN = fileURLToPath(new URL('run.ts', import.meta.url))
 const ROWS: Readonly<Record<string, number>> = {
   'Start-up': 5,
-  'Throughput of the secured route': 10,
+  'Throughput of the secured route': 11,
   Authorization: 2,
   'Token verification': 1,
   'Memory of the app': 5,
   'A storm on one backend': 4,
-  'Distinct backends': 3,
+  'Distinct backends': 5,
   History: 7,
   Alerts: 6,
 }

@@ -1,11 +1,12 @@
 /**
  * The bare SDK server as a function app, or one that answers at once: the Functions library and the host cost the same as for our route. With
- * BARE_STORAGE it makes the calls to a table that our route makes for a backend, and nothing else with them.
+ * BARE_STORAGE it makes the calls to a table that our route makes for a backend, and nothing else with them. With BARE_ANSWERS_AS_OURS it
+ * answers with as many headers as our route and writes a line of the size of an audit event.
  */
 import { randomUUID } from 'node:crypto'
 import { ApiManagementClient } from '@azure/arm-apimanagement'
 import { TableClient, type TransactionAction } from '@azure/data-tables'
-import { app } from '@azure/functions'
+import { app, type HttpResponseInit, type InvocationContext } from '@azure/functions'
 import { createPooledHttpClient } from '../../src/transport/http-client.ts'
 
 const {
@@ -15,9 +16,11 @@ const {
   BARE_TRANSPORT,
   BARE_STORAGE,
   BARE_ANSWERS_ONLY,
+  BARE_ANSWERS_AS_OURS,
 } = process.env
 /** Size of our row of an operation. */
 const ROW_CHARS = 600
+const CLIENT_REQUEST_ID = 'x-ms-client-request-id'
 
 const credential = { getToken: () => Promise.resolve({ token, expiresOnTimestamp: Date.now() + 86_400_000 }) }
 const client = new ApiManagementClient(credential, subscriptionId, {
@@ -35,7 +38,7 @@ app.http('bare', {
     'subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/Microsoft.ApiManagement/service/{service}/backends/{backend}/reconnect',
   methods: ['POST'],
   authLevel: 'anonymous',
-  async handler(request) {
+  async handler(request, context) {
     if (BARE_ANSWERS_ONLY !== undefined) return { status: 202 }
     const { resourceGroup = '', service = '', backend = '' } = request.params
     const body = request.body === null ? undefined : ((await request.json()) as { properties: { after: string } })
@@ -47,9 +50,36 @@ app.http('bare', {
         body === undefined ? {} : { parameters: { after: body.properties.after } },
       )
     await (table === undefined ? send() : recorded(table, send))
-    return { status: 202 }
+    if (BARE_ANSWERS_AS_OURS === undefined) return { status: 202 }
+    return answerAsOurs(context, `${resourceGroup}/${service}/${backend}`, request.headers.get(CLIENT_REQUEST_ID) ?? '')
   },
 })
+
+/** Its own ids and time are new for each request, as ours are. */
+function answerAsOurs(context: InvocationContext, backend: string, clientRequestId: string): HttpResponseInit {
+  const id = randomUUID()
+  const due = new Date(Date.now() + 120_000).toISOString()
+  const caller = { kind: 'user', id: subscriptionId, name: 'a person' }
+  const arm = { armStatus: 202, armRequestId: id, armCorrelationId: id }
+  const asked = { correlationId: id, clientRequestId, caller, backend: `/subscriptions/${subscriptionId}/${backend}` }
+  const more = { operationId: `${id}${id}`, notRecorded: true, attempts: 1, mode: 'on', due, durationMs: 5 }
+  context.info(JSON.stringify({ event: 'bare.decision', outcome: 'forwarded', ...asked, ...arm, ...more }))
+  return {
+    status: 202,
+    headers: {
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-ms-request-id': id,
+      'x-ms-routing-request-id': id,
+      'x-ms-correlation-request-id': id,
+      [CLIENT_REQUEST_ID]: clientRequestId,
+      'x-reconnect-operation': `${id}${id}`,
+      'x-reconnect-warning': 'not-recorded',
+      'x-reconnect-outcome': 'forwarded',
+      'x-reconnect-due': due,
+    },
+  }
+}
 
 /** Reads a row that is not there, and writes two rows in one transaction before the call and after it. */
 async function recorded(rows: TableClient, send: () => Promise<unknown>): Promise<void> {
