@@ -31,11 +31,11 @@ export interface Scale {
 }
 
 export const FULL: Scale = {
-  registeredRounds: 15,
+  registeredRounds: 13,
   firstReconnectRounds: 7,
-  throughputRounds: 5,
-  throughputMs: 800,
-  throughputWarmUpMs: 1_200,
+  throughputRounds: 7,
+  throughputMs: 500,
+  throughputWarmUpMs: 1_000,
   // Many short rounds: other work on the machine falls between them or spoils few.
   authorizationRounds: 101,
   authorizationCalls: 20_000,
@@ -46,10 +46,10 @@ export const FULL: Scale = {
   stormMs: 1_000,
   alertStormRequests: 5_000,
   alertRounds: 3,
-  alertMs: 1_000,
+  alertMs: 800,
   manyRounds: 5,
   distinctRounds: 5,
-  distinctMs: 1_000,
+  distinctMs: 700,
   historyRows: [1_000, 100_000],
   historyRounds: 15,
   historyWarmUps: 5,
