@@ -118,11 +118,8 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
     let isRefused = false
     let attempted: readonly Decided[] = []
     let noted: readonly Decided[] = []
-    const entry = breaker.enter()
-    // While another request tries whether storage is back, this one does not wait for it. A message can wait.
-    if (entry === 'open' || (entry === 'trial_running' && message === undefined)) return AWAY
     while (deadline.remainingMs() > 0) {
-      if (entry === 'closed' && breaker.isOpen()) return AWAY
+      if (breaker.isOpen()) return { kind: 'storage_unavailable', detail: 'storage failed a moment ago' }
       try {
         const [slot, row] = await timely(read(partitionKey, message?.operationId), deadline)
         // A previous attempt of this request took the lease, and its answer was lost (invariant 2).
@@ -188,8 +185,6 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
         await clock.sleep(random() * Math.min(200, 10 * 2 ** Math.min(conflicts, 5)), deadline.signal)
       } catch (fault) {
         if (!(fault instanceof StorageFault)) throw fault
-        // Storage has answered: that it refuses this row says nothing of others.
-        if (fault.isRefusal) breaker.succeeded()
         if (fault.isRefusal && !isRefused) {
           // The row is at fault: it must not keep its operation from the coordination with other instances.
           isRefused = true
@@ -264,8 +259,6 @@ export function createLeases({ store, breaker, clock, leaseMs, createToken, rand
 }
 
 export type Leases = ReturnType<typeof createLeases>
-
-const AWAY: Leased = { kind: 'storage_unavailable', detail: 'storage failed a moment ago' }
 
 type Row = Versioned<StoredOperation | undefined>
 const NO_ROW: Row = { value: undefined }

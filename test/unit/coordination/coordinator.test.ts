@@ -414,22 +414,6 @@ describe('while storage is away', () => {
     await there.clock.advance(1_000)
     assert.notEqual((await lease(there)).ownerToken, '')
   })
-
-  it('one request tries whether storage is back; the others do not wait for it, and deliveries try too', async () => {
-    const there = away()
-    await there.finish(release(there, await lease(there)))
-    await there.clock.advance(5_000)
-    there.faults.always('hangs', 'readSlot')
-    const before = there.faults.calls('readSlot')
-    const ofBackend = (backendId: string) => ({ backend: aBackend({ backendId }) })
-    const tries = there.request(ofBackend('shipping'))
-    const other = leaseOf(await there.request(ofBackend('payments')))
-    assert.deepEqual([other.ownerToken, there.faults.calls('readSlot') - before], ['', 1])
-    const delivery = there.delivery()
-    await there.clock.advance(0)
-    assert.equal(there.faults.calls('readSlot') - before, 2)
-    await there.finish(Promise.all([tries, delivery]))
-  })
 })
 
 describe('a delivery', () => {

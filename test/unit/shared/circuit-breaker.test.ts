@@ -73,34 +73,3 @@ test('a clock that is set back by an hour does not keep a circuit breaker open f
   nowEpochMs -= 3_600_000
   assert.equal(breaker.isOpen(), false)
 })
-
-test('after its time one caller has the trial, and the others learn that it runs until it has reported', async () => {
-  for (const [report, entry] of [
-    ['succeeded', 'closed'],
-    ['failed', 'open'],
-  ] as const) {
-    const { breaker, clock } = aBreaker(1)
-    assert.equal(breaker.enter(), 'closed')
-    breaker.failed('down')
-    assert.equal(breaker.enter(), 'open')
-    await clock.advance(5_000)
-    assert.deepEqual([breaker.enter(), breaker.enter(), breaker.enter()], ['trial', 'trial_running', 'trial_running'])
-    breaker[report]('still down')
-    assert.equal(breaker.enter(), entry)
-  }
-})
-
-test('a trial that is never reported ends after the open time, or when the clock is set back', async () => {
-  let nowEpochMs = START_EPOCH_MS
-  const clock = { ...createFakeClock(), now: () => nowEpochMs }
-  const breaker = createCircuitBreaker({ clock, openAfterFaults: 1, openMs: 5_000 })
-  breaker.failed('down')
-  nowEpochMs += 5_000
-  assert.equal(breaker.enter(), 'trial')
-  nowEpochMs += 4_999
-  assert.equal(breaker.enter(), 'trial_running')
-  nowEpochMs += 1
-  assert.equal(breaker.enter(), 'trial')
-  nowEpochMs -= 3_600_000
-  assert.equal(breaker.enter(), 'trial')
-})
