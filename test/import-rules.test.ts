@@ -141,6 +141,7 @@ describe('the rules notice', () => {
     ['the domain in shared', 'src/shared/x.ts', "import type { Backend } from '../domain/backend-id.ts'"],
     ['one adapter in another', 'src/arm/x.ts', "import { printable } from '../audit/redact.ts'"],
     ['a port used as a value', 'src/identity/x.ts', "import { Forward } from '../reconnect/ports.ts'"],
+    ['a port of alerts used as a value', 'src/delivery/x.ts', "import { Enqueue } from '../reconnect/alert-ports.ts'"],
     ['an adapter that tells the story', 'src/arm/x.ts', "import type { Trail } from '../reconnect/reconnect.ts'"],
     ['a value of the permission in arm', 'src/arm/x.ts', "import { authorize } from '../policy/authorize.ts'"],
     ['an adapter in the story', 'src/reconnect/x.ts', "import { writeAudit } from '../audit/write-audit.ts'"],
@@ -207,6 +208,12 @@ describe('the rules notice', () => {
 
   const SOUND: readonly [string, string, string][] = [
     ['types of a port', 'src/identity/x.ts', "import type { Authenticate } from '../reconnect/ports.ts'"],
+    ['types of a port of alerts', 'src/delivery/x.ts', "import type { Enqueue } from '../reconnect/alert-ports.ts'"],
+    [
+      'types of a port of operators',
+      'src/operations/x.ts',
+      "import type { Pauses } from '../reconnect/operator-ports.ts'",
+    ],
     [
       'the type of the permission in arm',
       'src/arm/x.ts',

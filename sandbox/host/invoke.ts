@@ -90,7 +90,7 @@ function continueTrace(traceParent: string | undefined): string {
   return `00-${traceId}-${randomHex().slice(16)}-01`
 }
 
-/** 32 digits. Node keeps random bits for UUIDs in stock, and asks the system for each call of `randomBytes`. */
+/** 32 digits. Node caches random bits for UUIDs; `randomBytes` makes a call of the operating system each time. */
 function randomHex(): string {
   return randomUUID().replaceAll('-', '')
 }

@@ -4,7 +4,7 @@ import { remember } from '../shared/remember.ts'
 
 /**
  * Requests that come so soon after a look at the slot share it, as those do that come while it runs. A reconnect that ARM had accepted by then
- * is still accepted, and whether it comes late enough is asked of the clock for each request.
+ * is still accepted, and whether it is due late enough is asked of the clock for each request.
  */
 const SHARED_LOOK_MS = 50
 /** Backends that are remembered; the oldest are forgotten first. */

@@ -4,8 +4,8 @@ import { json } from '../http/reply.ts'
 import { createDeadline } from '../shared/deadline.ts'
 import type { Handle } from './routes.ts'
 
-/** Load balancers ask often and wait little. */
-const READY_DEADLINE_MS = 5_000
+/** Load balancers ask often and wait little. Storage is asked meanwhile, with a limit of its own (`storage/readiness.ts`). */
+const KEYS_DEADLINE_MS = 5_000
 const RETRY_AFTER = { 'retry-after': '10' }
 
 interface Check {
@@ -30,7 +30,7 @@ export const healthReady: Handle = async () => {
 }
 
 async function checkDependencies({ clock, authenticator, storageAnswers }: App): Promise<readonly Check[]> {
-  const deadline = createDeadline(clock, READY_DEADLINE_MS)
+  const deadline = createDeadline(clock, KEYS_DEADLINE_MS)
   try {
     const [keys, storage] = await Promise.all([authenticator.keysKnown(deadline), storageAnswers()])
     return [

@@ -19,7 +19,7 @@ export function checkFraming(headers: Headers, limitBytes: number): Result<void,
   return headers.has('transfer-encoding') ? err({ reason: 'length_required' }) : ok(undefined)
 }
 
-/** Checks the media type, then reads at most `limitBytes`. `undefined`: there is no body, and its media type does not matter. */
+/** Checks the media type, then reads the body and refuses one of more than `limitBytes`. `undefined`: there is no body, and its media type does not matter. */
 export async function readJsonBody(
   request: HttpRequest,
   limitBytes: number,

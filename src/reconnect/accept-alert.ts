@@ -1,41 +1,18 @@
 import type { Alert } from '../alerts/alert.ts'
 import type { DecisionFacts } from '../domain/decision.ts'
 import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
-import type { EffectFacts, Firing } from '../domain/effect.ts'
-import type { Mode } from '../domain/mode.ts'
+import type { Firing } from '../domain/effect.ts'
 import { advance, startOperation, type Operation, type StoredOperation } from '../domain/operation.ts'
-import type { OperationId } from '../domain/operation-id.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
-import type { GrantIndex } from '../policy/grant-index.ts'
 import { modeOfWebhook } from '../policy/webhook-mode.ts'
-import type { Clock } from '../shared/clock.ts'
 import type { AlertAnswer } from './alert-answer.ts'
 import { toFiring } from './alert-evidence.ts'
 import { judgeAlert } from './judge-alert.ts'
 import { notice } from './notice.ts'
 import { toPauseFacts } from './pause-facts.ts'
-import type { AlertBatches, Effects, Enqueue, VerifiedPost } from './alert-ports.ts'
-import type { DeliveryLog, Pauses } from './operator-ports.ts'
-import type { DescribeFailure, OperationLog, RequestIds } from './ports.ts'
-
-export interface AlertPorts {
-  readonly grants: GrantIndex
-  readonly mode: Mode
-  readonly operations: OperationLog
-  readonly batches: AlertBatches
-  readonly pauses: Pick<Pauses, 'find'>
-  readonly deliveries: Pick<DeliveryLog, 'note'>
-  readonly effects: Effects
-  readonly createOperationId: (backendKey: string, epochMs: number) => OperationId
-  readonly enqueue: Enqueue
-  readonly describe: DescribeFailure
-  /** Of ARM's API, for what alerts cause. */
-  readonly apiVersion: string
-  readonly audit: (facts: DecisionFacts) => void
-  readonly auditEffect: (facts: EffectFacts) => void
-  readonly clock: Clock
-}
+import type { AlertPorts, VerifiedPost } from './alert-ports.ts'
+import type { RequestIds } from './ports.ts'
 
 /** Everything of an event but what is the same for the whole request. */
 export type Facts = Omit<DecisionFacts, 'correlationId' | 'clientRequestId' | 'traceparent' | 'durationMs'>

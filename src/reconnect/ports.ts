@@ -10,7 +10,7 @@ import type { AuthorizedReconnect } from '../policy/authorize.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import type { Result } from '../shared/result.ts'
 
-/** What the stories need from others: types only. `composition.ts` alone knows what fills them in. */
+/** What the story of a reconnect needs from others, and what all stories share: types only. `composition.ts` alone knows what fills them in. */
 
 export type Authenticate = (
   credentials: Credentials,

@@ -1,7 +1,7 @@
 import type { Clock } from '../shared/clock.ts'
 import { within } from '../shared/within.ts'
 
-/** Anyone may ask whether the app is ready; storage is asked again so long after its last answer. */
+/** Anyone may ask whether the app is ready; storage is not asked again for so long after an answer. */
 const REMEMBERED_MS = 5_000
 /** Enough for a slow row in each table. An answer that comes later does not count: who asks gives up soon. */
 const LIMIT_MS = 8_000
@@ -15,7 +15,7 @@ export function createStorageProbe(probes: readonly (() => Promise<void>)[], clo
   let known: { readonly takesWrites: boolean; readonly atEpochMs: number } | undefined
 
   async function ask(): Promise<boolean> {
-    const answers = Promise.all(probes.map((probe) => probe())).then(
+    const answers = Promise.all(probes.map(async (probe) => probe())).then(
       () => true,
       () => false,
     )

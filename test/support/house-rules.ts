@@ -247,7 +247,7 @@ function packageFault(from: string, room: string, name: string, isType: boolean)
   if (homes === undefined)
     return `${from} imports ${name}, which has no home yet. Runtime dependencies are few: name its room in test/support/house-rules.ts and its reason in the README.`
   if (isType || homes.includes(room) || homes.includes(from.slice('src/'.length))) return undefined
-  return `${from} imports ${name}, which lives in ${homes.map((home) => `src/${home}`).join(', ')} alone: call what that room offers, through reconnect/ports.ts.`
+  return `${from} imports ${name}, which lives in ${homes.map((home) => `src/${home}`).join(', ')} alone: call what that room offers, through the ports of reconnect.`
 }
 
 /** Code that only the named files may contain. */

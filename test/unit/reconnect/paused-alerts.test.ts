@@ -1,4 +1,5 @@
 /** What a pause, and a webhook's own dry run, change about alerts and their deliveries (contract, sections 5 and 11). */
+import type { AlertPorts } from '../../../src/reconnect/alert-ports.ts'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { WebhookConfig } from '../../../src/config/config.ts'
@@ -15,7 +16,6 @@ import type { DeliveryPorts } from '../../../src/reconnect/delivery-ports.ts'
 import { MessageComesBack } from '../../../src/reconnect/message-comes-back.ts'
 import type { PauseFound } from '../../../src/reconnect/operator-ports.ts'
 import type { Lease } from '../../../src/reconnect/ports.ts'
-import type { AlertPorts } from '../../../src/reconnect/accept-alert.ts'
 import { receiveAlerts } from '../../../src/reconnect/receive-alerts.ts'
 import { err, ok } from '../../../src/shared/result.ts'
 import { aPause, aScope, SUBSCRIPTION } from '../../support/a-pause.ts'
