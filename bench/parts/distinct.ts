@@ -71,17 +71,17 @@ export async function measureDistinct(bench: Bench): Promise<Section> {
         aim: { atMost: 1 },
       },
       {
-        name: 'what limits that, processor time, µs: with the ledger / bare SDK function, same calls',
+        name: 'processor time, µs: with the ledger / bare SDK function, same awaited calls',
         figures: compare(ledger.cpuMicroseconds, bare.cpuMicroseconds),
       },
       {
-        name: 'requests per second: with the ledger / bare SDK function, same calls',
+        name: 'requests per second: with the ledger / bare SDK function, same awaited calls',
         figures: compare(measured.ledger, measured.bare),
       },
     ],
     notes: [
       'with: three calls one after the other (read the slot, take the lease, complete it), and one copy in the background; Azurite is one process on the same machine and limits the rate. The second and third rows are the cost of the app itself; the third is in absolute time, which other work on the machine raises',
-      'bare SDK function, same calls: one row read and two transactions of two rows with the official client, and the POST; it checks and coordinates nothing',
+      'bare SDK function, same awaited calls: one row read and two transactions of two rows, and the POST, with the official clients; it checks, coordinates and copies nothing',
       'without: storage is unavailable and answers carry not-recorded; there is still at most one reconnect per backend within the process',
     ],
   }
