@@ -5,6 +5,8 @@ export interface Scale {
   readonly throughputRounds: number
   readonly throughputMs: number
   readonly throughputWarmUpMs: number
+  /** Load before each round that is not measured. */
+  readonly throughputLeadMs: number
   readonly authorizationRounds: number
   readonly authorizationCalls: number
   readonly tokenRounds: number
@@ -36,6 +38,7 @@ export const FULL: Scale = {
   throughputRounds: 7,
   throughputMs: 500,
   throughputWarmUpMs: 1_000,
+  throughputLeadMs: 200,
   // Many short rounds: other work on the machine falls between them or spoils few.
   authorizationRounds: 101,
   authorizationCalls: 20_000,
@@ -64,6 +67,7 @@ export const QUICK: Scale = {
   throughputRounds: 2,
   throughputMs: 200,
   throughputWarmUpMs: 100,
+  throughputLeadMs: 50,
   authorizationRounds: 3,
   authorizationCalls: 5_000,
   tokenRounds: 2,
