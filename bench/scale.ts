@@ -35,7 +35,7 @@ export interface Scale {
 export const FULL: Scale = {
   registeredRounds: 13,
   firstReconnectRounds: 7,
-  throughputRounds: 7,
+  throughputRounds: 5,
   throughputMs: 500,
   throughputWarmUpMs: 1_000,
   throughputLeadMs: 200,
