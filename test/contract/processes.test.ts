@@ -79,7 +79,9 @@ describe('processes on one storage account', { concurrency: 3 }, () => {
     const processes = await startProcesses(t, 2, { connectionString, arm: arm.origin, leaseMs: LONG_LEASE_MS })
     assert.deepEqual(await at(processes, 0).go({ ...GO, stopAt: 'leased' }), { kind: 'stopped' })
     await at(processes, 0).kill()
-    assert.deepEqual(await at(processes, 1).go({ ...GO, deadlineMs: 1_000 }), { kind: 'busy' })
+    // Its first calls take longer than others, and each may take a quarter of the deadline: beyond that storage would count as away.
+    await at(processes, 1).go({ ...GO, backendId: 'warm' })
+    assert.deepEqual(await at(processes, 1).go({ ...GO, deadlineMs: 4_000 }), { kind: 'busy' })
     assert.equal(arm.asked('orders'), 0)
   })
 
