@@ -90,7 +90,7 @@ export async function measureThroughput(bench: Bench): Promise<Section> {
         aim: { atMost: 1 },
       },
       {
-        name: 'processor time, µs, the limit of that: bare SDK function, our transport, our headers and a line / bare SDK function',
+        name: 'processor time, µs, a lower bound: bare SDK function, our transport, our headers and a line / bare SDK function',
         figures: compare(answering.cpuMicroseconds, bareFunction.cpuMicroseconds),
       },
       {

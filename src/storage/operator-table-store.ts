@@ -21,6 +21,7 @@ import {
   CALL_LIMIT_MS,
   createTableCalls,
   LIST_LIMIT_MS,
+  pagesOf,
   transact,
   unlessMissing,
   type Call,
@@ -45,22 +46,14 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
   /** Storage may answer with a short or an empty page although there is more ("Query timeout and pagination"): pages are read on up to `top` rows. */
   function list(filter: string, top: number, limitMs = LIST_LIMIT_MS): Promise<Page> {
     const read: Call<Page> = async (client, limits) => {
-      let date: string | undefined
-      const onResponse = (answer: { headers: { get(name: string): string | undefined } }): void => {
-        date = answer.headers.get('date') ?? date
-      }
-      const pages = client
-        .listEntities({ ...limits, onResponse, queryOptions: { filter } })
-        .byPage({ maxPageSize: top })
       const rows: Row[] = []
-      let more = false
-      for await (const page of pages) {
-        rows.push(...(page as unknown as readonly Row[]))
-        more = (page as { continuationToken?: string }).continuationToken !== undefined
+      let last: { readonly more: boolean; readonly date?: string } = { more: false }
+      for await (const { rows: found, ...told } of pagesOf<Row>(client, filter, top, limits)) {
+        rows.push(...found)
+        last = told
         if (rows.length >= top) break
       }
-      const told = date === undefined ? {} : { date }
-      return { rows: rows.slice(0, top), more: more || rows.length > top, ...told }
+      return { ...last, rows: rows.slice(0, top), more: last.more || rows.length > top }
     }
     return call(backends, read, limitMs)
   }

@@ -76,6 +76,42 @@ export async function transact(
   return answer
 }
 
+/** Rows of one answer to a query. */
+interface Page<Row> {
+  readonly rows: readonly Row[]
+  readonly more: boolean
+  /** Storage's own clock. */
+  readonly date?: string
+}
+
+/** What this app reads of an answer to a query. */
+interface ListAnswer {
+  readonly status: number
+  readonly headers: { get(name: string): string | undefined }
+  readonly parsedBody?: { readonly value?: unknown }
+}
+
+/** The rows that pass the filter, at most `top` of them a page. Throws where the answer is no list, which the SDK takes for an empty one. */
+export async function* pagesOf<Row extends object>(
+  table: TableClient,
+  filter: string,
+  top: number,
+  limits: CallOptions,
+): AsyncGenerator<Page<Row>> {
+  let date: string | undefined
+  const onResponse = ({ status, headers, parsedBody }: ListAnswer): void => {
+    date = headers.get('date') ?? date
+    if (status === 200 && !Array.isArray(parsedBody?.value)) throw new Error('storage answered with no list')
+  }
+  const pages = table
+    .listEntities<Row>({ ...limits, onResponse, queryOptions: { filter } })
+    .byPage({ maxPageSize: top })
+  for await (const page of pages) {
+    const more = (page as { continuationToken?: string }).continuationToken !== undefined
+    yield { rows: page, more, ...(date === undefined ? {} : { date }) }
+  }
+}
+
 /** Undefined where there is no such row. */
 export async function unlessMissing<T>(read: Promise<T>): Promise<T | undefined> {
   try {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { operationKeysOf } from '../../src/storage/keys.ts'
+import { createOperatorTableStore } from '../../src/storage/operator-table-store.ts'
 import { StorageFault, type Store } from '../../src/storage/store.ts'
 import { createTableStore } from '../../src/storage/table-store.ts'
 import { openTables } from '../../src/storage/tables.ts'
@@ -28,18 +29,17 @@ async function room(t: TestContext, script: readonly Step[]) {
   const key = Buffer.alloc(32, 7).toString('base64')
   const connectionString = `DefaultEndpointsProtocol=http;AccountName=account;AccountKey=${key};TableEndpoint=${server.origin}/account`
   const clock = createFakeClock()
-  const store = createTableStore({
-    open: async () =>
-      openTables({ kind: 'connection-string', connectionString, allowHttp: true }, '', () =>
-        assert.fail('no identity is asked for'),
-      ),
-    clock,
-  })
+  const open = async () =>
+    openTables({ kind: 'connection-string', connectionString, allowHttp: true }, '', () =>
+      assert.fail('no identity is asked for'),
+    )
+  const store = createTableStore({ open, clock })
+  const lists = createOperatorTableStore({ open, clock })
   async function received(count: number): Promise<void> {
     while (server.received.length < count) await delay(5)
   }
   const urls = (): string[] => server.received.map(({ method, url }) => `${method} ${url.split('?')[0]}`)
-  return { server, store, clock, received, urls }
+  return { server, store, lists, clock, received, urls }
 }
 
 const CALLS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
@@ -320,6 +320,8 @@ for (const [what, step] of [
   ['another object', respondJson(200, {})],
 ] as const)
   test(`${what} in place of a list is a fault of storage, and no empty list`, async (t) => {
-    const { store } = await room(t, [step])
+    const { store, lists } = await room(t, [step, step, step])
     await assert.rejects(store.listBackend(partitionKey, RANGE), StorageFault)
+    await assert.rejects(lists.listPauses(START_EPOCH_MS, 3), StorageFault, 'or nothing would be paused')
+    await assert.rejects(lists.listDeliveries('grafana', START_EPOCH_MS, 3), StorageFault)
   })

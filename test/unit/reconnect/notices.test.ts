@@ -1,11 +1,11 @@
 /** What the ends of alerts may cost their sender (contract, sections 5 and 12). */
-import type { AlertPorts } from '../../../src/reconnect/alert-ports.ts'
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { WebhookConfig } from '../../../src/config/config.ts'
 import { webhookCaller } from '../../../src/domain/caller.ts'
 import type { DecisionFacts } from '../../../src/domain/decision.ts'
 import { createGrantIndex } from '../../../src/policy/grant-index.ts'
+import type { AlertPorts } from '../../../src/reconnect/alert-ports.ts'
 import { receiveAlerts } from '../../../src/reconnect/receive-alerts.ts'
 import { ok } from '../../../src/shared/result.ts'
 import { aScope, SUBSCRIPTION } from '../../support/a-pause.ts'

@@ -1,5 +1,4 @@
 /** What a pause, and a webhook's own dry run, change about alerts and their deliveries (contract, sections 5 and 11). */
-import type { AlertPorts } from '../../../src/reconnect/alert-ports.ts'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { WebhookConfig } from '../../../src/config/config.ts'
@@ -11,6 +10,7 @@ import type { OperationId } from '../../../src/domain/operation-id.ts'
 import type { QueuedAlert } from '../../../src/domain/queued-alert.ts'
 import type { UnactedDelivery } from '../../../src/domain/unacted-delivery.ts'
 import { createGrantIndex } from '../../../src/policy/grant-index.ts'
+import type { AlertPorts } from '../../../src/reconnect/alert-ports.ts'
 import { deliver } from '../../../src/reconnect/deliver.ts'
 import type { DeliveryPorts } from '../../../src/reconnect/delivery-ports.ts'
 import { MessageComesBack } from '../../../src/reconnect/message-comes-back.ts'
