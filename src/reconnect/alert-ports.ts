@@ -1,39 +1,28 @@
 import type { WebhookConfig } from '../config/config.ts'
 import type { Backend } from '../domain/backend-id.ts'
 import type { Caller } from '../domain/caller.ts'
-import type { DecisionFacts } from '../domain/decision.ts'
-import type { Decided, EffectFacts, Firing, Notice, Watch, WatchOrigin } from '../domain/effect.ts'
-import type { Mode } from '../domain/mode.ts'
+import type { Decided, Firing, Notice, Watch, WatchOrigin } from '../domain/effect.ts'
 import type { OperationId } from '../domain/operation-id.ts'
 import type { Operation, StoredOperation } from '../domain/operation.ts'
 import type { QueuedAlert } from '../domain/queued-alert.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
-import type { GrantIndex } from '../policy/grant-index.ts'
-import type { Clock } from '../shared/clock.ts'
 import type { Result } from '../shared/result.ts'
 import type { DeliveryLog, Pauses } from './operator-ports.ts'
-import type { DescribeFailure, OperationLog } from './ports.ts'
+import type { StoryPorts } from './ports.ts'
 
 /** What the stories of alerts need from others: types only. `composition.ts` alone knows what fills them in. */
 
 /** What the story of an alert that is accepted needs from others. */
-export interface AlertPorts {
-  readonly grants: GrantIndex
-  readonly mode: Mode
-  readonly operations: OperationLog
+export interface AlertPorts extends StoryPorts {
   readonly batches: AlertBatches
   readonly pauses: Pick<Pauses, 'find'>
   readonly deliveries: Pick<DeliveryLog, 'note'>
   readonly effects: Effects
   readonly createOperationId: (backendKey: string, epochMs: number) => OperationId
   readonly enqueue: Enqueue
-  readonly describe: DescribeFailure
   /** Of ARM's API, for what alerts cause. */
   readonly apiVersion: string
-  readonly audit: (facts: DecisionFacts) => void
-  readonly auditEffect: (facts: EffectFacts) => void
-  readonly clock: Clock
 }
 
 /** One operation and one message for many alerts of a backend (contract, sections 5 and 6). */

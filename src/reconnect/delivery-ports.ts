@@ -1,23 +1,16 @@
-import type { DecisionFacts } from '../domain/decision.ts'
 import type { Duration } from '../domain/duration.ts'
-import type { EffectFacts, EffectSettings } from '../domain/effect.ts'
-import type { Mode } from '../domain/mode.ts'
-import type { GrantIndex } from '../policy/grant-index.ts'
+import type { EffectSettings } from '../domain/effect.ts'
 import type { Webhook } from '../policy/policy-document.ts'
-import type { Clock } from '../shared/clock.ts'
 import type { Enqueue, RateLimiter } from './alert-ports.ts'
 import type { Pauses } from './operator-ports.ts'
-import type { Coordinator, DescribeFailure, Forward, OperationLog } from './ports.ts'
+import type { Coordinator, Forward, StoryPorts } from './ports.ts'
 
 /** What the story of a delivery needs from others. */
-export interface DeliveryPorts {
-  readonly grants: GrantIndex
+export interface DeliveryPorts extends StoryPorts {
   /** The webhooks that the policy has now, by name. */
   readonly webhooks: ReadonlyMap<string, Pick<Webhook, 'mode'>>
   readonly pauses: Pick<Pauses, 'find'>
-  readonly mode: Mode
   readonly coordinator: Coordinator
-  readonly operations: OperationLog
   /** Stores a later message of the operation. */
   readonly enqueue: Enqueue
   readonly forward: Forward
@@ -29,9 +22,5 @@ export interface DeliveryPorts {
   readonly effectSettings: ReadonlyMap<string, EffectSettings>
   /** Of ARM's API, for what alerts cause. */
   readonly apiVersion: string
-  readonly describe: DescribeFailure
-  readonly audit: (facts: DecisionFacts) => void
-  readonly auditEffect: (facts: EffectFacts) => void
-  readonly clock: Clock
   readonly random: () => number
 }

@@ -1,16 +1,31 @@
 import type { Backend } from '../domain/backend-id.ts'
 import type { Caller } from '../domain/caller.ts'
-import type { Decided, Watch } from '../domain/effect.ts'
+import type { DecisionFacts } from '../domain/decision.ts'
+import type { Decided, EffectFacts, Watch } from '../domain/effect.ts'
 import type { ArmFailure, AuthenticationFailure, RecordedFailure } from '../domain/failure.ts'
+import type { Mode } from '../domain/mode.ts'
 import type { OperationId } from '../domain/operation-id.ts'
 import type { Operation, OperationError, Scheduled, StoredOperation } from '../domain/operation.ts'
 import type { SentOutcome } from '../domain/queued-alert.ts'
 import type { Credentials } from '../identity/credentials.ts'
 import type { AuthorizedReconnect } from '../policy/authorize.ts'
+import type { GrantIndex } from '../policy/grant-index.ts'
+import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import type { Result } from '../shared/result.ts'
 
 /** What the story of a reconnect needs from others, and what all stories share: types only. `composition.ts` alone knows what fills them in. */
+
+/** What each story needs that decides on reconnects. */
+export interface StoryPorts {
+  readonly grants: GrantIndex
+  readonly mode: Mode
+  readonly operations: OperationLog
+  readonly describe: DescribeFailure
+  readonly audit: (facts: DecisionFacts) => void
+  readonly auditEffect: (facts: EffectFacts) => void
+  readonly clock: Clock
+}
 
 export type Authenticate = (
   credentials: Credentials,

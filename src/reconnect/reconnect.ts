@@ -1,7 +1,7 @@
 import type { Caller } from '../domain/caller.ts'
 import type { ReconnectCommand } from '../domain/command.ts'
 import type { DecisionFacts, Outcome } from '../domain/decision.ts'
-import { unknownEffect, type Decided, type EffectFacts } from '../domain/effect.ts'
+import { unknownEffect, type Decided } from '../domain/effect.ts'
 import { DEFAULT_AFTER_MS } from '../domain/duration.ts'
 import { faultOf, type Failure, type RequestFailure } from '../domain/failure.ts'
 import type { Mode } from '../domain/mode.ts'
@@ -9,8 +9,6 @@ import { advance, startOperation, type Operation } from '../domain/operation.ts'
 import type { OperationId } from '../domain/operation-id.ts'
 import type { Credentials } from '../identity/credentials.ts'
 import { authorize, type AuthorizedReconnect } from '../policy/authorize.ts'
-import type { GrantIndex } from '../policy/grant-index.ts'
-import type { Clock } from '../shared/clock.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { describeError } from '../shared/describe-error.ts'
 import { err, ok, type Result } from '../shared/result.ts'
@@ -20,13 +18,12 @@ import { mayHaveActed } from './may-have-acted.ts'
 import type {
   Authenticate,
   Coordinator,
-  DescribeFailure,
   Forward,
   Lease,
-  OperationLog,
   PrepareForward,
   RecordJoin,
   RequestIds,
+  StoryPorts,
 } from './ports.ts'
 
 /** A request as plain facts. What must not be looked at before authentication comes as a function. */
@@ -40,20 +37,13 @@ export interface ReconnectRequest {
   readonly recordWithinMs: number
 }
 
-export interface ReconnectPorts {
+export interface ReconnectPorts extends StoryPorts {
   readonly authenticate: Authenticate
-  readonly grants: GrantIndex
-  readonly mode: Mode
   readonly coordinator: Coordinator
-  readonly operations: OperationLog
   readonly recordJoin: RecordJoin
   readonly createOperationId: (backendKey: string, epochMs: number) => OperationId
   readonly forward: Forward
   readonly prepareForward: PrepareForward
-  readonly describe: DescribeFailure
-  readonly audit: (facts: DecisionFacts) => void
-  readonly auditEffect: (facts: EffectFacts) => void
-  readonly clock: Clock
 }
 
 /** Decides, sends and records one reconnect. Every refusal and outcome ends in exactly one audit event. */
