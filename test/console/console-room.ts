@@ -59,6 +59,8 @@ export interface Tab {
   readonly page: Page
   /** What the browser complained about: violations of the Content Security Policy, errors of the page. None is expected. */
   readonly complaints: string[]
+  /** The paths of the documents that the tab has asked for so far, in order. */
+  readonly opened: readonly string[]
   /** Signs in at the issuer's page, which the console opens by itself. */
   signInAs(name: string): Promise<void>
   /** Opens a place of the console as someone who is signed in. */
@@ -68,17 +70,24 @@ export interface Tab {
 
 export interface TabOptions extends BrowserContextOptions {
   readonly hash?: string
+  /** Runs in each document before the page's own scripts. A page that is open leaves for the issuer by itself, so a test must not navigate it. */
+  readonly initScript?: string
 }
 
 /** Opens the console in a tab of its own, with a session of its own. Its end asserts that the browser had nothing to complain about. */
 export async function openTab(t: Scope, browser: Browser, sandbox: Sandbox, options: TabOptions = {}): Promise<Tab> {
-  const { hash = '', ...contextOptions } = options
+  const { hash = '', initScript, ...contextOptions } = options
   const context = await browser.newContext(contextOptions)
   const page = await context.newPage()
   const complaints: string[] = []
   await page.addInitScript(
     'addEventListener("securitypolicyviolation", (event) => console.error("CSP violation: " + event.violatedDirective + " " + event.blockedURI))',
   )
+  if (initScript !== undefined) await page.addInitScript(initScript)
+  const opened: string[] = []
+  page.on('request', (request) => {
+    if (request.isNavigationRequest()) opened.push(new URL(request.url()).pathname)
+  })
   page.on('console', (message) => {
     // An answer such as 403 is a line in the console of the browser, and no fault of the page.
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
@@ -97,6 +106,7 @@ export async function openTab(t: Scope, browser: Browser, sandbox: Sandbox, opti
   return {
     page,
     complaints,
+    opened,
     async signInAs(name) {
       await page.getByRole('link', { name, exact: true }).click()
       await page.getByRole('navigation', { name: 'Views' }).waitFor()

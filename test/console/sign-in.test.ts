@@ -54,18 +54,15 @@ story('a user who declines reads why the sign-in failed, and is not sent to the 
   await page.getByRole('heading', { name: 'History', level: 1 }).waitFor()
 })
 
-story(
-  'a browser that keeps no data for this site says so, and does not sign in for ever',
-  async ({ sandbox, openTab }) => {
-    const { page } = await openTab()
-    await page.addInitScript(
+story('a browser that keeps no data for this site says so, and does not sign in for ever', async ({ openTab }) => {
+  const { page, opened } = await openTab({
+    initScript:
       "Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('denied here', 'SecurityError') } })",
-    )
-    await page.goto(`${sandbox.info.proxy}/console`)
-    await page.getByText('The page cannot start').waitFor()
-    await page.getByText('denied here').waitFor()
-  },
-)
+  })
+  await page.getByText('The page cannot start').waitFor()
+  await page.getByText('denied here').waitFor()
+  assert.deepEqual(opened, ['/console'])
+})
 
 story('an answer of the issuer that this tab has not asked for is not redeemed', async ({ sandbox, openTab }) => {
   const { page } = await openTab()
