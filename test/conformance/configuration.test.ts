@@ -291,7 +291,7 @@ async function problemsOf({ sandbox }: Conversation, atLeast = 1): Promise<Probl
       .split('\n')
       .filter((line) => line.startsWith('{"event":"reconnect.configuration"'))
       .map((line) => JSON.parse(line) as Problem)
-  for (let waitedMs = 0; read().length < atLeast && waitedMs < 3_000; waitedMs += 10) await delay(10)
+  for (let waitedMs = 0; read().length < atLeast && waitedMs < 30_000; waitedMs += 10) await delay(10)
   return read()
 }
 

@@ -63,7 +63,7 @@ export const DEFAULT_DEADLINE_MS = 30_000
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 /** The log of the app comes over another channel than its answer. */
-const LOG_PATIENCE_MS = 3_000
+const LOG_PATIENCE_MS = 30_000
 /** A second apart. The app remembers what storage said for five. */
 const READY_TRIES = 30
 

@@ -120,7 +120,7 @@ export async function operationWhen(
   room: Conversation,
   id: string | undefined,
   isSo: (operation: ShownOperation) => boolean,
-  patienceMs = 20_000,
+  patienceMs = 60_000,
 ): Promise<ShownOperation> {
   let last = 'nothing'
   for (let waitedMs = 0; waitedMs <= patienceMs; waitedMs += 25) {
@@ -146,12 +146,12 @@ export async function eventsOf(
   for (let waitedMs = 0; ; waitedMs += 10) {
     const events = room.decisions().filter((event) => event['correlationId'] === correlationId)
     if (events.length >= count) return events
-    assert.ok(waitedMs < 10_000, `${events.length} events of ${count}`)
+    assert.ok(waitedMs < 30_000, `${events.length} events of ${count}`)
     await delay(10)
   }
 }
 
-export async function eventually(isSo: () => boolean | Promise<boolean>, patienceMs = 20_000): Promise<void> {
+export async function eventually(isSo: () => boolean | Promise<boolean>, patienceMs = 60_000): Promise<void> {
   for (let waitedMs = 0; !(await isSo()); waitedMs += 25) {
     assert.ok(waitedMs < patienceMs, 'it has not come about')
     await delay(25)

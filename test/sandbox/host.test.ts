@@ -23,7 +23,7 @@ describe('the local Functions host', () => {
 
   /** The log comes over another channel than the answer. */
   async function logged(is: (record: LogRecord) => boolean): Promise<LogRecord> {
-    for (let waitedMs = 0; waitedMs < 3_000; waitedMs += 5) {
+    for (let waitedMs = 0; waitedMs < 30_000; waitedMs += 5) {
       const record = sandbox.logs.findLast(is)
       if (record !== undefined) return record
       await delay(5)

@@ -91,7 +91,7 @@ async function pollMissingQueues(t: TestContext, appRoot: string): Promise<{ pol
   const proxy = await startStorageProxy(await storageAccount(t), 'Queue')
   t.after(() => proxy.stop())
   const sandbox = await startSandbox(t, { appRoot, storage: proxy.connectionString })
-  for (let turn = 0; proxy.calls() < 8 && turn < 1_000; turn += 1) await delay(20)
+  for (let turn = 0; proxy.calls() < 8 && turn < 3_000; turn += 1) await delay(20)
   const polls = proxy.calls()
   await delay(100)
   return { polls, warnings: sandbox.logs.filter(({ logger }) => logger === 'Azure.Core').length }

@@ -22,7 +22,7 @@ export async function queueRoom(t: TestContext, options: SandboxOptions = {}) {
     sandbox.logs
       .filter(({ category, message }) => category === 'user' && message.startsWith('{'))
       .map(({ message }) => JSON.parse(message) as Line)
-  async function line(isIt: (line: Line) => boolean, patienceMs = 10_000): Promise<Line> {
+  async function line(isIt: (line: Line) => boolean, patienceMs = 30_000): Promise<Line> {
     for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += 10) {
       const found = lines().find(isIt)
       if (found !== undefined) return found
@@ -48,7 +48,7 @@ export async function queueRoom(t: TestContext, options: SandboxOptions = {}) {
 }
 
 /** Bounded by turns of 20 ms. */
-export async function eventually(isSo: () => Promise<boolean> | boolean, patienceMs = 10_000): Promise<void> {
+export async function eventually(isSo: () => Promise<boolean> | boolean, patienceMs = 30_000): Promise<void> {
   for (let waitedMs = 0; !(await isSo()); waitedMs += 20) {
     assert.ok(waitedMs < patienceMs, 'it did not happen')
     await delay(20)

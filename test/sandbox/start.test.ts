@@ -113,7 +113,7 @@ describe('npm start', () => {
   it('prints log lines as JSON where stderr is not a terminal', async (t) => {
     const sandbox = await startSandboxProcess(t)
     await call(sandbox.info.proxy, `${sandbox.info.backends[0]}/reconnect`, { method: 'POST' })
-    for (let turn = 0; !sandbox.stderr().includes('reconnect.decision') && turn < 500; turn += 1) await delay(10)
+    for (let turn = 0; !sandbox.stderr().includes('reconnect.decision') && turn < 3_000; turn += 1) await delay(10)
     const lines = sandbox.stderr().trim().split('\n')
     const records = lines.map((line) => JSON.parse(line) as { time: string; functionName?: string; message: string })
     assert.ok(
@@ -147,7 +147,7 @@ describe('npm start', () => {
     shell.kill('SIGKILL')
     for (let turn = 0; existsSync(infoFile) && turn < 1_500; turn += 1) await delay(20)
     assert.equal(existsSync(infoFile), false)
-    for (let turn = 0; turn < 500; turn += 1)
+    for (let turn = 0; turn < 3_000; turn += 1)
       if (
         await call(proxy, '/health/live').then(
           () => false,
@@ -192,7 +192,7 @@ describe('npm start', () => {
     })
     const { app, storage } = await childrenOf(sandbox.pid)
     await sandbox.end('SIGKILL')
-    for (let waitedMs = 0; waitedMs < 5_000 && (isAlive(app) || isAlive(storage)); waitedMs += 20) await delay(20)
+    for (let waitedMs = 0; waitedMs < 30_000 && (isAlive(app) || isAlive(storage)); waitedMs += 20) await delay(20)
     assert.deepEqual([isAlive(app), isAlive(storage)], [false, false])
     for (const url of storageEndpoints(sandbox.info.storage))
       await assert.rejects(call(new URL(url).origin, '/'), { code: 'ECONNREFUSED' }, url)

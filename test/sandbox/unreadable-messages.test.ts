@@ -24,7 +24,7 @@ it('the query finds the warning about a message that is not Base64, with its id'
   const [, pattern = ''] = /extract\(@"([^"]+)", 1, Text\)/.exec(query) ?? []
   assert.ok(start !== '' && pattern !== '')
   const found = () => sandbox.logs.filter(({ message }) => message.startsWith(start))
-  for (let turn = 0; found().length === 0 && turn < 1_000; turn += 1) await delay(10)
+  for (let turn = 0; found().length === 0 && turn < 3_000; turn += 1) await delay(10)
   assert.equal(new RegExp(pattern).exec(found()[0]?.message ?? '')?.[1], messageId)
 })
 

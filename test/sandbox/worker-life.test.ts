@@ -87,7 +87,7 @@ describe('stopping the host', () => {
 
 /** While the app starts anew nothing listens. */
 async function eventually(origin: string, path: string): Promise<Answer> {
-  for (let turn = 0; turn < 500; turn += 1) {
+  for (let turn = 0; turn < 3_000; turn += 1) {
     const answer = await call(origin, path).catch(() => undefined)
     if (answer !== undefined) return answer
     await delay(20)

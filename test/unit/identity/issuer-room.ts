@@ -30,6 +30,6 @@ export function assertUnavailable(
 
 /** Waits until a background request has ended. */
 export async function settled(done: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 400 && !done(); turn++) await systemClock.sleep(5)
+  for (let turn = 0; turn < 4_000 && !done(); turn++) await systemClock.sleep(5)
   assert.ok(done(), 'it never came to pass')
 }
