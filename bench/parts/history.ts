@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Operation } from '../../src/domain/operation.ts'
 import { systemClock } from '../../src/shared/clock.ts'
+import { consoleLog } from '../../src/shared/log.ts'
 import { createOperationId, monthOf } from '../../src/storage/keys.ts'
 import { MAX_BATCH } from '../../src/storage/store.ts'
 import { createTableStore } from '../../src/storage/table-store.ts'
@@ -163,7 +164,7 @@ async function fill(connectionString: string, rows: number, backend: string): Pr
   })
   // A batch here may take longer than the app's limit for one call.
   const clock = { ...systemClock, sleep: (_: number, signal?: AbortSignal) => systemClock.sleep(600_000, signal) }
-  const store = createTableStore({ open: () => Promise.resolve(tables), clock })
+  const store = createTableStore({ open: () => Promise.resolve(tables), clock, log: consoleLog })
   const now = systemClock.now()
   const byMonth = new Map<string, Operation[]>()
   for (let row = 0; row < rows; row += 1) {

@@ -65,7 +65,7 @@ export function createEffects(options: EffectsOptions): Effects {
       toEpochMs: clock.now() + CLOCKS_APART_MS,
       top: MAX_ROWS,
     })
-    const operations = rows.map(({ operation }) => operation)
+    const operations = rows.flatMap(({ operation }) => operation ?? [])
     return (id) => knownOf(id, operations, more)
   }
 

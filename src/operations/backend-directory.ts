@@ -45,7 +45,7 @@ export function createBackendDirectory({ store, list, tokens, now }: BackendDire
       isNamed && !wantsLast ? undefined : store.listBackend(partitionKey, range),
     ])
     const last = newest?.rows[0]?.operation
-    if (!isNamed && last === undefined) return undefined
+    if (!isNamed && newest?.rows.length === 0) return undefined
     const { scheduled, inFlight } = slot.value
     return {
       backend,
@@ -83,6 +83,7 @@ export function createBackendDirectory({ store, list, tokens, now }: BackendDire
       for (const { rowKey, backend } of rows) {
         if (found.length === most) return { found, next: cursor, isEnd: false }
         cursor = rowKey
+        if (backend === undefined) continue
         const isWithin = ranges.some(({ from, to }) => from <= rowKey && rowKey < to)
         if (isWithin && !isNamed(rowKey)) found.push({ rowKey, backend, isNamed: false })
       }

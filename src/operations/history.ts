@@ -60,6 +60,7 @@ export function createHistory(store: HistoryStore, tokens: PageTokens, now: () =
             if (calls >= MAX_CALLS) return page({ partition, after })
             rowsRead += 1
             after = rowKey
+            if (operation === undefined) continue
             if (!matches(operation, query, now()) || !mayRead(operation)) continue
             if (mayChange(operation, now())) calls += 1
             const shown = await current(operation)

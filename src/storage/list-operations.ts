@@ -1,12 +1,14 @@
+import type { OperationId } from '../domain/operation-id.ts'
 import { invertedTime, monthOf } from './keys.ts'
 import { fromOperationRow, type OperationRow } from './rows.ts'
 import type { ExpiryStore, HistoryStore, OperationPage, OperationRange } from './store.ts'
+import type { TellUnreadable } from './unreadable-rows.ts'
 import { backends, history, LIST_LIMIT_MS, pagesOf, type Call, type CallTable, type Choose } from './table-calls.ts'
 
 type OperationLists = Pick<HistoryStore, 'listBackend' | 'listMonth'> & Pick<ExpiryStore, 'listExpired'>
 
 /** Operations in pages, newest first. One page costs as many calls as storage divides it into, within one limit. */
-export function createOperationLists(call: CallTable): OperationLists {
+export function createOperationLists(call: CallTable, tell: TellUnreadable): OperationLists {
   async function list(choose: Choose, filter: string, top: number): Promise<DatedPage> {
     const readPage: Call<DatedPage> = async (table, limits) => {
       // A page may be short or empty although there is more ("Query timeout and pagination"): the token tells.
@@ -17,8 +19,12 @@ export function createOperationLists(call: CallTable): OperationLists {
         limits,
       )) {
         if (rows.length === 0 && more) continue
-        const read = rows.map((row) => ({ rowKey: row.rowKey, operation: fromOperationRow(row) }))
-        return { rows: read.filter((row): row is PageRow => row.operation !== undefined), more, ...dated }
+        const read = rows.map((row) => {
+          const { value: operation, unreadable } = fromOperationRow(row)
+          tell(row, unreadable)
+          return { rowKey: row.rowKey, operation }
+        })
+        return { rows: read, more, ...dated }
       }
       return { rows: [], more: false }
     }
@@ -40,15 +46,20 @@ export function createOperationLists(call: CallTable): OperationLists {
       // Months before that one have expired whole; of that one, the rows behind its time.
       const whole = await list(history, `PartitionKey lt '${month}'`, top)
       const behind = `PartitionKey eq '${month}' and RowKey gt '${invertedTime(beforeEpochMs)}~'`
-      const { rows, date } = whole.rows.length > 0 ? whole : await list(history, behind, top)
-      return { ids: rows.map(({ operation }) => operation.id), ...timeOf(date) }
+      const expired = idsOf(whole)
+      if (expired.length > 0) return { ids: expired, ...timeOf(whole.date) }
+      const rest = await list(history, behind, top)
+      return { ids: idsOf(rest), ...timeOf(rest.date) }
     },
   }
 }
 
 /** With storage's own clock. */
 type DatedPage = OperationPage & { readonly date?: string }
-type PageRow = OperationPage['rows'][number]
+
+function idsOf({ rows }: OperationPage): readonly OperationId[] {
+  return rows.flatMap(({ operation }) => operation?.id ?? [])
+}
 
 function timeOf(date: string | undefined): { readonly storageEpochMs?: number } {
   const storageEpochMs = Date.parse(date ?? '')

@@ -1,10 +1,11 @@
-import { parseBackendResourceId } from '../domain/backend-id.ts'
-import { toShownPause, type Pause, type PauseId, type ShownPause } from '../domain/pause.ts'
+import { parseBackendResourceId, type Backend } from '../domain/backend-id.ts'
+import { toShownPause, type Pause, type PauseId } from '../domain/pause.ts'
 import { parseScope } from '../domain/scope.ts'
 import { DELIVERY_KEPT_MS, type UnactedDelivery } from '../domain/unacted-delivery.ts'
 import { escapeNonAscii } from '../shared/escape-text.ts'
 import { backendRowKeyOf, invertedTime } from './keys.ts'
-import type { BackendRow, SeenBackend } from './operator-store.ts'
+import { readDelivery, readPause } from './row-schema.ts'
+import type { SeenBackend } from './operator-store.ts'
 
 /** The partitions of lists: `docs/storage.md` says the same in words. No hash of a backend is spelled like this. */
 export const LISTS = { from: 'list-', to: 'list.' } as const
@@ -36,14 +37,12 @@ export function toPauseRow(pause: Pause): Expiring<{ readonly until: string; rea
   }
 }
 
-/** Undefined for a row that this app did not write. */
-export function fromPauseRow(row: Record<string, unknown>): Pause | undefined {
-  const { pause, rowKey } = row
-  if (typeof pause !== 'string' || typeof rowKey !== 'string') return undefined
-  const shown = JSON.parse(pause) as ShownPause
-  const scope = parseScope(shown.scope)
-  if (!scope.ok) return undefined
-  return { ...shown, id: rowKey as PauseId, scope: scope.value, untilEpochMs: Date.parse(shown.until) }
+/** Undefined: the row cannot be read. */
+export function fromPauseRow({ pause, rowKey }: Record<string, unknown>): Pause | undefined {
+  const shown = readPause(pause)
+  const scope = parseScope(shown?.scope ?? '')
+  if (shown === undefined || !scope.ok) return undefined
+  return { ...shown, id: String(rowKey) as PauseId, scope: scope.value, untilEpochMs: Date.parse(shown.until) }
 }
 
 export function toBackendRow({ backend, seenAtEpochMs }: SeenBackend): Expiring<{ readonly backend: string }> {
@@ -55,9 +54,10 @@ export function toBackendRow({ backend, seenAtEpochMs }: SeenBackend): Expiring<
   }
 }
 
-export function fromBackendRow({ backend, rowKey }: Record<string, unknown>): readonly BackendRow[] {
+/** Undefined: the row cannot be read. */
+export function fromBackendRow({ backend }: Record<string, unknown>): Backend | undefined {
   const parsed = parseBackendResourceId(String(backend))
-  return parsed.ok ? [{ rowKey: String(rowKey), backend: parsed.value }] : []
+  return parsed.ok ? parsed.value : undefined
 }
 
 /** Newest first. `mark` tells rows of one millisecond apart. */
@@ -75,8 +75,9 @@ export function toDeliveryRow(
   }
 }
 
-export function fromDeliveryRow({ delivery }: Record<string, unknown>): readonly UnactedDelivery[] {
-  return typeof delivery === 'string' ? [JSON.parse(delivery) as UnactedDelivery] : []
+/** Undefined: the row cannot be read. */
+export function fromDeliveryRow({ delivery }: Record<string, unknown>): UnactedDelivery | undefined {
+  return readDelivery(delivery)
 }
 
 export function toText(epochMs: number): string {

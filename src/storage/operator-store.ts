@@ -36,7 +36,8 @@ export interface SeenBackend {
 
 export interface BackendRow {
   readonly rowKey: string
-  readonly backend: Backend
+  /** Undefined: the row cannot be read. */
+  readonly backend: Backend | undefined
 }
 
 export interface BackendRange {

@@ -27,6 +27,7 @@ import {
   type Call,
 } from './table-calls.ts'
 import type { TableCallOptions } from './table-calls.ts'
+import { createUnreadableRows } from './unreadable-rows.ts'
 
 /** Rows behind the kept ones that one call looks at. */
 const TRIM_ROWS = 2 * MAX_BATCH
@@ -42,6 +43,18 @@ interface Page {
 /** The lists of operators, in the table of the backends: no other table is needed for them. */
 export function createOperatorTableStore(options: TableCallOptions): OperatorStore {
   const call = createTableCalls(options)
+  const tell = createUnreadableRows(options.log)
+
+  /** Undefined: the column cannot be read, which is told. */
+  function read<T>(
+    row: Record<string, unknown>,
+    column: string,
+    from: (row: Record<string, unknown>) => T | undefined,
+  ) {
+    const value = from(row)
+    if (value === undefined) tell(row, [column])
+    return value
+  }
 
   /** Storage may answer with a short or an empty page although there is more ("Query timeout and pagination"): pages are read on up to `top` rows. */
   function list(filter: string, top: number, limitMs = LIST_LIMIT_MS): Promise<Page> {
@@ -75,12 +88,12 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
     async listPauses(afterEpochMs, top) {
       const filter = `PartitionKey eq '${PAUSES}' and until gt '${toText(afterEpochMs)}'`
       const { rows } = await list(filter, top, CALL_LIMIT_MS)
-      return rows.map(fromPauseRow).filter((pause) => pause !== undefined)
+      return rows.map((row) => read(row, 'pause', fromPauseRow)).filter((pause) => pause !== undefined)
     },
 
     async readPause(id) {
       const row = await unlessMissing(call(backends, (client, limits) => client.getEntity(PAUSES, id, limits)))
-      return row === undefined ? undefined : fromPauseRow(row)
+      return row === undefined ? undefined : read(row, 'pause', fromPauseRow)
     },
 
     async writePause(pause) {
@@ -97,7 +110,7 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
     async listBackends({ from, after, to, top }) {
       const lowest = after === undefined || after < from ? `RowKey ge '${from}'` : `RowKey gt '${after}'`
       const { rows, more } = await list(`PartitionKey eq '${BACKENDS}' and ${lowest} and RowKey lt '${to}'`, top)
-      return { rows: rows.flatMap(fromBackendRow), more }
+      return { rows: rows.map((row) => ({ rowKey: row.rowKey, backend: read(row, 'backend', fromBackendRow) })), more }
     },
 
     writeDeliveries(webhook, deliveries) {
@@ -112,7 +125,7 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
         `PartitionKey eq '${deliveriesOf(webhook)}' and RowKey lt '${invertedTime(sinceEpochMs)}~'`,
         top,
       )
-      return rows.flatMap(fromDeliveryRow)
+      return rows.map((row) => read(row, 'delivery', fromDeliveryRow)).filter((delivery) => delivery !== undefined)
     },
 
     async trimDeliveries(webhook, keep) {

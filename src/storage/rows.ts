@@ -1,8 +1,19 @@
-import type { Effect, KnownAlert, Watch } from '../domain/effect.ts'
+import type { Effect, KnownAlert } from '../domain/effect.ts'
 import type { StoredOperation } from '../domain/operation.ts'
-import type { OperationId } from '../domain/operation-id.ts'
 import type { Slot } from '../coordination/slot.ts'
 import { escapeNonAscii } from '../shared/escape-text.ts'
+import {
+  readCount,
+  readEffect,
+  readJoinedAlerts,
+  readOperation,
+  readOperationId,
+  readText,
+  readTime,
+  readTimes,
+  readWatches,
+  type ReadColumn,
+} from './row-schema.ts'
 
 /** Every column of every row; `docs/storage.md` says the same in words. */
 export const SLOT_ROW_KEY = 'slot'
@@ -43,28 +54,55 @@ export function toSlotRow(partitionKey: string, slot: Slot): SlotRow {
   }
 }
 
-export function fromSlotRow(row: Record<string, unknown>): Slot {
-  const columns = row as Partial<SlotRow>
-  const { leaseOperation, leaseOwner, leaseUntil, leaseEarliestDue } = columns
-  const { scheduledOperation, scheduledDue, alertSends, watches, notHelping } = columns
-  return {
-    ...(leaseOperation !== undefined && leaseOwner !== undefined && leaseUntil !== undefined
-      ? {
+/** What a row says, and which of its columns cannot be read. They count as absent, and stop nothing else. */
+export interface ReadRow<T> {
+  readonly value: T
+  readonly unreadable: readonly string[]
+}
+
+export function fromSlotRow(row: Record<string, unknown>): ReadRow<Slot> {
+  const { read, unreadable } = columnsOf(row)
+  const leaseOperation = read('leaseOperation', readOperationId)
+  const leaseOwner = read('leaseOwner', readText)
+  const leaseUntil = read('leaseUntil', readTime)
+  const leaseEarliestDue = read('leaseEarliestDue', readTime) ?? leaseUntil
+  const scheduledOperation = read('scheduledOperation', readOperationId)
+  const scheduledDue = read('scheduledDue', readTime)
+  const alertSends = read('alertSends', readTimes)
+  const notHelping = read('notHelping', readCount)
+  const stored = read('watches', readWatches)
+  const watches = stored?.filter((watch) => watch !== undefined)
+  const value = {
+    ...(leaseOperation === undefined || leaseOwner === undefined || leaseUntil === undefined
+      ? {}
+      : {
           inFlight: {
-            operationId: leaseOperation as OperationId,
+            operationId: leaseOperation,
             ownerToken: leaseOwner,
-            leaseUntilEpochMs: Date.parse(leaseUntil),
-            earliestDueEpochMs: Date.parse(leaseEarliestDue ?? leaseUntil),
+            leaseUntilEpochMs: leaseUntil,
+            earliestDueEpochMs: leaseEarliestDue as number,
           },
-        }
-      : {}),
-    ...(scheduledOperation !== undefined && scheduledDue !== undefined
-      ? { scheduled: { operationId: scheduledOperation as OperationId, dueEpochMs: Date.parse(scheduledDue) } }
-      : {}),
-    ...(alertSends === undefined ? {} : { alertSends: alertSends.split(' ').map(Number) }),
-    ...(watches === undefined ? {} : { watches: JSON.parse(watches) as readonly Watch[] }),
+        }),
+    ...(scheduledOperation === undefined || scheduledDue === undefined
+      ? {}
+      : { scheduled: { operationId: scheduledOperation, dueEpochMs: scheduledDue } }),
+    ...(alertSends === undefined ? {} : { alertSends }),
+    ...(watches === undefined ? {} : { watches }),
     ...(notHelping === undefined ? {} : { notHelping }),
   }
+  return { value, unreadable: watches?.length === stored?.length ? unreadable : [...unreadable, 'watches'] }
+}
+
+/** Reads the columns of a row one by one, and keeps the names of those that are there and cannot be read. */
+function columnsOf(row: Record<string, unknown>) {
+  const unreadable: string[] = []
+  function read<T>(name: string, column: ReadColumn<T>): T | undefined {
+    if (row[name] === undefined) return undefined
+    const value = column(row[name])
+    if (value === undefined) unreadable.push(name)
+    return value
+  }
+  return { read, unreadable }
 }
 
 /** Each instance counts in columns of its own: no count overwrites another's, and none needs a compare-and-set. */
@@ -107,23 +145,25 @@ export function toOperationRow(
   return { partitionKey, rowKey, state: operation.state, operation: text }
 }
 
-export function fromOperationRow({ operation, effect, ...row }: OperationRow): StoredOperation | undefined {
-  if (operation === undefined) return undefined
-  const stored = JSON.parse(operation) as StoredOperation
-  const columns = Object.entries(row)
-  const joinedCount = columns.reduce(
-    (sum, [name, value]) => (JOINED_COLUMN.test(name) && typeof value === 'number' ? sum + value : sum),
-    0,
-  )
-  const joinedAlerts = columns.flatMap(([name, value]) =>
-    ALERTS_COLUMN.test(name) && typeof value === 'string' ? (JSON.parse(value) as [string, number][]) : [],
-  )
-  return {
+/** Undefined: there is nothing but a verdict in it, or what was asked cannot be read. */
+export function fromOperationRow(row: OperationRow): ReadRow<StoredOperation | undefined> {
+  const { read, unreadable } = columnsOf(row)
+  const stored = read('operation', readOperation)
+  const effect = read('effect', readEffect)
+  const names = Object.keys(row)
+  const counts = names.filter((name) => JOINED_COLUMN.test(name)).map((name) => read(name, readCount) ?? 0)
+  const joinedCount = counts.reduce((sum, count) => sum + count, 0)
+  const joinedAlerts = names
+    .filter((name) => ALERTS_COLUMN.test(name))
+    .flatMap((name) => read(name, readJoinedAlerts) ?? [])
+  if (stored === undefined) return { value: undefined, unreadable }
+  const value = {
     ...stored,
     ...(joinedCount > 0 ? { joinedCount } : {}),
     ...(joinedAlerts.length > 0 ? { joinedAlerts } : {}),
-    ...(effect === undefined ? {} : { effect: JSON.parse(effect) as Effect }),
+    ...(effect === undefined ? {} : { effect }),
   }
+  return { value, unreadable }
 }
 
 function toText(epochMs: number): string {

@@ -104,7 +104,8 @@ export interface OperationRange {
 }
 
 export interface OperationPage {
-  readonly rows: readonly { readonly rowKey: string; readonly operation: StoredOperation }[]
+  /** Without an operation: only its verdict is left, or it cannot be read. */
+  readonly rows: readonly { readonly rowKey: string; readonly operation: StoredOperation | undefined }[]
   /** Whether the partition may hold more behind the last row. */
   readonly more: boolean
 }

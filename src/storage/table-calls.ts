@@ -1,6 +1,7 @@
 import type { TableClient, TableTransactionResponse, TransactionAction } from '@azure/data-tables'
 import { boundedCall } from '../shared/bounded-call.ts'
 import type { Clock } from '../shared/clock.ts'
+import type { Log } from '../shared/log.ts'
 import { StorageFault } from './store.ts'
 import type { Tables } from './tables.ts'
 
@@ -13,6 +14,7 @@ export interface TableCallOptions {
   /** Opens the tables, once and within seconds. */
   readonly open: () => Promise<Tables>
   readonly clock: Clock
+  readonly log: Log
 }
 
 export type Choose = (tables: Tables) => TableClient
@@ -28,7 +30,7 @@ export interface CallOptions {
 /** One call; once more where the table had to be created. Each step has a limit of its own, and so has opening. Rejects with a StorageFault. */
 export type CallTable = <T>(choose: Choose, work: Call<T>, limitMs?: number) => Promise<T>
 
-export function createTableCalls({ open, clock }: TableCallOptions): CallTable {
+export function createTableCalls({ open, clock }: Omit<TableCallOptions, 'log'>): CallTable {
   async function bounded<T>(limitMs: number, call: (options: CallOptions) => Promise<T>): Promise<T> {
     try {
       return await boundedCall({ clock, limitMs }, (abortSignal) => call({ abortSignal }))

@@ -13,6 +13,7 @@ import { historyKeysOf, operationKeysOf } from './keys.ts'
 import { isEmpty } from '../coordination/slot.ts'
 import { StorageFault, type Commit, type Committed, type Store } from './store.ts'
 import { createOperationLists } from './list-operations.ts'
+import { createUnreadableRows } from './unreadable-rows.ts'
 import {
   backends,
   createTableCalls,
@@ -26,7 +27,8 @@ import {
 } from './table-calls.ts'
 
 /** Rows in Azure Table storage. A missing table is created when it is first missed. */
-export function createTableStore({ open, clock }: TableCallOptions): Store {
+export function createTableStore({ open, clock, log }: TableCallOptions): Store {
+  const tell = createUnreadableRows(log)
   const call = createTableCalls({ open, clock })
 
   /** A single change needs no transaction. Both ways answer with the new ETags by row key. */
@@ -67,7 +69,10 @@ export function createTableStore({ open, clock }: TableCallOptions): Store {
       const row = await unlessMissing(
         call(backends, (table, options) => table.getEntity(partitionKey, SLOT_ROW_KEY, options)),
       )
-      return row === undefined ? { value: {} } : { value: fromSlotRow(row), etag: row.etag }
+      if (row === undefined) return { value: {} }
+      const { value, unreadable } = fromSlotRow(row)
+      tell(row, unreadable)
+      return { value, etag: row.etag }
     },
 
     async readOperation(id) {
@@ -75,7 +80,10 @@ export function createTableStore({ open, clock }: TableCallOptions): Store {
       const row = await unlessMissing(
         call(backends, (table, options) => table.getEntity<OperationRow>(partitionKey, rowKey, options)),
       )
-      return row === undefined ? { value: undefined } : { value: fromOperationRow(row), etag: row.etag }
+      if (row === undefined) return { value: undefined }
+      const { value, unreadable } = fromOperationRow(row)
+      tell(row, unreadable)
+      return { value, etag: row.etag }
     },
 
     async commit(partitionKey, commit) {
@@ -120,7 +128,7 @@ export function createTableStore({ open, clock }: TableCallOptions): Store {
       await add(history, historyKeysOf(id), toJoinedColumns(instance, count))
     },
 
-    ...createOperationLists(call),
+    ...createOperationLists(call, tell),
 
     async removeOperations(ids) {
       for (const id of ids) {

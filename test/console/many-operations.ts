@@ -3,6 +3,7 @@ import { openTables } from '../../src/storage/tables.ts'
 import { createTableStore } from '../../src/storage/table-store.ts'
 import type { StoredOperation } from '../../src/domain/operation.ts'
 import { systemClock } from '../../src/shared/clock.ts'
+import { consoleLog } from '../../src/shared/log.ts'
 
 const BATCH = 100
 
@@ -16,7 +17,7 @@ export async function writeOperations(
     throw new Error('a connection string needs no credential')
   })
   for (const table of [tables.backends, tables.history]) await table.createTable().catch(() => undefined)
-  const store = createTableStore({ open: async () => tables, clock: systemClock })
+  const store = createTableStore({ open: async () => tables, clock: systemClock, log: consoleLog })
   const key = backend.toLowerCase()
   const rows = operations.map((change): StoredOperation => ({
     id: createOperationId(key, Date.parse(change.requestedAt)),

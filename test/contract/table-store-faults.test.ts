@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { consoleLog } from '../../src/shared/log.ts'
 import { operationKeysOf } from '../../src/storage/keys.ts'
 import { createOperatorTableStore } from '../../src/storage/operator-table-store.ts'
 import { StorageFault, type Store } from '../../src/storage/store.ts'
@@ -33,8 +34,8 @@ async function room(t: TestContext, script: readonly Step[]) {
     openTables({ kind: 'connection-string', connectionString, allowHttp: true }, '', () =>
       assert.fail('no identity is asked for'),
     )
-  const store = createTableStore({ open, clock })
-  const lists = createOperatorTableStore({ open, clock })
+  const store = createTableStore({ open, clock, log: consoleLog })
+  const lists = createOperatorTableStore({ open, clock, log: consoleLog })
   async function received(count: number): Promise<void> {
     while (server.received.length < count) await delay(5)
   }
@@ -167,6 +168,7 @@ describe('a fault', () => {
   test('is also that the tables cannot be opened, and the next call opens them again', async () => {
     let opened = 0
     const store = createTableStore({
+      log: consoleLog,
       open: () => {
         opened += 1
         return Promise.reject(new Error('no token'))

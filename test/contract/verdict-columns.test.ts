@@ -7,6 +7,7 @@ import { MAX_WATCHES } from '../../src/coordination/slot-effects.ts'
 import { pendingEffect, type Decided, type Watch } from '../../src/domain/effect.ts'
 import type { StoredOperation } from '../../src/domain/operation.ts'
 import { systemClock } from '../../src/shared/clock.ts'
+import { consoleLog } from '../../src/shared/log.ts'
 import { partitionKeyOf } from '../../src/storage/keys.ts'
 import { toSlotRow } from '../../src/storage/rows.ts'
 import type { Store } from '../../src/storage/store.ts'
@@ -33,7 +34,7 @@ function onAzurite(): Store {
     openTables({ kind: 'connection-string', connectionString, allowHttp: true }, '', () =>
       assert.fail('no identity is asked for'),
     )
-  return createTableStore({ open, clock: systemClock })
+  return createTableStore({ open, clock: systemClock, log: consoleLog })
 }
 
 let backends = 0
@@ -141,7 +142,8 @@ for (const [name, open] of [
       assert.equal(written.kind, 'written')
       assert.equal((await store.readOperation(gone.id)).value, undefined)
       const range = { fromEpochMs: START_EPOCH_MS - 1, toEpochMs: START_EPOCH_MS + 1, top: 10 }
-      assert.deepEqual((await store.listBackend(partitionKey, range)).rows, [])
+      const { rows } = await store.listBackend(partitionKey, range)
+      assert.ok(rows.every((row) => row.operation === undefined))
     })
 
     it('keeps the alerts that joined by each instance, and what the first one tells', async () => {

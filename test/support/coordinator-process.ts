@@ -7,6 +7,7 @@ import { LEASE_MARGIN_MS } from '../../src/coordination/lease.ts'
 import { advance, startOperation } from '../../src/domain/operation.ts'
 import { createOperationLog } from '../../src/operations/operation-log.ts'
 import { systemClock } from '../../src/shared/clock.ts'
+import { consoleLog } from '../../src/shared/log.ts'
 import { createDeadline } from '../../src/shared/deadline.ts'
 import { createOperationId } from '../../src/storage/keys.ts'
 import { createTableStore } from '../../src/storage/table-store.ts'
@@ -42,6 +43,7 @@ const clock = systemClock
 const breaker = createSlotBreaker(clock)
 const copy = (): void => undefined
 const store = createTableStore({
+  log: consoleLog,
   open: async () =>
     openTables({ kind: 'connection-string', connectionString: setup.connectionString, allowHttp: true }, '', () => {
       throw new Error('no identity is asked for')

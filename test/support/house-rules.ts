@@ -216,7 +216,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   oauth4webapi: ['console'],
   '@azure/functions': ['index.ts'],
   // Schemas stand beside what they describe, and are published from there.
-  zod: ['policy', 'reconnect', 'http', 'cli'],
+  zod: ['policy', 'reconnect', 'http', 'storage', 'cli'],
 }
 
 export function roomOf(file: string): string {
