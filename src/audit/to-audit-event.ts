@@ -1,7 +1,7 @@
 import type { DecisionFacts } from '../domain/decision.ts'
 import { detailOf, faultOf } from '../domain/failure.ts'
-import { toRfc3339 } from '../domain/operation.ts'
 import type { PauseFacts } from '../domain/pause.ts'
+import { toRfc3339 } from '../shared/rfc3339.ts'
 import type { AuditEvent, PauseEvent } from './event.ts'
 
 /** The one builder of audit events: pure. Of a payload it holds the sender's id of the alert and the rule's name, nothing else. */

@@ -7,11 +7,12 @@ import {
   type Watch,
   type WatchOrigin,
 } from '../domain/effect.ts'
-import { toRfc3339, type StoredOperation } from '../domain/operation.ts'
+import type { StoredOperation } from '../domain/operation.ts'
 import type { OperationId } from '../domain/operation-id.ts'
 import type { Effects, Judged, Look, Noticed } from '../reconnect/alert-ports.ts'
 import type { CircuitBreaker } from '../shared/circuit-breaker.ts'
 import type { Clock } from '../shared/clock.ts'
+import { toRfc3339 } from '../shared/rfc3339.ts'
 import { operationKeysOf, partitionKeyOf } from '../storage/keys.ts'
 import { StorageFault, type BackendStore, type HistoryStore, type Versioned } from '../storage/store.ts'
 import { findApplied } from './find-applied.ts'

@@ -11,6 +11,7 @@ import {
   type Watch,
 } from '../domain/effect.ts'
 import type { OperationId } from '../domain/operation-id.ts'
+import { toRfc3339 } from '../shared/rfc3339.ts'
 import type { Slot } from './slot.ts'
 
 /**
@@ -160,9 +161,9 @@ function counted(slot: Slot, decided: readonly Decided[]): Slot {
 function decide(watch: Watch, verdict: FinalVerdict, evidence: readonly Evidence[], nowEpochMs: number): Decided {
   const effect: Effect & { verdict: FinalVerdict } = {
     verdict,
-    since: toText(watch.dueEpochMs),
-    decideBy: toText(watch.decideByEpochMs),
-    decidedAt: toText(nowEpochMs),
+    since: toRfc3339(watch.dueEpochMs),
+    decideBy: toRfc3339(watch.decideByEpochMs),
+    decidedAt: toRfc3339(nowEpochMs),
     evidence,
   }
   const { operationId, origin, silentAtEpochMs } = watch
@@ -186,9 +187,5 @@ function withWatches(slot: Slot, watches: readonly Watch[]): Slot {
 }
 
 function toFired({ atEpochMs, alertId }: Firing & { readonly alertId?: string }): Evidence {
-  return { kind: 'fired', at: toText(atEpochMs), ...(alertId === undefined ? {} : { alertId }) }
-}
-
-function toText(epochMs: number): string {
-  return new Date(epochMs).toISOString()
+  return { kind: 'fired', at: toRfc3339(atEpochMs), ...(alertId === undefined ? {} : { alertId }) }
 }

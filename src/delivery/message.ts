@@ -8,6 +8,7 @@ import { parseTraceparent } from '../domain/traceparent.ts'
 import type { AlertTrigger } from '../domain/trigger.ts'
 import { asObject, member, parseJson } from '../shared/json.ts'
 import { err, ok, type Result } from '../shared/result.ts'
+import { toRfc3339 } from '../shared/rfc3339.ts'
 
 /**
  * A message of the queue, as stored (`docs/storage.md`). Members are added, never renamed: messages live as long as `deliverWithin` and pass
@@ -65,12 +66,12 @@ export function toMessage(alert: QueuedAlert): string {
     webhook: trigger.webhook,
     ...(trigger.alertId === undefined ? {} : { alert: trigger.alertId }),
     ...(trigger.alertRule === undefined ? {} : { rule: trigger.alertRule }),
-    acceptedAt: new Date(acceptedAtEpochMs).toISOString(),
+    acceptedAt: toRfc3339(acceptedAtEpochMs),
     tries,
     generation,
     correlation: correlationId,
     ...(sent === undefined ? {} : { sent: toStoredOutcome(sent) }),
-    ...(known === undefined ? {} : { alertKey: known.key, alertStart: new Date(known.startedAtEpochMs).toISOString() }),
+    ...(known === undefined ? {} : { alertKey: known.key, alertStart: toRfc3339(known.startedAtEpochMs) }),
     ...(alert.traceparent === undefined ? {} : { traceparent: alert.traceparent }),
     ...(alert.judges === undefined ? {} : { judges: true }),
   }
@@ -171,7 +172,7 @@ function asAccepted(
 function toStoredOutcome({ ownerToken, dueEpochMs, attempts, ambiguous, arm }: SentOutcome): StoredOutcome {
   return {
     owner: ownerToken,
-    due: new Date(dueEpochMs).toISOString(),
+    due: toRfc3339(dueEpochMs),
     attempts,
     ...(ambiguous ? { ambiguous: true } : {}),
     ...(arm === undefined ? {} : { armStatus: arm.status }),

@@ -1,3 +1,4 @@
+import { toRfc3339 } from '../shared/rfc3339.ts'
 import type { OperationId } from './operation-id.ts'
 
 /** Whether a reconnect helped (contract, section 12). */
@@ -127,13 +128,13 @@ export type Judgement =
 
 /** The effect of a reconnect for an alert when ARM has accepted it. */
 export function pendingEffect(dueEpochMs: number, decideByEpochMs: number): Effect {
-  return { verdict: 'pending', since: toText(dueEpochMs), decideBy: toText(decideByEpochMs), evidence: [] }
+  return { verdict: 'pending', since: toRfc3339(dueEpochMs), decideBy: toRfc3339(decideByEpochMs), evidence: [] }
 }
 
 /** No later notification will tell: people, tools and `generic` senders. */
 export function unknownEffect(dueEpochMs: number, nowEpochMs: number): Effect {
-  const since = toText(dueEpochMs)
-  return { verdict: 'unknown', since, decideBy: since, decidedAt: toText(nowEpochMs), evidence: [] }
+  const since = toRfc3339(dueEpochMs)
+  return { verdict: 'unknown', since, decideBy: since, decidedAt: toRfc3339(nowEpochMs), evidence: [] }
 }
 
 /**
@@ -161,7 +162,7 @@ export function judgeEffect(watch: Watch, known: KnownAlerts | undefined, nowEpo
   const closed = notices.findLast(({ kind, atEpochMs }) => kind === 'closed' && atEpochMs >= dueEpochMs)
   if (closed !== undefined) {
     const quietAtEpochMs = closed.atEpochMs + settleMs
-    const quiet: Evidence = { kind: 'quiet', at: toText(quietAtEpochMs) }
+    const quiet: Evidence = { kind: 'quiet', at: toRfc3339(quietAtEpochMs) }
     if (nowEpochMs >= quietAtEpochMs) return decided('recovered', [toEvidence(closed), quiet])
     looks.push(quietAtEpochMs)
   }
@@ -189,9 +190,5 @@ function decided(verdict: FinalVerdict, evidence: readonly Evidence[]): Judgemen
 }
 
 export function toEvidence({ kind, atEpochMs, alertId }: Notice): Evidence {
-  return { kind, at: toText(atEpochMs), ...(alertId === undefined ? {} : { alertId }) }
-}
-
-function toText(epochMs: number): string {
-  return new Date(epochMs).toISOString()
+  return { kind, at: toRfc3339(atEpochMs), ...(alertId === undefined ? {} : { alertId }) }
 }

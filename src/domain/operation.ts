@@ -1,3 +1,4 @@
+import { toRfc3339 } from '../shared/rfc3339.ts'
 import type { Caller } from './caller.ts'
 import type { ReconnectCommand } from './command.ts'
 import type { Effect, Firing } from './effect.ts'
@@ -220,10 +221,6 @@ export function toMinimal(operation: StoredOperation): StoredOperation {
       ? {}
       : { error: { code: error.code.slice(0, 128), message: 'The message could not be stored.' } }),
   }
-}
-
-export function toRfc3339(epochMs: number): string {
-  return new Date(epochMs).toISOString()
 }
 
 function costs(from: StoredOperation, sent: SentFacts | undefined): Pick<Operation, 'attempts' | 'ambiguous' | 'arm'> {

@@ -1,6 +1,7 @@
 import { DOCUMENTED_MINIMUM_AFTER_MS } from '../domain/duration.ts'
 import type { Decision, Settled } from '../reconnect/decision.ts'
 import type { ArmTrace, Noted, RequestIds } from '../reconnect/ports.ts'
+import { toRfc3339 } from '../shared/rfc3339.ts'
 import { toFailureReply, type Challenge } from './failure-reply.ts'
 import { accepted, type Reply } from './reply.ts'
 
@@ -35,7 +36,7 @@ function settledHeaders({ outcome, dueEpochMs, would }: Settled, correlationId: 
   return {
     'x-ms-correlation-request-id': correlationId,
     'x-reconnect-outcome': outcome,
-    'x-reconnect-due': new Date(dueEpochMs).toISOString(),
+    'x-reconnect-due': toRfc3339(dueEpochMs),
     ...(would === undefined ? {} : { 'x-reconnect-would': would }),
   }
 }

@@ -2,6 +2,7 @@ import { DELIVERY_KEPT_MS, type UnactedDelivery, type UnactedOutcome } from '../
 import type { DeliveryLog } from '../reconnect/operator-ports.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Log } from '../shared/log.ts'
+import { toRfc3339 } from '../shared/rfc3339.ts'
 import type { OperatorStore } from '../storage/operator-store.ts'
 
 /** Contract, section 11: at most one write per second and instance. */
@@ -89,7 +90,7 @@ export function createDeliveryLog({ store, webhooks, clock, log }: DeliveryLogOp
       }
       queue.omitted = 0
       entries.push({
-        at: new Date(clock.now()).toISOString(),
+        at: toRfc3339(clock.now()),
         ...facts,
         ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON_CHARS) }),
         ...(omitted === 0 ? {} : { omitted }),

@@ -1,8 +1,8 @@
 import type { Backend } from '../domain/backend-id.ts'
 import type { EffectFacts, Watch, WatchOrigin } from '../domain/effect.ts'
-import { toRfc3339 } from '../domain/operation.ts'
 import type { QueuedAlert } from '../domain/queued-alert.ts'
 import type { Clock } from '../shared/clock.ts'
+import { toRfc3339 } from '../shared/rfc3339.ts'
 import { MessageComesBack } from './message-comes-back.ts'
 import type { Effects, Enqueue } from './alert-ports.ts'
 

@@ -3,6 +3,7 @@ import { toShownPause, type Pause, type PauseId } from '../domain/pause.ts'
 import { parseScope } from '../domain/scope.ts'
 import { DELIVERY_KEPT_MS, type UnactedDelivery } from '../domain/unacted-delivery.ts'
 import { escapeNonAscii } from '../shared/escape-text.ts'
+import { toRfc3339 } from '../shared/rfc3339.ts'
 import { backendRowKeyOf, invertedTime } from './keys.ts'
 import { readDelivery, readPause } from './row-schema.ts'
 import type { SeenBackend } from './operator-store.ts'
@@ -31,9 +32,9 @@ export function toPauseRow(pause: Pause): Expiring<{ readonly until: string; rea
   return {
     partitionKey: PAUSES,
     rowKey: pause.id,
-    until: toText(pause.untilEpochMs),
+    until: toRfc3339(pause.untilEpochMs),
     pause: escapeNonAscii(JSON.stringify(toShownPause(pause))),
-    expires: toText(pause.untilEpochMs + PAUSE_STAYS_MS),
+    expires: toRfc3339(pause.untilEpochMs + PAUSE_STAYS_MS),
   }
 }
 
@@ -50,7 +51,7 @@ export function toBackendRow({ backend, seenAtEpochMs }: SeenBackend): Expiring<
     partitionKey: BACKENDS,
     rowKey: backendRowKeyOf(backend),
     backend: backend.resourceId,
-    expires: toText(seenAtEpochMs + BACKEND_STAYS_MS),
+    expires: toRfc3339(seenAtEpochMs + BACKEND_STAYS_MS),
   }
 }
 
@@ -71,15 +72,11 @@ export function toDeliveryRow(
     partitionKey: deliveriesOf(webhook),
     rowKey: `${invertedTime(atEpochMs)}-${mark}`,
     delivery: escapeNonAscii(JSON.stringify(delivery)),
-    expires: toText(atEpochMs + DELIVERY_KEPT_MS),
+    expires: toRfc3339(atEpochMs + DELIVERY_KEPT_MS),
   }
 }
 
 /** Undefined: the row cannot be read. */
 export function fromDeliveryRow({ delivery }: Record<string, unknown>): UnactedDelivery | undefined {
   return readDelivery(delivery)
-}
-
-export function toText(epochMs: number): string {
-  return new Date(epochMs).toISOString()
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { TransactionAction } from '@azure/data-tables'
+import { toRfc3339 } from '../shared/rfc3339.ts'
 import { invertedTime } from './keys.ts'
 import {
   BACKENDS,
@@ -12,7 +13,6 @@ import {
   toBackendRow,
   toDeliveryRow,
   toPauseRow,
-  toText,
 } from './operator-rows.ts'
 import type { OperatorStore } from './operator-store.ts'
 import { MAX_BATCH, StorageFault } from './store.ts'
@@ -86,7 +86,7 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
 
   return {
     async listPauses(afterEpochMs, top) {
-      const filter = `PartitionKey eq '${PAUSES}' and until gt '${toText(afterEpochMs)}'`
+      const filter = `PartitionKey eq '${PAUSES}' and until gt '${toRfc3339(afterEpochMs)}'`
       const { rows } = await list(filter, top, CALL_LIMIT_MS)
       return rows.map((row) => read(row, 'pause', fromPauseRow)).filter((pause) => pause !== undefined)
     },
@@ -138,7 +138,7 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
 
     async removeExpired(nowEpochMs, top, mayRemove) {
       const { rows, date } = await list(
-        `PartitionKey ge '${LISTS.from}' and PartitionKey lt '${LISTS.to}' and expires lt '${toText(nowEpochMs)}'`,
+        `PartitionKey ge '${LISTS.from}' and PartitionKey lt '${LISTS.to}' and expires lt '${toRfc3339(nowEpochMs)}'`,
         top,
       )
       const storageEpochMs = Date.parse(date ?? '')

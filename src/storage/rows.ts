@@ -2,6 +2,7 @@ import type { Effect, KnownAlert } from '../domain/effect.ts'
 import type { StoredOperation } from '../domain/operation.ts'
 import type { Slot } from '../coordination/slot.ts'
 import { escapeNonAscii } from '../shared/escape-text.ts'
+import { toRfc3339 } from '../shared/rfc3339.ts'
 import {
   readCount,
   readEffect,
@@ -42,12 +43,12 @@ export function toSlotRow(partitionKey: string, slot: Slot): SlotRow {
       : {
           leaseOperation: inFlight.operationId,
           leaseOwner: inFlight.ownerToken,
-          leaseUntil: toText(inFlight.leaseUntilEpochMs),
-          leaseEarliestDue: toText(inFlight.earliestDueEpochMs),
+          leaseUntil: toRfc3339(inFlight.leaseUntilEpochMs),
+          leaseEarliestDue: toRfc3339(inFlight.earliestDueEpochMs),
         }),
     ...(scheduled === undefined
       ? {}
-      : { scheduledOperation: scheduled.operationId, scheduledDue: toText(scheduled.dueEpochMs) }),
+      : { scheduledOperation: scheduled.operationId, scheduledDue: toRfc3339(scheduled.dueEpochMs) }),
     ...(alertSends === undefined || alertSends.length === 0 ? {} : { alertSends: alertSends.join(' ') }),
     ...(watches.length === 0 ? {} : { watches: escapeNonAscii(JSON.stringify(watches)) }),
     ...(notHelping === 0 ? {} : { notHelping }),
@@ -164,8 +165,4 @@ export function fromOperationRow(row: OperationRow): ReadRow<StoredOperation | u
     ...(effect === undefined ? {} : { effect }),
   }
   return { value, unreadable }
-}
-
-function toText(epochMs: number): string {
-  return new Date(epochMs).toISOString()
 }
