@@ -29,7 +29,7 @@ const CALL_LIMIT_MS = 1_000
 
 export function createSimulatedStore(
   simulation: Simulation,
-  weatherOf: (call: keyof Store) => StoreWeather,
+  weatherOf: (call: keyof Store, epochMs: number) => StoreWeather,
   latencyMs: () => number = () => simulation.random() * 30,
 ): SimulatedStore {
   const rows = createMemoryRows(simulation.now)
@@ -44,7 +44,7 @@ export function createSimulatedStore(
       /** Latency, then the effect at one moment, then latency again. A dead instance hears of nothing more. */
       function happen<T>(name: keyof Store, effect: () => T): Promise<T> {
         calls += 1
-        const { refused, lost, late } = weatherOf(name)
+        const { refused, lost, late } = weatherOf(name, simulation.now())
         const dice = simulation.random()
         const [there, back] = [latencyMs(), latencyMs()]
         return new Promise((resolve, reject) => {

@@ -75,7 +75,7 @@ interface Ended {
 interface Climate {
   readonly instances: number
   readonly skewMs: number
-  readonly weather: (call: keyof Store) => StoreWeather
+  readonly weather: (call: keyof Store, epochMs: number) => StoreWeather
   readonly latencyMs?: (simulation: Simulation) => number
   /** Of one: how often ARM refuses, does not answer (having acted or not), or the sender dies while it sends. */
   readonly refused: number
@@ -326,6 +326,7 @@ const CALM: Climate = {
   force: 0,
   afters: ['PT2M'],
 }
+const AWAY: StoreWeather = { refused: 1, lost: 0, late: 0 }
 const ROUGH: StoreWeather = { refused: 0.04, lost: 0.04, late: 0.04 }
 
 const calls = ({ sends }: World): number => sends.filter(({ alone }) => !alone).length
@@ -395,6 +396,38 @@ test('history away, slots healthy: coordination goes on, and every operation is 
       )
     },
   ))
+
+test('storage that was away is asked again: from then on nothing is sent alone, whatever came meanwhile', async () => {
+  const awayMs = { from: 10_000, to: 30_000 }
+  // As long as the circuit breaker of the slot's path is open, and one more request that finds storage well.
+  const askedAgainMs = 5_000 + LATENCY_MS
+  let alone = 0
+  await explore(
+    {
+      ...CALM,
+      weather: (_, epochMs) => {
+        const sinceMs = epochMs - START_EPOCH_MS
+        return sinceMs >= awayMs.from && sinceMs < awayMs.to ? AWAY : FAIR
+      },
+      refused: 0.3,
+      afters: ['PT0.5S', 'PT1S'],
+    },
+    ({ sends }, seed) => {
+      for (const send of sends) {
+        if (!send.alone) continue
+        alone += 1
+        const sinceMs = send.askedAtEpochMs - START_EPOCH_MS
+        assert.ok(
+          sinceMs >= awayMs.from - DEADLINE_MS && sinceMs < awayMs.to + askedAgainMs,
+          `seed ${seed}: sent alone ${sinceMs - awayMs.to} ms after storage was back`,
+        )
+      }
+    },
+    40,
+    60_000,
+  )
+  assert.ok(process.env['MODEL_SEED'] !== undefined || alone > SCHEDULES, `only ${alone} were sent alone`)
+})
 
 test('instances that die while they send: their lease ends, and the next takes over', () =>
   explore({ ...CALM, instances: 4, crash: 0.3, refused: 0.1 }, undefined, 10, 40_000))
