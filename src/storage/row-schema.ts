@@ -87,6 +87,11 @@ export const readCount: ReadColumn<number> = one(z.number().check(z.gte(0)))
 /** Times in epoch milliseconds, separated by spaces. */
 export const readTimes: ReadColumn<readonly number[]> = (column) =>
   one<readonly number[]>(z.array(epochMs))(readText(column)?.split(' ').map(Number))
+/** 32 bytes in Base64. */
+export const readSecret: ReadColumn<Buffer> = (column) => {
+  const secret = Buffer.from(readText(column) ?? '', 'base64')
+  return secret.byteLength === 32 ? secret : undefined
+}
 export const readOperation: ReadColumn<StoredOperation> = json(operation)
 export const readEffect: ReadColumn<Effect> = json(effect)
 export const readJoinedAlerts: ReadColumn<readonly (readonly [key: string, startedAtEpochMs: number])[]> = json(

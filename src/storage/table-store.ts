@@ -13,6 +13,7 @@ import { historyKeysOf, operationKeysOf } from './keys.ts'
 import { isEmpty } from '../coordination/slot.ts'
 import { StorageFault, type Commit, type Committed, type Store } from './store.ts'
 import { createOperationLists } from './list-operations.ts'
+import { readSecret } from './row-schema.ts'
 import { createUnreadableRows } from './unreadable-rows.ts'
 import {
   backends,
@@ -154,18 +155,21 @@ export function createTableStore({ open, clock, log }: TableCallOptions): Store 
       const rowKey = `secret-${name}`
       const read = () =>
         unlessMissing(
-          call(backends, (table, options) => table.getEntity<{ value: string }>(APP_PARTITION, rowKey, options)),
+          call(backends, (table, options) => table.getEntity<{ value?: unknown }>(APP_PARTITION, rowKey, options)),
         )
       const stored = await read()
-      if (stored !== undefined) return Buffer.from(stored.value, 'base64')
+      const known = readSecret(stored?.value)
+      if (known !== undefined) return known
+      if (stored !== undefined) tell(stored, ['value'])
       const row = { partitionKey: APP_PARTITION, rowKey, value: proposal.toString('base64') }
       try {
-        await call(backends, (table, options) => table.createEntity(row, options))
+        await writeOne({ row, mode: 'Replace', etag: stored?.etag })
         return proposal
       } catch (fault) {
-        const first = fault instanceof StorageFault && fault.status === 409 ? await read() : undefined
+        const isLater = fault instanceof StorageFault && CONFLICTS.has(fault.status)
+        const first = isLater ? readSecret((await read())?.value) : undefined
         if (first === undefined) throw fault
-        return Buffer.from(first.value, 'base64')
+        return first
       }
     },
   }

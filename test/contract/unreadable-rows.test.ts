@@ -1,5 +1,6 @@
 /** Rows that another version of the app wrote, or a person: on a storage emulator. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { startStorage, type Storage } from '../../sandbox/azure/storage.ts'
 import type { Watch } from '../../src/domain/effect.ts'
@@ -165,5 +166,17 @@ describe('a list of operators', () => {
         `list-backends/${seen[0]?.rowKey} backend`,
       ].toSorted(),
     )
+  })
+})
+
+describe('a shared secret', () => {
+  it('that cannot be read is replaced, by one instance', async () => {
+    const { store, tables, told } = await room('secrets')
+    await tables.backends.createEntity({ partitionKey: 'app', rowKey: 'secret-page', value: 'short' })
+    const proposals = [randomBytes(32), randomBytes(32)]
+    const secrets = await Promise.all(proposals.map((proposal) => store.sharedSecret('page', proposal)))
+    assert.deepEqual(secrets[0], secrets[1])
+    assert.deepEqual(await store.sharedSecret('page', randomBytes(32)), secrets[0])
+    assert.deepEqual(told(), ['app/secret-page value'])
   })
 })

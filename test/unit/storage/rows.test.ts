@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Slot } from '../../../src/coordination/slot.ts'
+import { pendingEffect, type Firing, type Notice, type Watch } from '../../../src/domain/effect.ts'
 import type { OperationId } from '../../../src/domain/operation-id.ts'
+import { advance, toMinimal, type Transition } from '../../../src/domain/operation.ts'
 import { fromOperationRow, fromSlotRow, toJoinedColumns, toOperationRow, toSlotRow } from '../../../src/storage/rows.ts'
 import { anAcceptedAlert, anOperation, anOperationId } from '../../support/an-operation.ts'
 
@@ -10,6 +12,36 @@ const read = <T>(value: T) => ({ value, unreadable: [] })
 const KEYS = { partitionKey: 'p', rowKey: 'r' }
 const someId = fc.constant(anOperationId())
 const someTime = fc.integer({ min: 0, max: 253_402_300_799_999 })
+const plain = { noNullPrototype: true } as const
+const someNotice: fc.Arbitrary<Notice> = fc.record(
+  {
+    kind: fc.constantFrom('resolved', 'closed'),
+    key: fc.string(),
+    atEpochMs: someTime,
+    healthyEpochMs: fc.integer({ min: -86_400_000, max: 253_402_300_799_999 }),
+    alertId: fc.string({ unit: 'binary' }),
+  },
+  { requiredKeys: ['kind', 'atEpochMs', 'healthyEpochMs'], ...plain },
+)
+const someWatch: fc.Arbitrary<Watch> = fc.record(
+  {
+    operationId: someId,
+    dueEpochMs: someTime,
+    decideByEpochMs: someTime,
+    settleMs: fc.nat(),
+    confirms: fc.boolean(),
+    origin: fc.record(
+      { webhook: fc.string(), alertRule: fc.string(), correlationId: fc.uuid(), traceparent: fc.string() },
+      { requiredKeys: ['webhook', 'correlationId'], ...plain },
+    ),
+    notices: fc.array(someNotice, { maxLength: 3 }),
+    silentAtEpochMs: someTime,
+  },
+  {
+    requiredKeys: ['operationId', 'dueEpochMs', 'decideByEpochMs', 'settleMs', 'confirms', 'origin', 'notices'],
+    ...plain,
+  },
+)
 const someSlot: fc.Arbitrary<Slot> = fc.record(
   {
     inFlight: fc.record(
@@ -18,6 +50,8 @@ const someSlot: fc.Arbitrary<Slot> = fc.record(
     ),
     scheduled: fc.record({ operationId: someId, dueEpochMs: someTime }, { noNullPrototype: true }),
     alertSends: fc.array(someTime, { minLength: 1, maxLength: 5 }),
+    watches: fc.array(someWatch, { minLength: 1, maxLength: 6 }),
+    notHelping: fc.integer({ min: 1, max: 1_000 }),
   },
   { requiredKeys: [], noNullPrototype: true },
 )
@@ -76,6 +110,42 @@ test('an operation comes back from its row as it was, with its state in a column
   assert.deepEqual(fromOperationRow(row), read(operation))
   assert.deepEqual(Object.keys(row), ['partitionKey', 'rowKey', 'state', 'operation'])
   assert.equal(row.state, 'accepted')
+})
+
+const someError = fc.record({ code: fc.string(), message: fc.string({ unit: 'binary' }) })
+const someTransition: fc.Arbitrary<Transition> = fc.oneof(
+  fc.record({ to: fc.constant('joined'), scheduled: fc.record({ operationId: someId, dueEpochMs: someTime }) }),
+  fc.record({ to: fc.constant('dry-run'), dueEpochMs: someTime }),
+  fc.record({ to: fc.constant('sending'), ownerToken: fc.uuid(), generation: fc.nat() }),
+  fc.record({
+    to: fc.constant('forwarded'),
+    dueEpochMs: someTime,
+    sent: fc.record({ attempts: fc.nat(), ambiguous: fc.boolean(), arm: fc.constant({ status: 202, requestId: 'r' }) }),
+    effect: someTime.map((epochMs) => pendingEffect(epochMs, epochMs)),
+  }),
+  fc.record({
+    to: fc.constant('waiting'),
+    error: someError,
+    generation: fc.nat(),
+    notBeforeEpochMs: someTime,
+  }),
+  fc.record({ to: fc.constantFrom('failed', 'exhausted', 'abandoned'), error: someError }),
+)
+const someFiring: fc.Arbitrary<Firing> = fc.record(
+  { atEpochMs: someTime, alert: fc.record({ key: fc.string(), startedAtEpochMs: someTime }, plain) },
+  { requiredKeys: ['atEpochMs'], ...plain },
+)
+
+test('property: whatever an operation goes through, it is read back from its row as it was', () => {
+  const [person, alert] = [anOperation({ state: 'accepted' }), anAcceptedAlert({ generation: 1 })]
+  fc.assert(
+    fc.property(fc.array(someTransition, { maxLength: 4 }), someFiring, someTime, (transitions, firing, now) => {
+      for (const begun of [person, { ...alert, firing }, toMinimal(alert)]) {
+        const operation = transitions.reduce((from, transition) => advance(from, transition, now), begun)
+        assert.deepEqual(fromOperationRow(toOperationRow(KEYS, operation)), read(operation))
+      }
+    }),
+  )
 })
 
 test('property: an operation is stored in printable ASCII, and read back as it was', () => {
