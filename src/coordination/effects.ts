@@ -67,7 +67,8 @@ export function createEffects(options: EffectsOptions): Effects {
       top: MAX_ROWS,
     })
     const operations = rows.flatMap(({ operation }) => operation ?? [])
-    return (id) => knownOf(id, operations, more)
+    const hasMore = more || rows.some(({ isIncomplete }) => isIncomplete)
+    return (id) => knownOf(id, operations, hasMore)
   }
 
   async function write(partitionKey: string, from: Versioned<Slot>, { slot: to, decided }: Moved): Promise<boolean> {

@@ -1,9 +1,10 @@
 import type { OperationQuery } from '../domain/operation-query.ts'
 import type { Operation, StoredOperation } from '../domain/operation.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import { foldAscii } from '../domain/segments.ts'
 import type { History, Listed } from '../reconnect/operator-ports.ts'
 import { monthOf, partitionKeyOf } from '../storage/keys.ts'
-import type { HistoryStore, OperationRange } from '../storage/store.ts'
+import { StorageFault, type HistoryStore, type OperationRange } from '../storage/store.ts'
 import type { PageTokens, Position } from './page-token.ts'
 import { isVerdictLost, presentOperation } from './present-operation.ts'
 
@@ -19,15 +20,25 @@ const MAX_CALLS = 50
 const MIN_ROWS_PER_CALL = 100
 
 export function createHistory(store: HistoryStore, tokens: PageTokens, now: () => number): History {
+  /** One that cannot be read is as good as not there. */
+  async function readRow(id: OperationId): Promise<StoredOperation | undefined> {
+    try {
+      return (await store.readOperation(id)).value
+    } catch (fault) {
+      if (fault instanceof StorageFault && fault.isUnreadable) return undefined
+      throw fault
+    }
+  }
+
   /** A copy may be late: what is not final is read again where it is true. */
   async function current(operation: StoredOperation): Promise<Operation> {
-    const row = mayChange(operation, now()) ? (await store.readOperation(operation.id)).value : undefined
+    const row = mayChange(operation, now()) ? await readRow(operation.id) : undefined
     return presentOperation(row ?? operation, now())
   }
 
   return {
     async find(id) {
-      const { value } = await store.readOperation(id)
+      const value = await readRow(id)
       const isKept = value !== undefined && Date.parse(value.requestedAt) >= now() - RETENTION_MS
       return isKept ? presentOperation(value, now()) : undefined
     },

@@ -1,15 +1,24 @@
 import type { OperationId } from '../domain/operation-id.ts'
-import { invertedTime, monthOf } from './keys.ts'
+import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from './keys.ts'
 import { fromOperationRow, type OperationRow } from './rows.ts'
 import type { ExpiryStore, HistoryStore, OperationPage, OperationRange } from './store.ts'
 import type { TellUnreadable } from './unreadable-rows.ts'
-import { backends, history, LIST_LIMIT_MS, pagesOf, type Call, type CallTable, type Choose } from './table-calls.ts'
+import {
+  backends,
+  history,
+  LIST_LIMIT_MS,
+  pagesOf,
+  quoted,
+  type Call,
+  type CallTable,
+  type Choose,
+} from './table-calls.ts'
 
 type OperationLists = Pick<HistoryStore, 'listBackend' | 'listMonth'> & Pick<ExpiryStore, 'listExpired'>
 
 /** Operations in pages, newest first. One page costs as many calls as storage divides it into, within one limit. */
 export function createOperationLists(call: CallTable, tell: TellUnreadable): OperationLists {
-  async function list(choose: Choose, filter: string, top: number): Promise<DatedPage> {
+  async function list({ choose, keysOf }: Kept, filter: string, top: number): Promise<DatedPage> {
     const readPage: Call<DatedPage> = async (table, limits) => {
       // A page may be short or empty although there is more ("Query timeout and pagination"): the token tells.
       for await (const { rows, more, ...dated } of pagesOf<OperationRow & { rowKey: string }>(
@@ -20,9 +29,13 @@ export function createOperationLists(call: CallTable, tell: TellUnreadable): Ope
       )) {
         if (rows.length === 0 && more) continue
         const read = rows.map((row) => {
-          const { value: operation, unreadable } = fromOperationRow(row)
+          const { value, unreadable } = fromOperationRow(row, (id) => keysOf(id).rowKey === row.rowKey)
           tell(row, unreadable)
-          return { rowKey: row.rowKey, operation }
+          return {
+            rowKey: row.rowKey,
+            operation: value,
+            ...(unreadable.length === 0 ? {} : { isIncomplete: true as const }),
+          }
         })
         return { rows: read, more, ...dated }
       }
@@ -31,28 +44,36 @@ export function createOperationLists(call: CallTable, tell: TellUnreadable): Ope
     return call(choose, readPage, LIST_LIMIT_MS)
   }
 
-  async function page(choose: Choose, filter: string, top: number): Promise<OperationPage> {
-    const { rows, more } = await list(choose, filter, top)
+  async function page(kept: Kept, filter: string, top: number): Promise<OperationPage> {
+    const { rows, more } = await list(kept, filter, top)
     return { rows, more }
   }
 
   return {
-    listBackend: (partitionKey, range) => page(backends, filterOf(partitionKey, 'op-', range), range.top),
+    listBackend: (partitionKey, range) => page(ROWS, filterOf(partitionKey, 'op-', range), range.top),
 
-    listMonth: (month, range) => page(history, filterOf(month, '', range), range.top),
+    listMonth: (month, range) => page(COPIES, filterOf(month, '', range), range.top),
 
     async listExpired(beforeEpochMs, top) {
       const month = monthOf(beforeEpochMs)
       // Months before that one have expired whole; of that one, the rows behind its time.
-      const whole = await list(history, `PartitionKey lt '${month}'`, top)
+      const whole = await list(COPIES, `PartitionKey lt '${month}'`, top)
       const behind = `PartitionKey eq '${month}' and RowKey gt '${invertedTime(beforeEpochMs)}~'`
       const expired = idsOf(whole)
       if (expired.length > 0) return { ids: expired, ...timeOf(whole.date) }
-      const rest = await list(history, behind, top)
+      const rest = await list(COPIES, behind, top)
       return { ids: idsOf(rest), ...timeOf(rest.date) }
     },
   }
 }
+
+/** A table of operations, and the keys under which it has one. */
+interface Kept {
+  readonly choose: Choose
+  readonly keysOf: (id: OperationId) => { readonly rowKey: string }
+}
+const ROWS: Kept = { choose: backends, keysOf: operationKeysOf }
+const COPIES: Kept = { choose: history, keysOf: historyKeysOf }
 
 /** With storage's own clock. */
 type DatedPage = OperationPage & { readonly date?: string }
@@ -66,8 +87,9 @@ function timeOf(date: string | undefined): { readonly storageEpochMs?: number } 
   return Number.isNaN(storageEpochMs) ? {} : { storageEpochMs }
 }
 
-/** Newest first is upwards in row keys. Every value in it is made of hexadecimal digits, hyphens and letters of this app. */
+/** Newest first is upwards in row keys. `after` is the key of a row that anyone may have written; the other values are this app's own. */
 function filterOf(partitionKey: string, prefix: string, { fromEpochMs, toEpochMs, after }: OperationRange): string {
-  const lowest = after === undefined ? `RowKey ge '${prefix}${invertedTime(toEpochMs)}'` : `RowKey gt '${after}'`
+  const lowest =
+    after === undefined ? `RowKey ge '${prefix}${invertedTime(toEpochMs)}'` : `RowKey gt '${quoted(after)}'`
   return `PartitionKey eq '${partitionKey}' and ${lowest} and RowKey lt '${prefix}${invertedTime(fromEpochMs)}~'`
 }

@@ -22,6 +22,7 @@ import {
   createTableCalls,
   LIST_LIMIT_MS,
   pagesOf,
+  quoted,
   transact,
   unlessMissing,
   type Call,
@@ -108,7 +109,7 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
     writeBackends: (backends) => write(backends.map((seen) => replacing(toBackendRow(seen)))),
 
     async listBackends({ from, after, to, top }) {
-      const lowest = after === undefined || after < from ? `RowKey ge '${from}'` : `RowKey gt '${after}'`
+      const lowest = after === undefined || after < from ? `RowKey ge '${from}'` : `RowKey gt '${quoted(after)}'`
       const { rows, more } = await list(`PartitionKey eq '${BACKENDS}' and ${lowest} and RowKey lt '${to}'`, top)
       return { rows: rows.map((row) => ({ rowKey: row.rowKey, backend: read(row, 'backend', fromBackendRow) })), more }
     },

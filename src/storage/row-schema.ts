@@ -1,62 +1,65 @@
 import * as z from 'zod/mini'
 import { EFFECT_VERDICTS, type Effect, type Watch } from '../domain/effect.ts'
-import { OPERATION_STATES, type StoredOperation } from '../domain/operation.ts'
+import type { StoredOperation } from '../domain/operation.ts'
 import type { OperationId } from '../domain/operation-id.ts'
 import type { ShownPause } from '../domain/pause.ts'
 import { UNACTED_OUTCOMES, type UnactedDelivery } from '../domain/unacted-delivery.ts'
-import { parseJson } from '../shared/json.ts'
+import { entriesOf, parseJson } from '../shared/json.ts'
 import { parseOperationId } from './keys.ts'
 
 /**
- * What a row must say so that this app can work with it. Another version of the app may have written the row, or a person. Members that are not
- * named here stay as they are: they are only shown.
+ * What a row must say so that this app can work with it. Another version of the app may have written the row, or a person. What passes is returned
+ * as it is, in its own order: verdicts are compared as texts (`coordination/find-applied.ts`).
  */
 
-/** JavaScript has no time beyond (ECMA-262, "Time Values and Time Range"). */
-const MAX_EPOCH_MS = 8.64e15
+/** Year 33658: the sum of two is still a time (ECMA-262, "Time Values and Time Range"). */
+const MAX_EPOCH_MS = 1e15
 
+const text = z.string()
+const count = z.number().check(z.gte(0))
 const epochMs = z.number().check(z.gte(-MAX_EPOCH_MS), z.lte(MAX_EPOCH_MS))
-const time = z.string().check(z.refine((text) => !Number.isNaN(Date.parse(text))))
-const operationId = z.string().check(z.refine((text) => parseOperationId(text) !== undefined))
+const time = text.check(z.refine((value) => !Number.isNaN(Date.parse(value))))
+const operationId = text.check(z.refine((value) => parseOperationId(value) !== undefined))
 
 const effect = z.looseObject({
   verdict: z.enum(EFFECT_VERDICTS),
   since: time,
   decideBy: time,
-  evidence: z.array(z.unknown()),
+  evidence: z.array(z.looseObject({ kind: text, at: time })),
 })
 
+/** What decisions need. A state or trigger of a later version is accepted: that the operation is over must not be lost. */
 const operation = z.looseObject({
   id: operationId,
-  backend: z.string(),
-  state: z.enum(OPERATION_STATES),
-  joined: z.optional(operationId),
-  due: z.optional(time),
+  backend: text,
+  state: text,
   requestedAt: time,
   updatedAt: time,
-  caller: z.looseObject({ kind: z.string(), id: z.string() }),
-  trigger: z.union([
-    z.looseObject({ kind: z.literal('http') }),
-    z.looseObject({ kind: z.literal('webhook'), webhook: z.string() }),
-  ]),
+  caller: z.looseObject({ kind: text, id: text }),
+  trigger: z.looseObject({ kind: text }),
   attempts: z.number(),
-  effect: z.optional(effect),
-  generation: z.optional(z.number()),
-  firing: z.optional(
+})
+
+/** Members without which an operation is still one: each that cannot be read is left out. */
+const OPTIONAL: ReadonlyMap<string, z.ZodMiniType> = new Map<string, z.ZodMiniType>([
+  ['effect', effect],
+  ['due', time],
+  [
+    'firing',
     z.looseObject({
       atEpochMs: epochMs,
-      alert: z.optional(z.looseObject({ key: z.string(), startedAtEpochMs: epochMs })),
+      alert: z.optional(z.looseObject({ key: text, startedAtEpochMs: epochMs })),
     }),
-  ),
-})
+  ],
+])
 
 const watch = z.looseObject({
   operationId,
   dueEpochMs: epochMs,
   decideByEpochMs: epochMs,
-  settleMs: epochMs,
+  settleMs: count.check(z.lte(MAX_EPOCH_MS)),
   confirms: z.boolean(),
-  origin: z.looseObject({ webhook: z.string(), correlationId: z.string() }),
+  origin: z.looseObject({ webhook: text, correlationId: text }),
   notices: z.array(
     z.looseObject({ kind: z.enum(['resolved', 'closed']), atEpochMs: epochMs, healthyEpochMs: epochMs }),
   ),
@@ -64,12 +67,12 @@ const watch = z.looseObject({
 })
 
 const pause = z.looseObject({
-  scope: z.string(),
-  webhook: z.optional(z.string()),
+  scope: text,
+  webhook: z.optional(text),
   until: time,
-  reason: z.string(),
+  reason: text,
   createdAt: time,
-  createdBy: z.looseObject({ kind: z.string(), id: z.string() }),
+  createdBy: z.looseObject({ kind: text, id: text }),
 })
 
 const delivery = z.looseObject({ at: time, outcome: z.enum(UNACTED_OUTCOMES) })
@@ -77,41 +80,58 @@ const delivery = z.looseObject({ at: time, outcome: z.enum(UNACTED_OUTCOMES) })
 /** How one column is read. Undefined: it cannot be. */
 export type ReadColumn<T> = (column: unknown) => T | undefined
 
-export const readText: ReadColumn<string> = one(z.string())
+export const readText: ReadColumn<string> = checked(text)
+export const readCount: ReadColumn<number> = checked(count)
+export const readOperationId: ReadColumn<OperationId> = checked(operationId)
+export const readEffect: ReadColumn<Effect> = checkedJson(effect)
+export const readPause: ReadColumn<ShownPause> = checkedJson(pause)
+export const readDelivery: ReadColumn<UnactedDelivery> = checkedJson(delivery)
+export const readJoinedAlerts: ReadColumn<readonly (readonly [key: string, startedAtEpochMs: number])[]> = checkedJson(
+  z.array(z.tuple([text, epochMs])),
+)
+
+const checkTime = checked<string>(time)
 export const readTime: ReadColumn<number> = (column) => {
-  const text = one<string>(time)(column)
-  return text === undefined ? undefined : Date.parse(text)
+  const known = checkTime(column)
+  return known === undefined ? undefined : Date.parse(known)
 }
-export const readOperationId: ReadColumn<OperationId> = one(operationId)
-export const readCount: ReadColumn<number> = one(z.number().check(z.gte(0)))
-/** Times in epoch milliseconds, separated by spaces. */
-export const readTimes: ReadColumn<readonly number[]> = (column) =>
-  one<readonly number[]>(z.array(epochMs))(readText(column)?.split(' ').map(Number))
+
+const checkEpochMs = checked<number>(epochMs)
+/** Times in epoch milliseconds, separated by spaces. Each for itself: one that cannot be read is `undefined` among the others. */
+export const readTimes: ReadColumn<readonly (number | undefined)[]> = (column) =>
+  readText(column)
+    ?.split(' ')
+    .map((one) => checkEpochMs(Number(one)))
+
+const checkWatch = checked<Watch>(watch)
+const checkList = checkedJson<readonly unknown[]>(z.array(z.unknown()))
+/** Each for itself, as {@link readTimes}. */
+export const readWatches: ReadColumn<readonly (Watch | undefined)[]> = (column) => checkList(column)?.map(checkWatch)
+
+const checkOperation = checkedJson<StoredOperation>(operation)
+export const readOperation: ReadColumn<StoredOperation> = (column) => {
+  const known = checkOperation(column)
+  return known === undefined ? undefined : withoutUnreadable(known)
+}
+
+function withoutUnreadable(stored: StoredOperation): StoredOperation {
+  const members = entriesOf(stored)
+  const kept = members.filter(([name, value]) => OPTIONAL.get(name)?.safeParse(value).success ?? true)
+  return kept.length === members.length ? stored : (Object.fromEntries(kept) as unknown as StoredOperation)
+}
+
 /** 32 bytes in Base64. */
 export const readSecret: ReadColumn<Buffer> = (column) => {
   const secret = Buffer.from(readText(column) ?? '', 'base64')
   return secret.byteLength === 32 ? secret : undefined
 }
-export const readOperation: ReadColumn<StoredOperation> = json(operation)
-export const readEffect: ReadColumn<Effect> = json(effect)
-export const readJoinedAlerts: ReadColumn<readonly (readonly [key: string, startedAtEpochMs: number])[]> = json(
-  z.array(z.tuple([z.string(), epochMs])),
-)
-export const readPause: ReadColumn<ShownPause> = json(pause)
-export const readDelivery: ReadColumn<UnactedDelivery> = json(delivery)
-/** Each for itself: one that cannot be read is `undefined` among the others. */
-export const readWatches: ReadColumn<readonly (Watch | undefined)[]> = (column) =>
-  json<readonly unknown[]>(z.array(z.unknown()))(column)?.map(one<Watch>(watch))
 
 /** The schema checks what this app relies on, and the type says the rest. */
-function one<T>(schema: z.ZodMiniType): ReadColumn<T> {
-  return (column) => {
-    const read = schema.safeParse(column)
-    return read.success ? (read.data as T) : undefined
-  }
+function checked<T>(schema: z.ZodMiniType): ReadColumn<T> {
+  return (column) => (schema.safeParse(column).success ? (column as T) : undefined)
 }
 
-function json<T>(schema: z.ZodMiniType): ReadColumn<T> {
-  const read = one<T>(schema)
-  return (column) => (typeof column === 'string' ? read(parseJson(column)) : undefined)
+function checkedJson<T>(schema: z.ZodMiniType): ReadColumn<T> {
+  const check = checked<T>(schema)
+  return (column) => (typeof column === 'string' ? check(parseJson(column)) : undefined)
 }

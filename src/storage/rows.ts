@@ -1,4 +1,5 @@
 import type { Effect, KnownAlert } from '../domain/effect.ts'
+import type { OperationId } from '../domain/operation-id.ts'
 import type { StoredOperation } from '../domain/operation.ts'
 import type { Slot } from '../coordination/slot.ts'
 import { escapeNonAscii } from '../shared/escape-text.ts'
@@ -62,17 +63,16 @@ export interface ReadRow<T> {
 }
 
 export function fromSlotRow(row: Record<string, unknown>): ReadRow<Slot> {
-  const { read, unreadable } = columnsOf(row)
+  const { read, readEach, unreadable } = columnsOf(row)
   const leaseOperation = read('leaseOperation', readOperationId)
   const leaseOwner = read('leaseOwner', readText)
   const leaseUntil = read('leaseUntil', readTime)
-  const leaseEarliestDue = read('leaseEarliestDue', readTime) ?? leaseUntil
+  const leaseEarliestDue = read('leaseEarliestDue', readTime)
   const scheduledOperation = read('scheduledOperation', readOperationId)
   const scheduledDue = read('scheduledDue', readTime)
-  const alertSends = read('alertSends', readTimes)
+  const alertSends = readEach('alertSends', readTimes)
   const notHelping = read('notHelping', readCount)
-  const stored = read('watches', readWatches)
-  const watches = stored?.filter((watch) => watch !== undefined)
+  const watches = readEach('watches', readWatches)
   const value = {
     ...(leaseOperation === undefined || leaseOwner === undefined || leaseUntil === undefined
       ? {}
@@ -81,7 +81,7 @@ export function fromSlotRow(row: Record<string, unknown>): ReadRow<Slot> {
             operationId: leaseOperation,
             ownerToken: leaseOwner,
             leaseUntilEpochMs: leaseUntil,
-            earliestDueEpochMs: leaseEarliestDue as number,
+            earliestDueEpochMs: leaseEarliestDue ?? leaseUntil,
           },
         }),
     ...(scheduledOperation === undefined || scheduledDue === undefined
@@ -91,7 +91,7 @@ export function fromSlotRow(row: Record<string, unknown>): ReadRow<Slot> {
     ...(watches === undefined ? {} : { watches }),
     ...(notHelping === undefined ? {} : { notHelping }),
   }
-  return { value, unreadable: watches?.length === stored?.length ? unreadable : [...unreadable, 'watches'] }
+  return { value, unreadable }
 }
 
 /** Reads the columns of a row one by one, and keeps the names of those that are there and cannot be read. */
@@ -103,7 +103,14 @@ function columnsOf(row: Record<string, unknown>) {
     if (value === undefined) unreadable.push(name)
     return value
   }
-  return { read, unreadable }
+  /** Of several facts in one column those that can be read. */
+  function readEach<T>(name: string, column: ReadColumn<readonly (T | undefined)[]>): readonly T[] | undefined {
+    const all = read(name, column)
+    const known = all?.filter((one): one is T => one !== undefined)
+    if (known?.length !== all?.length) unreadable.push(name)
+    return known
+  }
+  return { read, readEach, unreadable }
 }
 
 /** Each instance counts in columns of its own: no count overwrites another's, and none needs a compare-and-set. */
@@ -146,10 +153,19 @@ export function toOperationRow(
   return { partitionKey, rowKey, state: operation.state, operation: text }
 }
 
-/** Undefined: there is nothing but a verdict in it, or what was asked cannot be read. */
-export function fromOperationRow(row: OperationRow): ReadRow<StoredOperation | undefined> {
+/**
+ * Undefined: there is nothing but a verdict in it, or what was asked cannot be read. `isOwn`: whether this is the row of that operation; under the
+ * key of another one it would be removed, or gone on from, in its place.
+ */
+export function fromOperationRow(
+  row: OperationRow,
+  isOwn: (id: OperationId) => boolean,
+): ReadRow<StoredOperation | undefined> {
   const { read, unreadable } = columnsOf(row)
-  const stored = read('operation', readOperation)
+  const stored = read('operation', (column) => {
+    const known = readOperation(column)
+    return known !== undefined && isOwn(known.id) ? known : undefined
+  })
   const effect = read('effect', readEffect)
   const names = Object.keys(row)
   const counts = names.filter((name) => JOINED_COLUMN.test(name)).map((name) => read(name, readCount) ?? 0)

@@ -25,6 +25,9 @@ export type Committed =
   | { readonly kind: 'written'; readonly slotEtag?: string; readonly operationEtag?: string }
   | { readonly kind: 'conflict' }
 
+/** Of this app: no code of the service is spelled like this. */
+const UNREADABLE = 'unreadable-row'
+
 /** Storage failed, or did not answer in time. Unless it is a refusal, what was asked may have been done. */
 export class StorageFault extends Error {
   override readonly name = 'StorageFault'
@@ -44,6 +47,16 @@ export class StorageFault extends Error {
     this.code = typeof named === 'string' ? named : undefined
   }
 
+  /** The row is there, and what it says cannot be read: the row is at fault, not storage. */
+  static unreadable(): StorageFault {
+    const cause = { statusCode: 400, code: UNREADABLE }
+    return new StorageFault(Object.assign(new Error('the row of the operation cannot be read'), cause))
+  }
+
+  get isUnreadable(): boolean {
+    return this.code === UNREADABLE
+  }
+
   /** Storage will not have what was sent (400, 413): the rows are at fault, not storage. Nothing was applied. */
   get isRefusal(): boolean {
     return this.status === 400 || this.status === 413
@@ -53,6 +66,7 @@ export class StorageFault extends Error {
 /** One backend's slot and operations. Every call ends within its own bounded time; what fails throws {@link StorageFault}. */
 export interface BackendStore {
   readSlot(partitionKey: string): Promise<Versioned<Slot>>
+  /** Undefined: there is none. One that cannot be read is a fault ({@link StorageFault.isUnreadable}): it may be over. */
   readOperation(id: OperationId): Promise<Versioned<StoredOperation | undefined>>
   commit(partitionKey: string, commit: Commit): Promise<Committed>
   /** Writes operations of one backend under ids that only this process writes: at most {@link MAX_BATCH}, repeatable. */
@@ -103,9 +117,16 @@ export interface OperationRange {
   readonly top: number
 }
 
+export interface OperationEntry {
+  readonly rowKey: string
+  /** Undefined: only a verdict is left, or what was asked cannot be read. */
+  readonly operation: StoredOperation | undefined
+  /** Something in the row cannot be read. */
+  readonly isIncomplete?: true
+}
+
 export interface OperationPage {
-  /** Without an operation: only its verdict is left, or it cannot be read. */
-  readonly rows: readonly { readonly rowKey: string; readonly operation: StoredOperation | undefined }[]
+  readonly rows: readonly OperationEntry[]
   /** Whether the partition may hold more behind the last row. */
   readonly more: boolean
 }

@@ -114,6 +114,11 @@ export async function* pagesOf<Row extends object>(
   }
 }
 
+/** A text in a filter ("Querying tables and entities": a quote is doubled). */
+export function quoted(text: string): string {
+  return text.replaceAll("'", "''")
+}
+
 /** Undefined where there is no such row. */
 export async function unlessMissing<T>(read: Promise<T>): Promise<T | undefined> {
   try {

@@ -82,8 +82,9 @@ export function createTableStore({ open, clock, log }: TableCallOptions): Store 
         call(backends, (table, options) => table.getEntity<OperationRow>(partitionKey, rowKey, options)),
       )
       if (row === undefined) return { value: undefined }
-      const { value, unreadable } = fromOperationRow(row)
+      const { value, unreadable } = fromOperationRow(row, (stored) => stored === id)
       tell(row, unreadable)
+      if (value === undefined && row.operation !== undefined) throw StorageFault.unreadable()
       return { value, etag: row.etag }
     },
 

@@ -9,6 +9,7 @@ import { backendRangeOf, historyKeysOf, operationKeysOf, partitionKeyOf } from '
 import { deliveriesOf, toBackendRow, toDeliveryRow, toPauseRow } from '../../src/storage/operator-rows.ts'
 import { createOperatorTableStore } from '../../src/storage/operator-table-store.ts'
 import { toOperationRow, toSlotRow } from '../../src/storage/rows.ts'
+import { StorageFault } from '../../src/storage/store.ts'
 import { createTableStore } from '../../src/storage/table-store.ts'
 import { openTables } from '../../src/storage/tables.ts'
 import { aPause, aScope, SERVICE } from '../support/a-pause.ts'
@@ -82,22 +83,33 @@ describe('an operation', () => {
     await tables.history.updateEntity({ ...historyKeysOf(id), operation: '"text"' }, 'Merge')
     const range = { fromEpochMs: 0, toEpochMs: NOW, top: 10 }
     const wanted = [operations[2]?.id, undefined, operations[0]?.id]
-    for (const page of [
+    for (const { rows } of [
       await store.listBackend(partitionKeyOf(backend.key), range),
       await store.listMonth('2026-11', range),
     ])
       assert.deepEqual(
-        page.rows.map(({ operation }) => operation?.id),
-        wanted,
+        rows.map(({ operation, isIncomplete }) => [operation?.id, isIncomplete]),
+        wanted.map((one) => [one, one === undefined ? true : undefined]),
       )
-    const read = await store.readOperation(id)
-    assert.equal(read.value, undefined)
+    // It may be over, so a message about it must not start it again.
+    await assert.rejects(
+      store.readOperation(id),
+      (fault) => fault instanceof StorageFault && fault.isUnreadable && fault.isRefusal,
+    )
     assert.equal(told().length, 2)
-    // What is certain replaces it.
-    const to = operations[1] ?? assert.fail()
-    const written = await store.commit(partitionKeyOf(backend.key), { operation: { from: read, to } })
-    assert.equal(written.kind, 'written')
-    assert.deepEqual((await store.readOperation(id)).value, to)
+  })
+
+  it('that stands under the key of another one is left out of lists', async () => {
+    const { store, tables, told } = await room('foreign')
+    const [one, another] = [anOperation({}, { atEpochMs: NOW - 1 }), anOperation({}, { atEpochMs: NOW })]
+    await store.writeCopies('2026-11', [one])
+    await tables.history.createEntity(toOperationRow(historyKeysOf(another.id), one))
+    const { rows } = await store.listMonth('2026-11', { fromEpochMs: 0, toEpochMs: NOW, top: 10 })
+    assert.deepEqual(
+      rows.map(({ operation }) => operation?.id),
+      [undefined, one.id],
+    )
+    assert.deepEqual(told(), [`2026-11/${historyKeysOf(another.id).rowKey} operation`])
   })
 
   it('keeps its text when its verdict, or a count of an instance, cannot be read', async () => {

@@ -1,8 +1,10 @@
+import assert from 'node:assert/strict'
 import type { Effect, KnownAlert } from '../../src/domain/effect.ts'
 import type { StoredOperation } from '../../src/domain/operation.ts'
 import type { OperationId } from '../../src/domain/operation-id.ts'
 import { isEmpty, type Slot } from '../../src/coordination/slot.ts'
 import { historyKeysOf, invertedTime, monthOf, operationKeysOf } from '../../src/storage/keys.ts'
+import { fromOperationRow, toEffectColumn, toOperationRow } from '../../src/storage/rows.ts'
 import {
   MAX_BATCH,
   StorageFault,
@@ -66,9 +68,14 @@ export function createMemoryStore(rows: MemoryRows, happen: Happen = atOnce): St
     const more = {
       ...(joinedCount === 0 ? {} : { joinedCount }),
       ...(joinedAlerts.length === 0 ? {} : { joinedAlerts }),
-      ...(effect === undefined ? {} : { effect }),
     }
-    return { ...row, value: { ...row.value, ...more } }
+    // As storage keeps it: a text, read again.
+    const written = {
+      ...toOperationRow(operationKeysOf(id), row.value),
+      ...(effect === undefined ? {} : toEffectColumn(effect)),
+    }
+    const kept = fromOperationRow(written, (stored) => stored === id).value
+    return { ...row, value: { ...(kept ?? assert.fail('the row cannot be read')), ...more } }
   }
 
   function write(operation: StoredOperation): string {

@@ -397,7 +397,7 @@ test('history away, slots healthy: coordination goes on, and every operation is 
     },
   ))
 
-test('storage that was away is asked again: from then on nothing is sent alone, whatever came meanwhile', async () => {
+test('storage that was away is asked again: from then on nothing is sent alone', async () => {
   const awayMs = { from: 10_000, to: 30_000 }
   // As long as the circuit breaker of the slot's path is open, and one more request that finds storage well.
   const askedAgainMs = 5_000 + LATENCY_MS

@@ -5,9 +5,17 @@ import type { Slot } from '../../../src/coordination/slot.ts'
 import { pendingEffect, type Firing, type Notice, type Watch } from '../../../src/domain/effect.ts'
 import type { OperationId } from '../../../src/domain/operation-id.ts'
 import { advance, toMinimal, type Transition } from '../../../src/domain/operation.ts'
-import { fromOperationRow, fromSlotRow, toJoinedColumns, toOperationRow, toSlotRow } from '../../../src/storage/rows.ts'
+import {
+  fromOperationRow,
+  fromSlotRow,
+  toEffectColumn,
+  toJoinedColumns,
+  toOperationRow,
+  toSlotRow,
+} from '../../../src/storage/rows.ts'
 import { anAcceptedAlert, anOperation, anOperationId } from '../../support/an-operation.ts'
 
+const isOwn = () => true
 const read = <T>(value: T) => ({ value, unreadable: [] })
 const KEYS = { partitionKey: 'p', rowKey: 'r' }
 const someId = fc.constant(anOperationId())
@@ -107,7 +115,7 @@ test('a thousand sends, as many as the policy allows, fit into one column (64 Ki
 test('an operation comes back from its row as it was, with its state in a column beside it', () => {
   const operation = anAcceptedAlert({ generation: 2, sendingBy: 'o', error: { code: 'x', message: '"\u0000\u2028' } })
   const row = toOperationRow(KEYS, operation)
-  assert.deepEqual(fromOperationRow(row), read(operation))
+  assert.deepEqual(fromOperationRow(row, isOwn), read(operation))
   assert.deepEqual(Object.keys(row), ['partitionKey', 'rowKey', 'state', 'operation'])
   assert.equal(row.state, 'accepted')
 })
@@ -142,7 +150,7 @@ test('property: whatever an operation goes through, it is read back from its row
     fc.property(fc.array(someTransition, { maxLength: 4 }), someFiring, someTime, (transitions, firing, now) => {
       for (const begun of [person, { ...alert, firing }, toMinimal(alert)]) {
         const operation = transitions.reduce((from, transition) => advance(from, transition, now), begun)
-        assert.deepEqual(fromOperationRow(toOperationRow(KEYS, operation)), read(operation))
+        assert.deepEqual(fromOperationRow(toOperationRow(KEYS, operation), isOwn), read(operation))
       }
     }),
   )
@@ -154,7 +162,7 @@ test('property: an operation is stored in printable ASCII, and read back as it w
       const operation = anOperation({ caller: { kind: 'user', id: 'x', name } })
       const row = toOperationRow(KEYS, operation)
       assert.match(row.operation, /^[ -~]*$/)
-      assert.deepEqual(fromOperationRow(row), read(operation))
+      assert.deepEqual(fromOperationRow(row, isOwn), read(operation))
     }),
   )
 })
@@ -165,9 +173,9 @@ test('the counts of instances are added up, and are not a part of the stored ope
   assert.ok(!row.operation.includes('joinedCount'))
   const counts = { ...toJoinedColumns('a1', 3), ...toJoinedColumns('b2', 4) }
   const noCounts = { joined_: 5, 'joined_x y': 6, joined_c3: '7', xjoined_a: 8 }
-  const counted = fromOperationRow({ ...row, ...counts, ...noCounts })
+  const counted = fromOperationRow({ ...row, ...counts, ...noCounts }, isOwn)
   assert.deepEqual([counted.value?.joinedCount, counted.unreadable], [7, ['joined_c3']])
-  assert.ok(!Object.hasOwn(fromOperationRow(row).value ?? {}, 'joinedCount'))
+  assert.ok(!Object.hasOwn(fromOperationRow(row, isOwn).value ?? {}, 'joinedCount'))
 })
 
 const someColumn = fc.oneof(
@@ -192,8 +200,33 @@ test('property: whatever stands in a row, it is read without an exception, and w
   )
   fc.assert(
     fc.property(columns('operation', 'effect', 'joined_a', 'alerts_a'), (row) => {
-      const { value } = fromOperationRow(row)
+      const { value } = fromOperationRow(row, isOwn)
       if (value !== undefined) toOperationRow(KEYS, value)
     }),
   )
+})
+
+test('an operation of a later version is read: that it is over must not be lost', () => {
+  const operation = anOperation({ effect: { verdict: 'recovered', since: 'x', decideBy: 'y', evidence: [] } })
+  for (const [member, value] of [
+    ['state', 'sent-twice'],
+    ['trigger', { kind: 'schedule' }],
+    ['effect', { verdict: 'better' }],
+    ['firing', 'at noon'],
+    ['due', null],
+    ['newer', {}],
+  ] as const) {
+    const text = JSON.stringify({ ...operation, [member]: value })
+    assert.equal(fromOperationRow({ operation: text }, isOwn).value?.id, operation.id, member)
+  }
+  assert.equal(fromOperationRow({ operation: JSON.stringify(operation) }, () => false).value, undefined)
+})
+
+test('what is read is, as text, what was written: verdicts are compared so', () => {
+  const effect = pendingEffect(0, 1)
+  const row = {
+    ...toOperationRow(KEYS, anOperation()),
+    ...toEffectColumn({ ...effect, decidedAt: effect.since, evidence: [] }),
+  }
+  assert.equal(JSON.stringify(fromOperationRow(row, isOwn).value?.effect), row.effect)
 })
