@@ -57,7 +57,7 @@ export const FULL: Scale = {
   historyRounds: 15,
   historyWarmUps: 5,
   historyPages: 10,
-  memoryAfter: [10_000, 50_000, 100_000],
+  memoryAfter: [5_000, 50_000, 100_000],
 }
 
 /** Enough to show that the benchmark works; its figures mean nothing. */

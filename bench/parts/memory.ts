@@ -12,10 +12,10 @@ const MIB = 1_048_576
 /** Leaves room for the Functions host on an instance of 512 MiB, the smallest of Flex Consumption. */
 const RESIDENT_LIMIT_MIB = 200
 /**
- * Node makes its heap as large as the memory of the machine allows, so that on a larger one the same process takes more. These are the heaps
- * that it makes on instances of Flex Consumption: `v8.getHeapStatistics().heap_size_limit` under such a memory limit of a control group.
+ * Node makes its heap as large as the memory of the machine allows, so that on a larger one the same process takes more. This is the heap that it
+ * makes on that instance: `v8.getHeapStatistics().heap_size_limit` under such a memory limit of a control group.
  */
-const HEAP_MIB = { small: 259, usual: 1_120 } as const
+const HEAP_MIB = 259
 
 /** Memory and timers of a process that has served many requests, and the memory of the bare SDK function after the first of them. */
 export async function measureMemory(bench: Bench): Promise<Section> {
@@ -26,13 +26,12 @@ export async function measureMemory(bench: Bench): Promise<Section> {
   async function serve(
     appRoot: string,
     after: readonly number[],
-    heapMib: number,
   ): Promise<{ looks: Measured[]; look: () => Promise<Measured> }> {
     const bare = { BARE_TOKEN: azure.identityToken, BARE_SUBSCRIPTION: azure.subscriptionId }
     const server = bench.start(
       'host',
       { ...azure.environment(workspace.fresh()), ...bare },
-      { nodeOptions: ['--expose-gc', `--max-heap-size=${heapMib}`] },
+      { nodeOptions: ['--expose-gc', `--max-heap-size=${HEAP_MIB}`] },
     )
     const { port } = await server.call<{ port: number }>('start', { appRoot })
     async function look(): Promise<Measured> {
@@ -49,16 +48,12 @@ export async function measureMemory(bench: Bench): Promise<Section> {
     return { looks, look }
   }
 
-  const ours = await serve(PROJECT_ROOT, memoryAfter, HEAP_MIB.small)
+  const ours = await serve(PROJECT_ROOT, memoryAfter)
   const [first, middle, last] = ours.looks as [Measured, Measured, Measured]
   await load.closeConnections()
   const atRest = await ours.look()
-  async function lookOnce(appRoot: string, heapMib: number): Promise<Measured> {
-    return (await serve(appRoot, memoryAfter.slice(0, 1), heapMib)).looks[0] as Measured
-  }
-  const bareFirst = await lookOnce(workspace.bareApp, HEAP_MIB.small)
-  const usual = await lookOnce(PROJECT_ROOT, HEAP_MIB.usual)
-  const bareUsual = await lookOnce(workspace.bareApp, HEAP_MIB.usual)
+  const bare = await serve(workspace.bareApp, memoryAfter.slice(0, 1))
+  const bareFirst = bare.looks.at(-1) as Measured
   const after = memoryAfter.map((requests) => requests.toLocaleString('en-US')) as [string, string, string]
   const row = (name: string, leftBytes: number, rightBytes: number, aim?: Row['aim']): Row => ({
     name,
@@ -77,16 +72,11 @@ export async function measureMemory(bench: Bench): Promise<Section> {
       row(`resident set after ${late} requests / after ${early}`, last.rssBytes, first.rssBytes),
       row(`resident set after ${late} requests / the limit`, last.rssBytes, RESIDENT_LIMIT_MIB * MIB, { atMost: 1 }),
       row(`resident set after ${early} requests: our app / bare SDK function`, first.rssBytes, bareFirst.rssBytes),
-      row(
-        `with the heap of an instance of 2,048 MiB, after ${early}: our app / bare SDK function`,
-        usual.rssBytes,
-        bareUsual.rssBytes,
-      ),
     ],
     notes: [
       `timers that keep the process alive, with idle connections: ${timers(last)}; without connections: ${timers(atRest)}`,
       `process.getActiveResourcesInfo() without connections: ${list(atRest)}`,
-      `in the resident set: V8's young generation, ${mib(first.youngBytes)} on the small instance, ${mib(usual.youngBytes)} on the usual one, which grows under load to V8's limit and is not given back`,
+      `in the resident set: V8's young generation, ours ${mib(first.youngBytes)}, bare ${mib(bareFirst.youngBytes)}, which grows under load to V8's limit and is not given back`,
     ],
   }
 }
