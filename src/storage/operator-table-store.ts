@@ -27,7 +27,7 @@ import {
   unlessMissing,
   type Call,
 } from './table-calls.ts'
-import type { TableCallOptions } from './table-calls.ts'
+import type { TableStoreOptions } from './table-calls.ts'
 import { createUnreadableRows } from './unreadable-rows.ts'
 
 /** Rows behind the kept ones that one call looks at. */
@@ -42,12 +42,12 @@ interface Page {
 }
 
 /** The lists of operators, in the table of the backends: no other table is needed for them. */
-export function createOperatorTableStore(options: TableCallOptions): OperatorStore {
+export function createOperatorTableStore(options: TableStoreOptions): OperatorStore {
   const call = createTableCalls(options)
   const tell = createUnreadableRows(options.log)
 
   /** Undefined: the column cannot be read, which is told. */
-  function read<T>(
+  function readColumn<T>(
     row: Record<string, unknown>,
     column: string,
     from: (row: Record<string, unknown>) => T | undefined,
@@ -89,12 +89,12 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
     async listPauses(afterEpochMs, top) {
       const filter = `PartitionKey eq '${PAUSES}' and until gt '${toRfc3339(afterEpochMs)}'`
       const { rows } = await list(filter, top, CALL_LIMIT_MS)
-      return rows.map((row) => read(row, 'pause', fromPauseRow)).filter((pause) => pause !== undefined)
+      return rows.map((row) => readColumn(row, 'pause', fromPauseRow)).filter((pause) => pause !== undefined)
     },
 
     async readPause(id) {
       const row = await unlessMissing(call(backends, (client, limits) => client.getEntity(PAUSES, id, limits)))
-      return row === undefined ? undefined : read(row, 'pause', fromPauseRow)
+      return row === undefined ? undefined : readColumn(row, 'pause', fromPauseRow)
     },
 
     async writePause(pause) {
@@ -111,7 +111,10 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
     async listBackends({ from, after, to, top }) {
       const lowest = after === undefined || after < from ? `RowKey ge '${from}'` : `RowKey gt '${quoted(after)}'`
       const { rows, more } = await list(`PartitionKey eq '${BACKENDS}' and ${lowest} and RowKey lt '${to}'`, top)
-      return { rows: rows.map((row) => ({ rowKey: row.rowKey, backend: read(row, 'backend', fromBackendRow) })), more }
+      return {
+        rows: rows.map((row) => ({ rowKey: row.rowKey, backend: readColumn(row, 'backend', fromBackendRow) })),
+        more,
+      }
     },
 
     writeDeliveries(webhook, deliveries) {
@@ -126,7 +129,9 @@ export function createOperatorTableStore(options: TableCallOptions): OperatorSto
         `PartitionKey eq '${deliveriesOf(webhook)}' and RowKey lt '${invertedTime(sinceEpochMs)}~'`,
         top,
       )
-      return rows.map((row) => read(row, 'delivery', fromDeliveryRow)).filter((delivery) => delivery !== undefined)
+      return rows
+        .map((row) => readColumn(row, 'delivery', fromDeliveryRow))
+        .filter((delivery) => delivery !== undefined)
     },
 
     async trimDeliveries(webhook, keep) {

@@ -47,19 +47,18 @@ export class StorageFault extends Error {
     this.code = typeof named === 'string' ? named : undefined
   }
 
-  /** The row is there, and what it says cannot be read: the row is at fault, not storage. */
+  /** The row is there, and what it says cannot be read. */
   static unreadable(): StorageFault {
-    const cause = { statusCode: 400, code: UNREADABLE }
-    return new StorageFault(Object.assign(new Error('the row of the operation cannot be read'), cause))
+    return new StorageFault(Object.assign(new Error('the row of the operation cannot be read'), { code: UNREADABLE }))
   }
 
   get isUnreadable(): boolean {
     return this.code === UNREADABLE
   }
 
-  /** Storage will not have what was sent (400, 413): the rows are at fault, not storage. Nothing was applied. */
+  /** Storage will not have what was sent (400, 413), or a row cannot be read: the rows are at fault, not storage. Nothing was applied. */
   get isRefusal(): boolean {
-    return this.status === 400 || this.status === 413
+    return this.status === 400 || this.status === 413 || this.isUnreadable
   }
 }
 

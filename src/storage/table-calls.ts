@@ -14,6 +14,10 @@ export interface TableCallOptions {
   /** Opens the tables, once and within seconds. */
   readonly open: () => Promise<Tables>
   readonly clock: Clock
+}
+
+export interface TableStoreOptions extends TableCallOptions {
+  /** Rows that cannot be read are told here. */
   readonly log: Log
 }
 
@@ -30,7 +34,7 @@ export interface CallOptions {
 /** One call; once more where the table had to be created. Each step has a limit of its own, and so has opening. Rejects with a StorageFault. */
 export type CallTable = <T>(choose: Choose, work: Call<T>, limitMs?: number) => Promise<T>
 
-export function createTableCalls({ open, clock }: Omit<TableCallOptions, 'log'>): CallTable {
+export function createTableCalls({ open, clock }: TableCallOptions): CallTable {
   async function bounded<T>(limitMs: number, call: (options: CallOptions) => Promise<T>): Promise<T> {
     try {
       return await boundedCall({ clock, limitMs }, (abortSignal) => call({ abortSignal }))

@@ -24,11 +24,11 @@ import {
   unlessMissing,
   type Call,
   type Choose,
-  type TableCallOptions,
+  type TableStoreOptions,
 } from './table-calls.ts'
 
 /** Rows in Azure Table storage. A missing table is created when it is first missed. */
-export function createTableStore({ open, clock, log }: TableCallOptions): Store {
+export function createTableStore({ open, clock, log }: TableStoreOptions): Store {
   const tell = createUnreadableRows(log)
   const call = createTableCalls({ open, clock })
 

@@ -181,6 +181,27 @@ describe('a list of operators', () => {
   })
 })
 
+describe('a page', () => {
+  it('goes on behind a row without an operation, whatever its key', async () => {
+    const { store, lists, tables } = await room('foreignkeys')
+    const operation = anOperation({}, { atEpochMs: NOW - 1 })
+    await store.writeCopies('2026-11', [operation])
+    // Before the key of the operation: newer.
+    const { rowKey } = historyKeysOf(anOperationId(aBackend(), NOW))
+    await tables.history.createEntity({ partitionKey: '2026-11', rowKey: `${rowKey}'s` })
+    const range = { fromEpochMs: 0, toEpochMs: NOW, top: 1 }
+    const first = await store.listMonth('2026-11', range)
+    assert.deepEqual([first.rows.map((row) => row.operation), first.more], [[undefined], true])
+    const next = await store.listMonth('2026-11', { ...range, after: first.rows[0]?.rowKey ?? assert.fail() })
+    assert.deepEqual(
+      next.rows.map((row) => row.operation?.id),
+      [operation.id],
+    )
+    const scope = backendRangeOf(aScope(SERVICE))
+    assert.deepEqual((await lists.listBackends({ ...scope, after: `${scope.from}it's`, top: 10 })).rows, [])
+  })
+})
+
 describe('a shared secret', () => {
   it('that cannot be read is replaced, by one instance', async () => {
     const { store, tables, told } = await room('secrets')

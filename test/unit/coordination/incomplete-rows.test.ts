@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createEffects } from '../../../src/coordination/effects.ts'
 import { createSlotBreaker } from '../../../src/coordination/coordinator.ts'
+import { createLeases } from '../../../src/coordination/lease.ts'
 import { pendingEffect, type Watch } from '../../../src/domain/effect.ts'
 import { operationKeysOf, partitionKeyOf } from '../../../src/storage/keys.ts'
-import { ALERT_TRIGGER, anOperation } from '../../support/an-operation.ts'
+import { StorageFault } from '../../../src/storage/store.ts'
+import { ALERT_TRIGGER, anAcceptedAlert, anOperation } from '../../support/an-operation.ts'
 import { aBackend } from '../../support/builders.ts'
 import { createCore } from '../../support/core.ts'
 import { START_EPOCH_MS as NOW } from '../../support/fake-clock.ts'
@@ -67,4 +69,29 @@ test('every known alert was resolved: recovered', async () => {
 
 test('a row that cannot be read may be of another alert: not recovered yet', async () => {
   assert.deepEqual(await decidedWith(true), [])
+})
+
+test('a message whose operation cannot be read takes no lease and comes back, and storage does not count as away', async () => {
+  const { store, clock, breaker, rows, deadline } = createCore()
+  const alert = anAcceptedAlert({}, { atEpochMs: NOW })
+  const partitionKey = partitionKeyOf(aBackend().key)
+  const leases = createLeases({
+    store: { ...store, readOperation: () => Promise.reject(StorageFault.unreadable()) },
+    breaker,
+    clock,
+    leaseMs: 45_000,
+    createToken: () => 'owner',
+    random: () => 0.5,
+  })
+  const leased = await clock.finish(
+    leases.acquire({
+      partitionKey,
+      sending: () => alert,
+      ask: () => ({ nowEpochMs: NOW, sinceEpochMs: NOW, wantedByEpochMs: NOW + MINUTE_MS, force: false }),
+      afterMs: MINUTE_MS,
+      deadline: deadline(30_000),
+      message: { operationId: alert.id, generation: 0 },
+    }),
+  )
+  assert.deepEqual([leased.kind, breaker.isOpen(), rows.slots.size], ['storage_unavailable', false, 0])
 })
